@@ -1,0 +1,69 @@
+# ecinsight: PostgreSQL extension (PGXS) plus two stand-alone tools.
+#
+#   make            the extension and the tools
+#   make install    into the server that PG_CONFIG names
+#   make test       set-up and all fast tests      (scripts/test)
+#   make demo       Kafka -> columnar -> insights  (scripts/demo)
+#
+# See README.md for use and src/README for the map of the source.
+
+PG_CONFIG ?= pg_config
+EXTENSION = ecinsight
+MODULE_big = ecinsight
+
+LAYERS = base vector encoding store ingest scan insight
+SERVER_SRCS = src/ecinsight.c $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.c)))
+OBJS = $(SERVER_SRCS:.c=.o)
+
+# One part per layer; the installed script is their concatenation.
+SQL_PARTS = $(sort $(wildcard sql/extension/*.sql))
+DATA_built = sql/ecinsight--1.0.sql
+
+TOOLS = bin/ecgen bin/ecproduce
+EXTRA_CLEAN = bin sql/ecinsight--1.0.sql $(OBJS:.o=.d) src/tools/*.d
+
+PG_CPPFLAGS = -I$(CURDIR)/src
+PG_CFLAGS = -std=gnu11 -O3 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers -Werror -fvisibility=hidden -MMD -MP
+SHLIB_LINK = -lrdkafka -lzstd -llz4 -lxxhash -lpthread
+
+REGRESS = $(sort $(patsubst sql/%.sql,%,$(foreach t,table encoding scan agg ingest insight,$(wildcard sql/$(t)_*.sql))))
+REGRESS_OPTS = --inputdir=. --load-extension=ecinsight
+ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --load-extension=ecinsight
+
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(PGXS),)
+# The tests run against a private cluster that scripts/test starts, so PGXS's own recipes are enough.
+include $(PGXS)
+all: $(TOOLS)
+endif
+
+sql/ecinsight--1.0.sql: $(SQL_PARTS)
+	cat $(SQL_PARTS) > $@
+
+# PGXS knows no header dependencies; the compiler writes them.
+-include $(wildcard src/*.d src/*/*.d)
+
+TOOL_CFLAGS = -std=gnu11 -O3 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror -MMD -MP -Isrc
+bin/ecgen: $(sort $(wildcard src/tools/ecgen*.c)) $(wildcard src/tools/*.h)
+	@mkdir -p bin
+	$(CC) $(TOOL_CFLAGS) -MF src/tools/ecgen.d -MT $@ -o $@ $(filter %.c,$^) -lm
+bin/ecproduce: $(sort $(wildcard src/tools/ecproduce*.c)) $(wildcard src/tools/*.h)
+	@mkdir -p bin
+	$(CC) $(TOOL_CFLAGS) -MF src/tools/ecproduce.d -MT $@ -o $@ $(filter %.c,$^) -lrdkafka -lz -lpthread
+
+tools: $(TOOLS)
+
+# Everything a user does beyond the build lives in scripts/, which installs what is missing.
+demo:
+	scripts/demo
+demo-stop:
+	scripts/demo-stop
+test:
+	scripts/test
+test-all:
+	scripts/test --all
+bench:
+	scripts/bench
+.PHONY: tools demo demo-stop test test-all bench
