@@ -1,0 +1,87 @@
+/*
+ * guc.c
+ *	  Defines the configuration parameters; called once from _PG_init.
+ *
+ * Keep the definitions sorted by name.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+
+int			ec_guc_compression = 2;
+int			ec_guc_compression_level = 3;
+int			ec_guc_row_group_rows = 262144;
+int			ec_guc_write_buffer = 262144;
+bool		ec_guc_enable_columnar_scan = true;
+char	   *ec_guc_since = NULL;
+char	   *ec_guc_until = NULL;
+
+static const struct config_enum_entry compression_options[] = {
+	{"none", 0, false},
+	{"lz4", 1, false},
+	{"zstd", 2, false},
+	{NULL, 0, false}
+};
+
+/* Accepts '' or anything that timestamptz accepts (infinity included). */
+static bool
+check_timestamp(char **newval, void **extra, GucSource source)
+{
+	char	   *field[MAXDATEFIELDS];
+	int			ftype[MAXDATEFIELDS];
+	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			nf,
+				dtype,
+				tz;
+
+	if (*newval == NULL || **newval == '\0')
+		return true;
+	if (strlen(*newval) > MAXDATELEN ||
+		ParseDateTime(*newval, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf) != 0)
+		return false;
+	return ec_compat_decode_datetime(field, ftype, nf, &dtype, &tm, &fsec, &tz) == 0;
+}
+
+void
+ec_guc_init(void)
+{
+	DefineCustomEnumVariable("ecinsight.compression",
+							 "Compression of new column chunks in tables without that option.",
+							 NULL, &ec_guc_compression, 2, compression_options,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ecinsight.compression_level",
+							"Level of zstd compression for new column chunks.",
+							NULL, &ec_guc_compression_level, 3, 1, 19,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("ecinsight.enable_columnar_scan",
+							 "Enables the planner's use of columnar scan plans.",
+							 NULL, &ec_guc_enable_columnar_scan, true,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("ecinsight.row_group_rows",
+							"Rows in a full row group of tables without that option.",
+							NULL, &ec_guc_row_group_rows, 262144, 1024, 1048576,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("ecinsight.since",
+							   "Default of the insight functions' parameter since.",
+							   "An empty string means no bound.", &ec_guc_since, "",
+							   PGC_USERSET, 0, check_timestamp, NULL, NULL);
+	DefineCustomStringVariable("ecinsight.until",
+							   "Default of the insight functions' parameter until.",
+							   "An empty string means no bound.", &ec_guc_until, "",
+							   PGC_USERSET, 0, check_timestamp, NULL, NULL);
+	DefineCustomIntVariable("ecinsight.write_buffer",
+							"Memory for rows that a transaction has not yet written as row groups.",
+							"When it is exceeded, the largest buffer is written.",
+							&ec_guc_write_buffer, 262144, 1024, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("ecinsight");
+}

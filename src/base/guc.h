@@ -1,0 +1,21 @@
+/*
+ * guc.h
+ *	  Configuration parameters, all named ecinsight.*
+ */
+#ifndef EC_GUC_H
+#define EC_GUC_H
+
+#include "postgres.h"
+
+/* values are EcCodec's (encoding/encoding.h), which stands right of this layer */
+extern int	ec_guc_compression;
+extern int	ec_guc_compression_level;
+extern int	ec_guc_row_group_rows;
+extern int	ec_guc_write_buffer;	/* kB */
+extern bool ec_guc_enable_columnar_scan;
+extern char *ec_guc_since;
+extern char *ec_guc_until;
+
+extern void ec_guc_init(void);
+
+#endif							/* EC_GUC_H */

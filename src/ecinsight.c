@@ -1,0 +1,20 @@
+/*
+ * ecinsight.c
+ *	  The module's entry: parameters, then each layer's own set-up.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	ec_guc_init();
+}

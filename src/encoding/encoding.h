@@ -1,0 +1,148 @@
+/*
+ * encoding.h
+ *	  Column chunks: a column of one row group, encoded.  Pure C: works on
+ *	  callers' buffers, returns status codes, never allocates behind the caller's
+ *	  back while decoding, never trusts a byte that it reads.
+ *
+ * A chunk is one contiguous run of bytes:
+ *
+ *		header | dictionary (optional) | block 0 | block 1 | ...
+ *
+ * The header is small and self-checked; it tells the physical class, the kind and
+ * scale of the values, and for the dictionary and each block: offset, length,
+ * checksum (XXH3, low 32 bits), memory needed to decode, rows, NULLs and zone.
+ * So a reader fetches the header, then only the pieces that it needs.  Every
+ * block has EC_BLOCK_ROWS rows but the last.
+ *
+ * Zones hold the least and the greatest non-NULL value, in int64 order: the value
+ * itself for INT64 columns, ec_bytes_prefix for BYTES and for UUIDs (of their
+ * 16 raw bytes; text packed as UUID: of its 36 characters).
+ *
+ * The encodings (const, RLE, bit-packing with frame of reference, delta,
+ * dictionary, plain, UUID, ...) and how the chooser weighs them are explained in
+ * encoding/README.
+ */
+#ifndef EC_ENCODING_H
+#define EC_ENCODING_H
+
+#include "vector/vector.h"
+
+typedef enum EcStatus
+{
+	EC_OK = 0,
+	EC_ERR_CORRUPT,				/* bytes contradict themselves, or a checksum is wrong */
+	EC_ERR_NOMEM,				/* the allocator returned NULL */
+	EC_ERR_SPACE,				/* the caller's scratch memory is smaller than announced */
+	EC_ERR_VERSION,				/* written by a newer format */
+	EC_ERR_LIMIT				/* input above a limit of the format (e.g. a chunk of 4 GiB) */
+} EcStatus;
+
+extern const char *ec_status_text(EcStatus status);
+
+typedef enum EcCodec
+{
+	EC_CODEC_NONE = 0,
+	EC_CODEC_LZ4 = 1,
+	EC_CODEC_ZSTD = 2
+} EcCodec;
+
+/* Growable output; zero it but for alloc, free with ec_buf_free. */
+typedef struct EcBuf
+{
+	uint8_t *data;
+	size_t len;
+	size_t cap;
+	const EcAllocator *alloc;
+} EcBuf;
+
+extern EcStatus ec_buf_reserve(EcBuf *buf, size_t more);
+extern EcStatus ec_buf_append(EcBuf *buf, const void *data, size_t len);
+extern void ec_buf_free(EcBuf *buf);
+
+typedef struct EcZone
+{
+	int64_t min;
+	int64_t max;
+	uint32_t nrows;
+	uint32_t nnulls;			/* min and max are meaningless if nnulls == nrows */
+} EcZone;
+
+typedef struct EcPiece
+{
+	uint64_t offset;			/* from the start of the chunk */
+	uint32_t len;				/* stored bytes */
+	uint32_t checksum;
+	uint64_t scratch;			/* bytes of caller's memory needed to decode it */
+	uint16_t encoding;			/* EcEncoding, for inspection */
+	uint16_t codec;				/* EcCodec in use */
+} EcPiece;
+
+typedef struct EcBlock
+{
+	EcPiece piece;
+	EcZone zone;
+} EcBlock;
+
+typedef struct EcChunk
+{
+	EcPhys phys;
+	EcKind kind;
+	int32_t scale;				/* DECIMAL: digits after the point */
+	uint64_t total_len;			/* bytes of the whole chunk, header included */
+	EcZone zone;				/* of all rows */
+	uint32_t ndict;				/* 0: no dictionary */
+	EcPiece dict;
+	uint32_t nblocks;
+	EcBlock *blocks;			/* allocated with the allocator given to ec_chunk_parse */
+} EcChunk;
+
+typedef struct EcEncodeOptions
+{
+	EcCodec codec;
+	int level;					/* zstd's; ignored by others */
+	EcKind kind;
+	int32_t scale;
+} EcEncodeOptions;
+
+/* One context per writer: reusable work memory and compression contexts. */
+typedef struct EcEncoder EcEncoder;
+
+extern EcEncoder *ec_encoder_create(const EcAllocator *alloc);	/* NULL: out of memory */
+extern void ec_encoder_destroy(EcEncoder *enc);
+
+/*
+ * Appends the chunk of a whole column (nrows in 1 .. EC_GROUP_ROWS_MAX) to out.
+ * *header_len gets the length of its header, which the row group's directory keeps.
+ */
+extern EcStatus ec_chunk_encode(EcEncoder *enc, const EcVector *column,
+								const EcEncodeOptions *opts, EcBuf *out, uint32_t *header_len);
+
+/* Parses and checks a chunk's header (exactly header_len bytes). */
+extern EcStatus ec_chunk_parse(const uint8_t *header, size_t header_len,
+							   const EcAllocator *alloc, EcChunk *out);
+
+/* One context per reader: decompression contexts; holds no data. */
+typedef struct EcDecoder EcDecoder;
+
+extern EcDecoder *ec_decoder_create(const EcAllocator *alloc);
+extern void ec_decoder_destroy(EcDecoder *dec);
+
+/*
+ * Decodes the dictionary / one block from its stored bytes (piece.len of them)
+ * into scratch (at least piece.scratch bytes, 16-byte aligned), which the vector
+ * then points into; BYTES values of uncompressed pieces may point into "bytes",
+ * so both must outlive the vector.  A dictionary is a FLAT vector of ndict rows
+ * without NULLs.  A block of a chunk with a dictionary needs it as "dict" (else
+ * NULL) and comes out in DICT form sharing dict's values (or CONST, or FLAT if
+ * that block is not dictionary-coded).
+ */
+extern EcStatus ec_dict_decode(EcDecoder *dec, const EcChunk *chunk, const uint8_t *bytes,
+							   void *scratch, size_t scratch_len, EcVector *out);
+extern EcStatus ec_block_decode(EcDecoder *dec, const EcChunk *chunk, uint32_t block,
+								const uint8_t *bytes, const EcVector *dict,
+								void *scratch, size_t scratch_len, EcVector *out);
+
+extern const char *ec_encoding_name(int encoding);
+extern const char *ec_codec_name(int codec);
+
+#endif							/* EC_ENCODING_H */

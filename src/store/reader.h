@@ -1,0 +1,98 @@
+/*
+ * reader.h
+ *	  Row groups out: lists the row groups that a snapshot sees and decodes the
+ *	  blocks of the columns that the caller asks for.
+ *
+ *		reader = ec_reader_begin(rel, snapshot, context);
+ *		while (ec_reader_next_group(reader))
+ *			for (block = 0; block < ec_reader_group(reader)->nblocks; block++)
+ *			{
+ *				... ec_reader_block_zone() may tell that the block can be skipped ...
+ *				v = ec_reader_block(reader, attidx, block);
+ *			}
+ *		ec_reader_end(reader);
+ *
+ * Only the chunks that are asked for are read.  A vector stays valid until another
+ * block of the same column is asked for, or the next group, or the end.  Columns
+ * are addressed by attidx = attnum - 1.  A column that was added to the table
+ * after the group was written comes as a CONST vector of its missing value (or
+ * NULL), a dropped one as CONST NULL.
+ *
+ * The list is fixed at begin: rows that the same transaction adds later are not
+ * seen (as with a heap scan's snapshot and command id).  The caller's own
+ * unflushed rows are seen under the snapshot's rules.
+ *
+ * Locks: the caller holds AccessShareLock or more on the relation, and the
+ * snapshot is registered or active until ec_reader_end.
+ * Errors: ERRCODE_DATA_CORRUPTED naming relation, row group, column and block.
+ */
+#ifndef EC_READER_H
+#define EC_READER_H
+
+#include "postgres.h"
+
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+#include "encoding/encoding.h"
+#include "vector/coltype.h"
+
+typedef struct EcReader EcReader;
+
+typedef struct EcReaderGroup
+{
+	int64 number;				/* of the row group in its table */
+	uint32 nrows;
+	uint32 nblocks;
+	int64 first_row;			/* row number of the first row: see store/tid.h */
+	uint64 bytes;				/* stored */
+	bool is_inline;				/* lives in its descriptor, or in this backend's write buffer */
+} EcReaderGroup;
+
+typedef struct EcReaderStats
+{
+	uint64 groups_total;
+	uint64 groups_read;			/* at least one block decoded */
+	uint64 blocks_read;			/* column blocks decoded */
+	uint64 blocks_skipped;		/* counted by the consumer with ec_reader_count_skipped */
+	uint64 bytes_read;
+} EcReaderStats;
+
+extern EcReader *ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent);
+extern void ec_reader_rescan(EcReader *reader);
+extern void ec_reader_end(EcReader *reader);
+
+/* Groups visible in all, known after begin. */
+extern uint32 ec_reader_ngroups(const EcReader *reader);
+
+/* Steps to the next group in row-number order; false at the end.  _goto picks the i-th (0-based), for parallel scans. */
+extern bool ec_reader_next_group(EcReader *reader);
+extern bool ec_reader_goto_group(EcReader *reader, uint32 i);
+extern const EcReaderGroup *ec_reader_group(const EcReader *reader);
+
+/* Rows in one block of the current group. */
+extern uint32 ec_reader_block_rows(const EcReader *reader, uint32 block);
+
+/*
+ * Zone of a whole chunk (block == EC_ZONE_CHUNK) or of one block.  False if there
+ * is none (column missing in the group, or all NULL: see *zone's nnulls then).
+ * kind and scale tell what the int64s mean.
+ */
+#define EC_ZONE_CHUNK PG_UINT32_MAX
+extern bool ec_reader_zone(EcReader *reader, int attidx, uint32 block, EcZone *zone, EcKind *kind,
+						   int32 *scale);
+
+/* The chunk's dictionary (FLAT, no NULLs), or NULL if it has none. */
+extern const EcVector *ec_reader_dict(EcReader *reader, int attidx);
+
+/* The values of one block; kind and scale as recorded with the chunk. */
+extern const EcVector *ec_reader_block(EcReader *reader, int attidx, uint32 block);
+extern EcKind ec_reader_kind(EcReader *reader, int attidx, int32 *scale);
+
+/* How values of the relation's columns become Datums. */
+extern const EcColType *ec_reader_types(const EcReader *reader);
+
+extern void ec_reader_count_skipped(EcReader *reader, uint64 blocks);
+extern const EcReaderStats *ec_reader_stats(const EcReader *reader);
+
+#endif							/* EC_READER_H */

@@ -1,0 +1,50 @@
+/*
+ * builder.h
+ *	  Grows one column, a value at a time, into a vector.  Pure C.
+ *
+ * Strings (and UUIDs) are interned while they are few: the column then comes out
+ * in DICT form with codes in order of first appearance, and no string is stored
+ * twice.  Once interning stops paying (too many distinct values) the builder goes
+ * on in FLAT form.  Callers need not care which.
+ *
+ * A text builder packs values that are canonical UUIDs into 16 bytes as long as
+ * all non-NULL values of the column are; the first other value turns the column
+ * back to BYTES (rows appended so far included).
+ *
+ * A row whose later field proves faulty is taken back with ec_builder_truncate.
+ * Append functions return false only when the allocator returns NULL.
+ */
+#ifndef EC_BUILDER_H
+#define EC_BUILDER_H
+
+#include "vector/vector.h"
+
+typedef struct EcBuilder EcBuilder; /* opaque but for the inline fast path below */
+
+/* kind decides the physical class: INT, DECIMAL, FLOAT -> INT64; TEXT -> BYTES or UUID; UUID -> UUID; RAW -> BYTES. */
+extern EcBuilder *ec_builder_create(EcKind kind, const EcAllocator *alloc);
+extern void ec_builder_destroy(EcBuilder *b);
+
+extern bool ec_builder_append_null(EcBuilder *b);
+extern bool ec_builder_append_int64(EcBuilder *b, int64_t value);	/* INT64 columns */
+extern bool ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len);	/* TEXT, RAW; copies */
+extern bool ec_builder_append_uuid(EcBuilder *b, const EcUuid *uuid);	/* UUID columns */
+
+/* Bulk append of INT64 values without NULLs. */
+extern bool ec_builder_append_int64s(EcBuilder *b, const int64_t *values, uint32_t n);
+
+extern uint32_t ec_builder_rows(const EcBuilder *b);
+
+/* Memory held, in bytes: for flush limits. */
+extern size_t ec_builder_bytes(const EcBuilder *b);
+
+/* Forget rows [nrows, end). */
+extern void ec_builder_truncate(EcBuilder *b, uint32_t nrows);
+
+/* Empty, keeping memory for the next batch. */
+extern void ec_builder_reset(EcBuilder *b);
+
+/* The whole column; valid until the next change of the builder. */
+extern void ec_builder_view(EcBuilder *b, EcVector *out);
+
+#endif							/* EC_BUILDER_H */
