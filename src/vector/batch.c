@@ -1,0 +1,197 @@
+/*
+ * batch.c
+ *	  Rows of a relation gathered column by column (server side).
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "vector/batch.h"
+
+static void *
+context_resize(void *ctx, void *ptr, size_t size)
+{
+	if (ptr == NULL)
+		return size == 0 ? NULL : MemoryContextAllocHuge((MemoryContext) ctx, size);
+	if (size == 0)
+	{
+		pfree(ptr);
+		return NULL;
+	}
+	return repalloc_huge(ptr, size);
+}
+
+EcAllocator
+ec_context_allocator(MemoryContext context)
+{
+	EcAllocator allocator = {context_resize, context};
+
+	return allocator;
+}
+
+EcBatch *
+ec_batch_create(TupleDesc desc, MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "ecinsight batch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcBatch *batch = palloc0(sizeof(EcBatch));
+
+	batch->context = context;
+	batch->allocator = ec_context_allocator(context);
+	batch->natts = desc->natts;
+	batch->types = ec_coltype_from_tupdesc(desc);
+	batch->columns = palloc0(sizeof(EcBuilder *) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (OidIsValid(batch->types[i].typid))
+			batch->columns[i] = ec_builder_create(batch->types[i].kind, &batch->allocator);
+	}
+	MemoryContextSwitchTo(old);
+	return batch;
+}
+
+void
+ec_batch_destroy(EcBatch *batch)
+{
+	MemoryContextDelete(batch->context);
+}
+
+/* A by-value Datum as an integer; unsigned types without sign extension. */
+static int64
+int_from_datum(Datum value, const EcColType *ct)
+{
+	switch (ct->typlen)
+	{
+		case 1:
+			return DatumGetUInt8(value);
+		case 2:
+			return DatumGetInt16(value);
+		case 4:
+			if (ct->basetype == OIDOID)
+				return DatumGetUInt32(value);
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
+
+static void
+append_varlena(EcBuilder *column, Datum value)
+{
+	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+
+	ec_builder_append_bytes(column, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
+	if ((Pointer) packed != DatumGetPointer(value))
+		pfree(packed);
+}
+
+static void
+append_raw(EcBuilder *column, Datum value, const EcColType *ct)
+{
+	if (ct->typlen == -1)
+		append_varlena(column, value);
+	else if (ct->typlen == -2)
+		ec_builder_append_bytes(column, DatumGetCString(value), strlen(DatumGetCString(value)));
+	else
+		ec_builder_append_bytes(column, DatumGetPointer(value), ct->typlen);
+}
+
+static void
+append_decimal(EcBuilder *column, Datum value, const EcColType *ct)
+{
+	int64 scaled;
+
+	if (!ec_numeric_to_scaled(value, ct->scale, &scaled))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("numeric field overflow"),
+						errdetail("The value does not fit type %s.",
+								  format_type_with_typemod(ct->basetype, ct->typmod))));
+	ec_builder_append_int64(column, scaled);
+}
+
+static double
+double_from_datum(Datum value, const EcColType *ct)
+{
+	return ct->typlen == sizeof(float4) ? (double) DatumGetFloat4(value) : DatumGetFloat8(value);
+}
+
+void
+ec_batch_append_datum(EcBatch *batch, int attidx, Datum value, bool isnull)
+{
+	const EcColType *ct = &batch->types[attidx];
+	EcBuilder *column = batch->columns[attidx];
+
+	if (column == NULL)
+		return;
+	if (isnull)
+	{
+		ec_builder_append_null(column);
+		return;
+	}
+	switch (ct->kind)
+	{
+		case EC_KIND_INT:
+			ec_builder_append_int64(column, int_from_datum(value, ct));
+			break;
+		case EC_KIND_DECIMAL:
+			append_decimal(column, value, ct);
+			break;
+		case EC_KIND_FLOAT:
+			ec_builder_append_int64(column, ec_float_to_image(double_from_datum(value, ct)));
+			break;
+		case EC_KIND_TEXT:
+			append_varlena(column, value);
+			break;
+		case EC_KIND_UUID:
+			ec_builder_append_uuid(column, (const EcUuid *) DatumGetPointer(value));
+			break;
+		case EC_KIND_RAW:
+			append_raw(column, value, ct);
+			break;
+	}
+}
+
+void
+ec_batch_append_slot(EcBatch *batch, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	for (int i = 0; i < batch->natts; i++)
+		ec_batch_append_datum(batch, i, slot->tts_values[i], slot->tts_isnull[i]);
+	ec_batch_row_done(batch);
+}
+
+void
+ec_batch_truncate(EcBatch *batch, uint32 nrows)
+{
+	for (int i = 0; i < batch->natts; i++)
+	{
+		if (batch->columns[i] != NULL)
+			ec_builder_truncate(batch->columns[i], nrows);
+	}
+	batch->nrows = nrows;
+}
+
+void
+ec_batch_reset(EcBatch *batch)
+{
+	for (int i = 0; i < batch->natts; i++)
+	{
+		if (batch->columns[i] != NULL)
+			ec_builder_reset(batch->columns[i]);
+	}
+	batch->nrows = 0;
+}
+
+Size
+ec_batch_bytes(const EcBatch *batch)
+{
+	Size bytes = 0;
+
+	for (int i = 0; i < batch->natts; i++)
+	{
+		if (batch->columns[i] != NULL)
+			bytes += ec_builder_bytes(batch->columns[i]);
+	}
+	return bytes;
+}
