@@ -9,6 +9,11 @@
 EC_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export EC_PG_MAJOR=15
 
+# The caller's surroundings must not reach the servers and builds that we start.
+unset "${!PG@}" MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL CDPATH
+export LC_ALL=C.UTF-8
+umask 022
+
 # ----------------------------------------------------------------------------------------
 # Messages: everything for people goes to stderr or stdout as they call; colour only on a TTY.
 # ----------------------------------------------------------------------------------------
@@ -54,17 +59,23 @@ exec_as_user()
 }
 as_user() { ( exec_as_user "$@" ); }
 
-# Run CMD detached as EC_USER, output appended to LOG, its pid in PIDFILE.  Descriptors that we
-# inherited are closed: a server must not keep a caller's pipe open.
+# Close what we inherited: a server must not keep a caller's pipe or lock.  For subshells only.
+close_inherited()
+{
+	local fd
+	for fd in /proc/"$BASHPID"/fd/*; do
+		fd=${fd##*/}
+		if [ "$fd" -gt 2 ] && [ "$fd" != 255 ]; then eval "exec $fd>&-" 2>/dev/null || true; fi
+	done
+}
+
+# Run CMD detached as EC_USER, output appended to LOG, its pid in PIDFILE.
 start_detached()
 {
-	local log=$1 pidfile=$2 fd
+	local log=$1 pidfile=$2
 	shift 2
 	(
-		for fd in /proc/"$BASHPID"/fd/*; do
-			fd=${fd##*/}
-			if [ "$fd" -gt 2 ] && [ "$fd" != 255 ]; then eval "exec $fd>&-" 2>/dev/null || true; fi
-		done
+		close_inherited
 		cd /
 		exec </dev/null >>"$log" 2>&1
 		echo "$BASHPID" >"$pidfile"

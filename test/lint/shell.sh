@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Shell programs parse, stop at errors, and please shellcheck where it is installed.
+set -euo pipefail
+rc=0
+while IFS= read -r file; do
+	if ! head -n 1 "$file" | grep -q 'bash$' && [[ $file != *.sh ]]; then continue; fi
+	bash -n "$file" || rc=1
+	if head -n 1 "$file" | grep -q '^#!' && ! grep -q '^set -euo pipefail$' "$file"; then
+		echo "$file: no \"set -euo pipefail\""
+		rc=1
+	fi
+	if command -v shellcheck >/dev/null; then shellcheck -x "$file" || rc=1; fi
+done < <(find scripts .ci test -type f ! -path '*/tmp_check/*' ! -name '*.pl' ! -name '*.pm' -exec grep -lI . {} +)
+exit $rc
