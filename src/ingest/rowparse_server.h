@@ -1,0 +1,41 @@
+/*
+ * rowparse_server.h
+ *	  A table's columns as a list for the row parsers (server side).
+ */
+#ifndef EC_ROWPARSE_SERVER_H
+#define EC_ROWPARSE_SERVER_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+
+#include "ingest/rowparse.h"
+#include "vector/coltype.h"
+
+typedef struct EcRowInput
+{
+	int ncolumns;
+	EcRowColumn *columns;
+	MemoryContext context;		/* holds all this */
+	MemoryContext values;		/* values made by input functions during one message */
+} EcRowInput;
+
+/*
+ * attnums: the columns to fill, or NULL for all that are neither dropped nor
+ * generated.  columns[i].target is attnum - 1, the index into EcBatch.columns;
+ * not_null is attnotnull.  desc and types must outlive the result.
+ *
+ * TimeZone is looked at here: make it anew when that changes.
+ */
+extern EcRowInput *ec_rowinput_create(TupleDesc desc, const EcColType *types,
+									  const AttrNumber *attnums, int nattnums,
+									  MemoryContext parent);
+extern void ec_rowinput_destroy(EcRowInput *in);
+
+/* Frees the values of the last message; call it after each one. */
+extern void ec_rowinput_reset(EcRowInput *in);
+
+/* For EcCsvOptions.verify: NULL if the database encoding is UTF-8. */
+extern bool (*ec_rowinput_verifier(void)) (void *arg, const uint8_t *ptr, uint32_t len);
+
+#endif							/* EC_ROWPARSE_SERVER_H */
