@@ -40,7 +40,7 @@ foreach my $file (files(qr{^test/expected/[^/]+\.out$}))
 # Paths of somebody's machine, conflict marks, promises.
 foreach my $file (files(qr{^(src|scripts|test|sql|expected|\.ci)/|^[^/]+\.(md|control|json)$|^Makefile$}))
 {
-	next if $file =~ m{^test/lint/} || !-T $file;
+	next if $file =~ m{^test/lint/|\.[do]$} || !-T $file;
 	my $n = 0;
 	foreach my $line (split /\n/, slurp($file))
 	{
