@@ -45,10 +45,10 @@ sql/ecinsight--1.0.sql: $(SQL_PARTS)
 # PGXS knows no header dependencies; the compiler writes them.
 -include $(wildcard src/*.d src/*/*.d)
 
-TOOL_CFLAGS = -std=gnu11 -O3 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror -MMD -MP -Isrc
+TOOL_CFLAGS = -std=gnu11 -O3 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror -MMD -MP -Isrc
 bin/ecgen: $(sort $(wildcard src/tools/ecgen*.c)) $(wildcard src/tools/*.h)
 	@mkdir -p bin
-	$(CC) $(TOOL_CFLAGS) -MF src/tools/ecgen.d -MT $@ -o $@ $(filter %.c,$^) -lm
+	$(CC) $(TOOL_CFLAGS) -MF src/tools/ecgen.d -MT $@ -o $@ $(filter %.c,$^)
 bin/ecproduce: $(sort $(wildcard src/tools/ecproduce*.c)) $(wildcard src/tools/*.h)
 	@mkdir -p bin
 	$(CC) $(TOOL_CFLAGS) -MF src/tools/ecproduce.d -MT $@ -o $@ $(filter %.c,$^) -lrdkafka -lz -lpthread
