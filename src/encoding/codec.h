@@ -1,0 +1,193 @@
+/*
+ * codec.h
+ *	  What the files of encoding/ share.  Private to this directory.
+ *
+ * The bytes of a piece (dictionary or block) are a run of little-endian fixed
+ * fields and of streams.  A stream is a byte array with its own codec:
+ *
+ *		u8 codec | u8[3] zero | u32 raw_len | u32 stored_len | stored bytes
+ *
+ * so that what does not shrink stays uncompressed while its neighbour is packed.
+ *
+ * Encoding appends to an EcBuf and counts in "scratch" the memory that decoding
+ * will take from its arena; both sides must take the same amounts, in any order.
+ */
+#ifndef EC_ENCODING_CODEC_H
+#define EC_ENCODING_CODEC_H
+
+#include "encoding/encoding.h"
+
+#include <string.h>
+
+typedef enum EcEncoding
+{
+	EC_ENC_CONST = 1,
+	EC_ENC_PLAIN = 2,
+	EC_ENC_UUID = 3,
+	EC_ENC_STRINGS = 4,
+	EC_ENC_DICT = 5,
+	EC_ENC_LAST = EC_ENC_DICT
+} EcEncoding;
+
+#define EC_TRY(expr) \
+	do \
+	{ \
+		EcStatus try_status = (expr); \
+		if (try_status != EC_OK) \
+			return try_status; \
+	} while (0)
+
+/* A growable array of the encoder; contents are lost when it grows. */
+typedef struct EcWork
+{
+	void *data;
+	size_t cap;
+} EcWork;
+
+/* The encoder's arrays: each has one user at a time. */
+typedef enum EcWorkName
+{
+	EC_WORK_PACKED,				/* compressed candidate of a stream */
+	EC_WORK_BITS,				/* validity of a block */
+	EC_WORK_INTS,				/* values of a block, transformed */
+	EC_WORK_LENGTHS,			/* of a block's strings */
+	EC_WORK_BYTES,				/* their characters */
+	EC_WORK_MARKS,				/* per entry of an incoming dictionary */
+	EC_WORK_CODES,				/* codes of the chunk, if its dictionary is made or pruned here */
+	EC_WORK_DICT,				/* entries of that dictionary */
+	EC_WORK_PREFIXES,			/* zone value of each entry */
+	EC_NWORK
+} EcWorkName;
+
+#define EC_WORK(enc, name) (&(enc)->work[EC_WORK_##name])
+
+struct EcEncoder
+{
+	EcAllocator alloc;
+	void *zstd;					/* ZSTD_CCtx */
+	EcCodec codec;				/* of the chunk in work */
+	int level;
+	EcCodec codec_used;			/* by the piece in work so far */
+	EcWork work[EC_NWORK];
+};
+
+/* A bump allocator over the caller's scratch memory. */
+typedef struct EcArena
+{
+	uint8_t *base;
+	size_t len;
+	size_t used;
+} EcArena;
+
+/* Bytes of a piece not read yet. */
+typedef struct EcCursor
+{
+	const uint8_t *at;
+	const uint8_t *end;
+} EcCursor;
+
+struct EcDecoder
+{
+	EcAllocator alloc;
+	void *zstd;					/* ZSTD_DCtx */
+};
+
+/* A block on its way in: rows [first, first + nrows) of column. */
+typedef struct EcRows
+{
+	const EcVector *column;
+	uint32_t first;				/* a multiple of 64 */
+	uint32_t nrows;
+	uint32_t nnulls;
+} EcRows;
+
+/* Everything that a decoder of a piece needs. */
+typedef struct EcPieceReader
+{
+	EcDecoder *dec;
+	EcCursor in;
+	EcArena arena;
+	EcPhys phys;
+	uint32_t nrows;
+	uint32_t nnulls;
+	const EcVector *dict;		/* NULL: the chunk has none, or this is it */
+} EcPieceReader;
+
+/*
+ * What arena_take really uses for n bytes: starts are multiples of 16, and 64
+ * bytes more may be written, which lets kernels work in whole vectors.
+ */
+#define EC_ARENA_SLACK 64
+#define EC_ARENA_BYTES(n) ((((uint64_t) (n) + 15) & ~UINT64_C(15)) + EC_ARENA_SLACK)
+
+/* Longest stream, compressed or not. */
+#define EC_STREAM_MAX UINT32_C(0xf0000000)
+
+/* work.c */
+extern EcStatus ec_work_reserve(EcEncoder *enc, EcWork *work, size_t size);
+extern void *ec_arena_take(EcArena *arena, uint64_t n);
+
+/* Fixed fields */
+extern EcStatus ec_put_u32(EcBuf *out, uint32_t x);
+extern EcStatus ec_put_u64(EcBuf *out, uint64_t x);
+extern bool ec_get_u8(EcCursor *in, uint8_t *x);
+extern bool ec_get_u32(EcCursor *in, uint32_t *x);
+extern bool ec_get_u64(EcCursor *in, uint64_t *x);
+extern bool ec_get_bytes(EcCursor *in, size_t n, const uint8_t **p);
+
+/* compress.c */
+extern EcStatus ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out,
+							  uint64_t *scratch);
+extern EcStatus ec_stream_get(EcPieceReader *r, const uint8_t **raw, size_t *len);
+/* The same when the decoder knows how long the stream has to be. */
+extern EcStatus ec_stream_get_exact(EcPieceReader *r, uint64_t len, const uint8_t **raw);
+
+/* plain.c: the bitmap of a block, see there */
+extern EcStatus ec_validity_put(EcEncoder *enc, const EcRows *rows, EcBuf *out,
+								uint64_t *scratch);
+extern EcStatus ec_validity_get(EcPieceReader *r, EcVector *v);
+
+/* One way to encode rows.  decode fills form, values and codes of an otherwise complete vector. */
+typedef struct EcEncodingOps
+{
+	const char *name;
+	EcStatus (*encode) (EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch);
+	EcStatus (*decode) (EcPieceReader *r, EcVector *v);
+} EcEncodingOps;
+
+extern const EcEncodingOps *ec_encoding_ops(int encoding);
+
+extern const EcEncodingOps ec_const_ops;
+extern const EcEncodingOps ec_plain_ops;
+extern const EcEncodingOps ec_uuid_ops;
+extern const EcEncodingOps ec_strings_ops;
+extern const EcEncodingOps ec_dict_ops;
+
+/* zone.c: prefixes are those of the dictionary's entries (NULL for INT64 and for other forms) */
+extern void ec_zone_of_rows(const EcRows *rows, EcKind kind, const int64_t *prefixes,
+							EcZone *zone);
+extern int64_t ec_zone_value(const EcVector *v, uint32_t index, EcKind kind);
+extern void ec_zone_merge(EcZone *into, const EcZone *zone);
+
+/* shape.c: the column as it will be encoded: pruned or flattened dictionary, packed UUIDs */
+extern EcStatus ec_shape_column(EcEncoder *enc, const EcVector *column,
+								const EcEncodeOptions *opts, EcVector *shaped);
+
+/* choose.c: append a piece's bytes and fill all of *piece but offset and checksum */
+extern EcStatus ec_choose_block(EcEncoder *enc, const EcRows *rows, EcPiece *piece, EcBuf *out);
+extern EcStatus ec_choose_dict(EcEncoder *enc, const EcVector *entries, EcPiece *piece,
+							   EcBuf *out);
+
+static inline uint32_t
+ec_rows_index(const EcRows *rows, uint32_t i)
+{
+	return ec_vector_index(rows->column, rows->first + i);
+}
+
+static inline bool
+ec_rows_null(const EcRows *rows, uint32_t i)
+{
+	return rows->nnulls > 0 && ec_vector_is_null(rows->column, rows->first + i);
+}
+
+#endif							/* EC_ENCODING_CODEC_H */

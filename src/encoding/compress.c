@@ -1,0 +1,106 @@
+/*
+ * compress.c
+ *	  Streams: byte arrays with LZ4, ZSTD or nothing under them.  Pure C.
+ */
+#include "encoding/codec.h"
+
+#include <lz4.h>
+#include <zstd.h>
+
+#define STREAM_HEADER 12
+
+/* Shorter streams are not worth a codec's own overhead. */
+#define MIN_COMPRESS 64
+
+/* Compresses into enc->packed; *packed_len is 0 if that is of no use. */
+static EcStatus
+compress(EcEncoder *enc, const void *raw, size_t len, size_t *packed_len)
+{
+	size_t bound;
+	size_t n;
+
+	*packed_len = 0;
+	if (enc->codec == EC_CODEC_NONE || len < MIN_COMPRESS ||
+		(enc->codec == EC_CODEC_LZ4 && len > LZ4_MAX_INPUT_SIZE))
+		return EC_OK;
+	bound = enc->codec == EC_CODEC_LZ4 ? (size_t) LZ4_compressBound((int) len)
+									   : ZSTD_compressBound(len);
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, PACKED), bound));
+	if (enc->codec == EC_CODEC_LZ4)
+		n = (size_t) LZ4_compress_default(raw, EC_WORK(enc, PACKED)->data, (int) len, (int) bound);
+	else
+		n = ZSTD_compressCCtx(enc->zstd, EC_WORK(enc, PACKED)->data, bound, raw, len, enc->level);
+	if (n == 0 || (enc->codec == EC_CODEC_ZSTD && ZSTD_isError(n)))
+		return EC_ERR_NOMEM;
+	/* Decompression costs time: it must save a tenth. */
+	if (n < len - len / 10)
+		*packed_len = n;
+	return EC_OK;
+}
+
+EcStatus
+ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out, uint64_t *scratch)
+{
+	size_t packed;
+	uint32_t header[3];
+
+	if (len > EC_STREAM_MAX)
+		return EC_ERR_LIMIT;
+	EC_TRY(compress(enc, raw, len, &packed));
+	header[0] = packed > 0 ? enc->codec : EC_CODEC_NONE;
+	header[1] = (uint32_t) len;
+	header[2] = (uint32_t) (packed > 0 ? packed : len);
+	EC_TRY(ec_buf_append(out, header, STREAM_HEADER));
+	if (packed == 0)
+		return ec_buf_append(out, raw, len);
+	enc->codec_used = enc->codec;
+	*scratch += EC_ARENA_BYTES(len);
+	return ec_buf_append(out, EC_WORK(enc, PACKED)->data, packed);
+}
+
+/* Uncompressed streams are used where they lie. */
+EcStatus
+ec_stream_get(EcPieceReader *r, const uint8_t **raw, size_t *len)
+{
+	uint32_t codec;
+	uint32_t raw_len;
+	uint32_t stored_len;
+	const uint8_t *stored;
+	void *to;
+	size_t n;
+
+	if (!ec_get_u32(&r->in, &codec) || !ec_get_u32(&r->in, &raw_len) ||
+		!ec_get_u32(&r->in, &stored_len) || raw_len > EC_STREAM_MAX ||
+		!ec_get_bytes(&r->in, stored_len, &stored))
+		return EC_ERR_CORRUPT;
+	*len = raw_len;
+	*raw = stored;
+	if (codec == EC_CODEC_NONE)
+		return raw_len == stored_len ? EC_OK : EC_ERR_CORRUPT;
+	if (codec > EC_CODEC_ZSTD)
+		return EC_ERR_CORRUPT;
+	to = ec_arena_take(&r->arena, raw_len);
+	if (to == NULL)
+		return EC_ERR_SPACE;
+	if (codec == EC_CODEC_LZ4)
+	{
+		int got = raw_len > LZ4_MAX_INPUT_SIZE || stored_len > INT32_MAX
+			? -1
+			: LZ4_decompress_safe((const char *) stored, to, (int) stored_len, (int) raw_len);
+
+		n = got < 0 ? SIZE_MAX : (size_t) got;
+	}
+	else
+		n = ZSTD_decompressDCtx(r->dec->zstd, to, raw_len, stored, stored_len);
+	*raw = to;
+	return n == raw_len ? EC_OK : EC_ERR_CORRUPT;
+}
+
+EcStatus
+ec_stream_get_exact(EcPieceReader *r, uint64_t len, const uint8_t **raw)
+{
+	size_t got;
+
+	EC_TRY(ec_stream_get(r, raw, &got));
+	return got == len ? EC_OK : EC_ERR_CORRUPT;
+}

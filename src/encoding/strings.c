@@ -1,0 +1,75 @@
+/*
+ * strings.c
+ *	  STRINGS: byte strings one after another.  Pure C.
+ *
+ *	[validity] stream of u32 lengths | stream of the characters
+ */
+#include "encoding/codec.h"
+
+static EcStatus
+strings_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
+{
+	const EcBytes *values = rows->column->values.bytes + rows->first;
+	uint32_t *lengths;
+	uint8_t *to;
+	uint64_t total = 0;
+	uint32_t i;
+
+	EC_TRY(ec_validity_put(enc, rows, out, scratch));
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, LENGTHS), rows->nrows * sizeof(uint32_t)));
+	lengths = EC_WORK(enc, LENGTHS)->data;
+	for (i = 0; i < rows->nrows; i++)
+	{
+		lengths[i] = ec_rows_null(rows, i) ? 0 : values[i].len;
+		total += lengths[i];
+	}
+	if (total > EC_STREAM_MAX)
+		return EC_ERR_LIMIT;
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, BYTES), total));
+	to = EC_WORK(enc, BYTES)->data;
+	for (i = 0; i < rows->nrows; i++)
+	{
+		if (lengths[i] > 0)
+			memcpy(to, values[i].ptr, lengths[i]);
+		to += lengths[i];
+	}
+	*scratch += EC_ARENA_BYTES(rows->nrows * sizeof(EcBytes));
+	EC_TRY(ec_stream_put(enc, lengths, rows->nrows * sizeof(uint32_t), out, scratch));
+	return ec_stream_put(enc, EC_WORK(enc, BYTES)->data, total, out, scratch);
+}
+
+static EcStatus
+strings_decode(EcPieceReader *r, EcVector *v)
+{
+	const uint8_t *lengths;
+	const uint8_t *chars;
+	EcBytes *values;
+	size_t left;
+	uint32_t i;
+
+	if (r->phys != EC_PHYS_BYTES)
+		return EC_ERR_CORRUPT;
+	EC_TRY(ec_validity_get(r, v));
+	EC_TRY(ec_stream_get_exact(r, r->nrows * sizeof(uint32_t), &lengths));
+	EC_TRY(ec_stream_get(r, &chars, &left));
+	values = ec_arena_take(&r->arena, r->nrows * sizeof(EcBytes));
+	if (values == NULL)
+		return EC_ERR_SPACE;
+	for (i = 0; i < r->nrows; i++)
+	{
+		uint32_t len;
+
+		memcpy(&len, lengths + i * sizeof(len), sizeof(len));
+		if (len > left)
+			return EC_ERR_CORRUPT;
+		values[i].ptr = chars;
+		values[i].len = len;
+		chars += len;
+		left -= len;
+	}
+	v->form = EC_FORM_FLAT;
+	v->values.bytes = values;
+	return left == 0 ? EC_OK : EC_ERR_CORRUPT;
+}
+
+const EcEncodingOps ec_strings_ops = {"strings", strings_encode, strings_decode};

@@ -1,0 +1,631 @@
+/*
+ * builder.c
+ *	  Column builders, see builder.h.  Pure C.
+ *
+ * Three arrays may hold a column: "codes" while strings are interned, "flat"
+ * afterwards (and always for INT64 columns), "validity" from the first NULL on.
+ * Bytes of strings live in segments that never move, so the EcBytes of
+ * dictionary entries and of flat rows stay right while the column grows.
+ *
+ * The hash table has open addressing and linear probing over (hash, code + 1)
+ * pairs; it is at most half full.  While the column interns, a row that repeats
+ * the previous value skips it.
+ */
+#include "vector/builder.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define FIRST_ROWS 1024
+#define FIRST_ENTRIES 256
+#define FIRST_SEGMENT 8192
+#define MAX_SEGMENT (1024 * 1024)
+
+/* Interning is judged whenever the number of rows doubles from here. */
+#define FIRST_JUDGEMENT 8192
+
+typedef struct Segment
+{
+	struct Segment *next;
+	size_t size;
+	size_t used;
+	uint8_t data[];
+} Segment;
+
+typedef struct Slot
+{
+	uint32_t hash;
+	uint32_t code1;				/* code + 1; 0: free */
+} Slot;
+
+struct EcBuilder
+{
+	EcAllocator alloc;
+	EcKind kind;
+	EcPhys phys;
+	bool intern;
+	uint32_t nrows;
+	uint32_t nnulls;
+	uint32_t rows_cap;			/* rows that fit without growing anything */
+	uint32_t judge_at;
+	size_t width;				/* bytes of a value */
+	void *flat;
+	uint32_t flat_cap;
+	uint32_t *codes;
+	uint32_t codes_cap;
+	uint64_t *validity;			/* set bits from nrows on, so that only NULLs touch it */
+	uint32_t validity_words;
+	void *dict;
+	uint32_t ndict;
+	uint32_t dict_cap;
+	uint32_t last;				/* code of the latest value, if ndict > 0 */
+	Slot *slots;
+	uint32_t nslots;			/* a power of two, or 0 */
+	Segment *segments;			/* the newest first */
+	size_t segment_bytes;
+};
+
+/* Texts replace packed UUIDs in place. */
+_Static_assert(sizeof(EcBytes) == sizeof(EcUuid), "a 64-bit machine is assumed");
+
+static const EcBytes empty_bytes = {(const uint8_t *) "", 0};
+
+static bool
+kind_is_int(EcKind kind)
+{
+	return kind == EC_KIND_INT || kind == EC_KIND_DECIMAL || kind == EC_KIND_FLOAT;
+}
+
+static size_t
+phys_width(EcPhys phys)
+{
+	return phys == EC_PHYS_INT64 ? sizeof(int64_t)
+		: phys == EC_PHYS_UUID	 ? sizeof(EcUuid)
+								 : sizeof(EcBytes);
+}
+
+static void
+free_block(EcBuilder *b, void *ptr)
+{
+	if (ptr != NULL)
+		b->alloc.resize(b->alloc.ctx, ptr, 0);
+}
+
+/* Grows *array (elements of "width" bytes) so that it has room for "need". */
+static bool
+grow(EcBuilder *b, void **array, uint32_t *cap, size_t width, uint64_t need, uint32_t first)
+{
+	uint64_t want = *cap ? *cap : first;
+	void *ptr;
+
+	if (need <= *cap)
+		return true;
+	while (want < need)
+		want *= 2;
+	if (want > UINT32_MAX)
+		return false;
+	ptr = b->alloc.resize(b->alloc.ctx, *array, want * width);
+	if (ptr == NULL)
+		return false;
+	*array = ptr;
+	*cap = (uint32_t) want;
+	return true;
+}
+
+/* A text column hopes to be UUIDs until it meets another value. */
+static void
+start(EcBuilder *b)
+{
+	b->phys = kind_is_int(b->kind)		? EC_PHYS_INT64
+		: b->kind == EC_KIND_RAW ? EC_PHYS_BYTES
+										: EC_PHYS_UUID;
+	b->intern = b->phys != EC_PHYS_INT64;
+	b->width = phys_width(b->phys);
+	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
+	b->nrows = b->nnulls = b->ndict = b->last = 0;
+	b->judge_at = FIRST_JUDGEMENT;
+}
+
+EcBuilder *
+ec_builder_create(EcKind kind, const EcAllocator *alloc)
+{
+	EcBuilder *b = alloc->resize(alloc->ctx, NULL, sizeof(EcBuilder));
+
+	if (b == NULL)
+		return NULL;
+	memset(b, 0, sizeof(*b));
+	b->alloc = *alloc;
+	b->kind = kind;
+	start(b);
+	return b;
+}
+
+static void
+free_segments(EcBuilder *b, Segment *from)
+{
+	while (from != NULL)
+	{
+		Segment *next = from->next;
+
+		b->segment_bytes -= sizeof(Segment) + from->size;
+		free_block(b, from);
+		from = next;
+	}
+}
+
+void
+ec_builder_destroy(EcBuilder *b)
+{
+	EcAllocator alloc;
+
+	if (b == NULL)
+		return;
+	alloc = b->alloc;
+	free_segments(b, b->segments);
+	free_block(b, b->flat);
+	free_block(b, b->codes);
+	free_block(b, b->validity);
+	free_block(b, b->dict);
+	free_block(b, b->slots);
+	alloc.resize(alloc.ctx, b, 0);
+}
+
+void
+ec_builder_reset(EcBuilder *b)
+{
+	if (b->segments != NULL)
+	{
+		free_segments(b, b->segments->next);
+		b->segments->next = NULL;
+		b->segments->used = 0;
+	}
+	if (b->ndict > 0)
+		memset(b->slots, 0, b->nslots * sizeof(Slot));
+	if (b->nnulls > 0)
+		memset(b->validity, 0xff, b->validity_words * sizeof(uint64_t));
+	start(b);
+}
+
+/* Copies bytes to where they stay; NULL if out of memory. */
+static const uint8_t *
+keep_bytes(EcBuilder *b, const void *ptr, uint32_t len)
+{
+	Segment *seg = b->segments;
+	uint8_t *copy;
+
+	if (seg == NULL || seg->size - seg->used < len)
+	{
+		size_t size = seg == NULL ? FIRST_SEGMENT : seg->size * 2;
+
+		if (size > MAX_SEGMENT)
+			size = MAX_SEGMENT;
+		if (size < len)
+			size = len;
+		seg = b->alloc.resize(b->alloc.ctx, NULL, sizeof(Segment) + size);
+		if (seg == NULL)
+			return NULL;
+		seg->next = b->segments;
+		seg->size = size;
+		seg->used = 0;
+		b->segments = seg;
+		b->segment_bytes += sizeof(Segment) + size;
+	}
+	copy = seg->data + seg->used;
+	if (len > 0)
+		memcpy(copy, ptr, len);
+	seg->used += len;
+	return copy;
+}
+
+/* Room for "rows" rows in the form in use. */
+static bool
+reserve_rows(EcBuilder *b, uint64_t rows)
+{
+	uint32_t words = b->validity_words;
+
+	if (b->intern
+			? !grow(b, (void **) &b->codes, &b->codes_cap, sizeof(uint32_t), rows, FIRST_ROWS)
+			: !grow(b, &b->flat, &b->flat_cap, b->width, rows, FIRST_ROWS))
+		return false;
+	if (!grow(b, (void **) &b->validity, &words, sizeof(uint64_t),
+			  EC_VALIDITY_WORDS(b->intern ? b->codes_cap : b->flat_cap), FIRST_ROWS / 64))
+		return false;
+	if (words > b->validity_words)
+		memset(b->validity + b->validity_words, 0xff,
+			   (words - b->validity_words) * sizeof(uint64_t));
+	b->validity_words = words;
+	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
+	return true;
+}
+
+static inline bool
+reserve_row(EcBuilder *b)
+{
+	return b->nrows < b->rows_cap || reserve_rows(b, (uint64_t) b->nrows + 1);
+}
+
+/* What a flat column holds for a NULL. */
+static void
+put_nothing(EcBuilder *b, uint32_t row)
+{
+	if (b->phys == EC_PHYS_BYTES)
+		((EcBytes *) b->flat)[row] = empty_bytes;
+	else
+		memset((char *) b->flat + row * b->width, 0, b->width);
+}
+
+bool
+ec_builder_append_null(EcBuilder *b)
+{
+	if (!reserve_row(b))
+		return false;
+	if (b->intern)
+		b->codes[b->nrows] = 0;
+	else
+		put_nothing(b, b->nrows);
+	b->validity[b->nrows / 64] &= ~(UINT64_C(1) << (b->nrows % 64));
+	b->nnulls++;
+	b->nrows++;
+	return true;
+}
+
+bool
+ec_builder_append_int64(EcBuilder *b, int64_t value)
+{
+	if (!reserve_row(b))
+		return false;
+	((int64_t *) b->flat)[b->nrows++] = value;
+	return true;
+}
+
+bool
+ec_builder_append_int64s(EcBuilder *b, const int64_t *values, uint32_t n)
+{
+	if (!reserve_rows(b, (uint64_t) b->nrows + n))
+		return false;
+	if (n > 0)
+		memcpy((int64_t *) b->flat + b->nrows, values, n * sizeof(int64_t));
+	b->nrows += n;
+	return true;
+}
+
+static inline uint32_t
+hash_bytes(const void *ptr, size_t len)
+{
+	return (uint32_t) XXH3_64bits(ptr, len);
+}
+
+static inline uint32_t
+hash_uuid(const EcUuid *u)
+{
+	uint64_t w[2];
+
+	memcpy(w, u->b, 16);
+	w[0] = (w[0] ^ UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9);
+	w[0] ^= (w[1] ^ (w[0] >> 32)) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t) (w[0] ^ (w[0] >> 32));
+}
+
+static void
+put_slot(EcBuilder *b, uint32_t hash, uint32_t code)
+{
+	uint32_t mask = b->nslots - 1;
+	uint32_t i = hash & mask;
+
+	while (b->slots[i].code1 != 0)
+		i = (i + 1) & mask;
+	b->slots[i].hash = hash;
+	b->slots[i].code1 = code + 1;
+}
+
+/* A table of "nslots" free slots in place of the old one, whose entries are put over. */
+static bool
+resize_table(EcBuilder *b, uint32_t nslots)
+{
+	Slot *old = b->slots;
+	uint32_t nold = b->nslots;
+	Slot *slots = b->alloc.resize(b->alloc.ctx, NULL, nslots * sizeof(Slot));
+	uint32_t i;
+
+	if (slots == NULL)
+		return false;
+	memset(slots, 0, nslots * sizeof(Slot));
+	b->slots = slots;
+	b->nslots = nslots;
+	for (i = 0; i < nold; i++)
+	{
+		if (old[i].code1 != 0)
+			put_slot(b, old[i].hash, old[i].code1 - 1);
+	}
+	free_block(b, old);
+	return true;
+}
+
+/* Room in table and dictionary for one more entry. */
+static bool
+ensure_entry(EcBuilder *b)
+{
+	if ((b->ndict + 1) * UINT64_C(2) > b->nslots &&
+		!resize_table(b, b->nslots ? b->nslots * 2 : FIRST_ENTRIES * 2))
+		return false;
+	return b->ndict < b->dict_cap ||
+		grow(b, &b->dict, &b->dict_cap, b->width, (uint64_t) b->ndict + 1, FIRST_ENTRIES);
+}
+
+static inline bool
+row_is_null(const EcBuilder *b, uint32_t row)
+{
+	return b->nnulls > 0 && (b->validity[row / 64] >> (row % 64) & 1) == 0;
+}
+
+/* Turns an interned column flat; entries keep their bytes. */
+static bool
+stop_interning(EcBuilder *b)
+{
+	uint32_t row;
+
+	b->intern = false;
+	if (!reserve_rows(b, b->nrows))
+		return false;
+	for (row = 0; row < b->nrows; row++)
+	{
+		if (row_is_null(b, row))
+			put_nothing(b, row);
+		else
+			memcpy((char *) b->flat + row * b->width,
+				   (char *) b->dict + b->codes[row] * b->width, b->width);
+	}
+	return true;
+}
+
+/* Interning pays while at least three rows in ten repeat an earlier value. */
+static bool
+judge(EcBuilder *b)
+{
+	uint32_t values = b->nrows - b->nnulls;
+
+	b->judge_at *= 2;
+	if (b->ndict > values - values / 10 * 3)
+		return stop_interning(b);
+	return true;
+}
+
+static bool
+append_code(EcBuilder *b, uint32_t code)
+{
+	b->last = code;
+	b->codes[b->nrows++] = code;
+	return b->nrows < b->judge_at || judge(b);
+}
+
+static bool
+append_uuid_interned(EcBuilder *b, const EcUuid *uuid)
+{
+	const EcUuid *dict = b->dict;
+	uint32_t hash;
+	uint32_t mask;
+	uint32_t i;
+
+	if (b->ndict > 0 && memcmp(&dict[b->last], uuid, sizeof(*uuid)) == 0)
+		return append_code(b, b->last);
+	if (!ensure_entry(b))
+		return false;
+	dict = b->dict;
+	hash = hash_uuid(uuid);
+	mask = b->nslots - 1;
+	for (i = hash & mask; b->slots[i].code1 != 0; i = (i + 1) & mask)
+	{
+		uint32_t code = b->slots[i].code1 - 1;
+
+		if (b->slots[i].hash == hash && memcmp(&dict[code], uuid, sizeof(*uuid)) == 0)
+			return append_code(b, code);
+	}
+	b->slots[i].hash = hash;
+	b->slots[i].code1 = b->ndict + 1;
+	((EcUuid *) b->dict)[b->ndict] = *uuid;
+	return append_code(b, b->ndict++);
+}
+
+static inline bool
+same_bytes(const EcBytes *entry, const void *ptr, uint32_t len)
+{
+	return entry->len == len && memcmp(entry->ptr, ptr, len) == 0;
+}
+
+static bool
+append_bytes_interned(EcBuilder *b, const void *ptr, uint32_t len)
+{
+	EcBytes *dict = b->dict;
+	uint32_t hash;
+	uint32_t mask;
+	uint32_t i;
+
+	if (b->ndict > 0 && same_bytes(&dict[b->last], ptr, len))
+		return append_code(b, b->last);
+	if (!ensure_entry(b))
+		return false;
+	dict = b->dict;
+	hash = hash_bytes(ptr, len);
+	mask = b->nslots - 1;
+	for (i = hash & mask; b->slots[i].code1 != 0; i = (i + 1) & mask)
+	{
+		uint32_t code = b->slots[i].code1 - 1;
+
+		if (b->slots[i].hash == hash && same_bytes(&dict[code], ptr, len))
+			return append_code(b, code);
+	}
+	dict[b->ndict].ptr = keep_bytes(b, ptr, len);
+	if (dict[b->ndict].ptr == NULL)
+		return false;
+	dict[b->ndict].len = len;
+	b->slots[i].hash = hash;
+	b->slots[i].code1 = b->ndict + 1;
+	return append_code(b, b->ndict++);
+}
+
+bool
+ec_builder_append_uuid(EcBuilder *b, const EcUuid *uuid)
+{
+	if (!reserve_row(b))
+		return false;
+	if (b->intern)
+		return append_uuid_interned(b, uuid);
+	((EcUuid *) b->flat)[b->nrows++] = *uuid;
+	return true;
+}
+
+/* n UUIDs become texts, in place. */
+static bool
+uuids_to_bytes(EcBuilder *b, void *array, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		char text[EC_UUID_TEXT_LEN];
+		EcBytes bytes;
+
+		ec_uuid_format((EcUuid *) array + i, text);
+		bytes.ptr = keep_bytes(b, text, sizeof(text));
+		bytes.len = sizeof(text);
+		if (bytes.ptr == NULL)
+			return false;
+		((EcBytes *) array)[i] = bytes;
+	}
+	return true;
+}
+
+/* The column met a text that is no UUID: codes stay, entries become texts. */
+static bool
+unpack_uuids(EcBuilder *b)
+{
+	uint32_t i;
+
+	b->phys = EC_PHYS_BYTES;
+	if (!b->intern)
+	{
+		if (!uuids_to_bytes(b, b->flat, b->nrows))
+			return false;
+		for (i = 0; i < b->nrows; i++)
+		{
+			if (row_is_null(b, i))
+				put_nothing(b, i);
+		}
+		return true;
+	}
+	if (b->ndict == 0)
+		return true;
+	if (!uuids_to_bytes(b, b->dict, b->ndict))
+		return false;
+	memset(b->slots, 0, b->nslots * sizeof(Slot));
+	for (i = 0; i < b->ndict; i++)
+	{
+		const EcBytes *entry = (EcBytes *) b->dict + i;
+
+		put_slot(b, hash_bytes(entry->ptr, entry->len), i);
+	}
+	return true;
+}
+
+bool
+ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
+{
+	EcBytes *to;
+
+	if (b->phys == EC_PHYS_UUID)
+	{
+		EcUuid uuid;
+
+		if (ec_uuid_parse(ptr, len, &uuid))
+			return ec_builder_append_uuid(b, &uuid);
+		if (!unpack_uuids(b))
+			return false;
+	}
+	if (!reserve_row(b))
+		return false;
+	if (b->intern)
+		return append_bytes_interned(b, ptr, len);
+	to = (EcBytes *) b->flat + b->nrows;
+	to->ptr = keep_bytes(b, ptr, len);
+	if (to->ptr == NULL)
+		return false;
+	to->len = len;
+	b->nrows++;
+	return true;
+}
+
+uint32_t
+ec_builder_rows(const EcBuilder *b)
+{
+	return b->nrows;
+}
+
+size_t
+ec_builder_bytes(const EcBuilder *b)
+{
+	return sizeof(*b) + b->segment_bytes + (size_t) b->flat_cap * b->width +
+		(size_t) b->codes_cap * sizeof(uint32_t) + b->validity_words * sizeof(uint64_t) +
+		(size_t) b->dict_cap * b->width + (size_t) b->nslots * sizeof(Slot);
+}
+
+/* Entries that only forgotten rows used stay in the dictionary; encoding drops them. */
+void
+ec_builder_truncate(EcBuilder *b, uint32_t nrows)
+{
+	uint32_t row;
+
+	if (nrows == 0)
+	{
+		ec_builder_reset(b);
+		return;
+	}
+	for (row = nrows; row < b->nrows && b->nnulls > 0; row++)
+	{
+		if (row_is_null(b, row))
+		{
+			b->validity[row / 64] |= UINT64_C(1) << (row % 64);
+			b->nnulls--;
+		}
+	}
+	if (nrows < b->nrows)
+		b->nrows = nrows;
+}
+
+/* While a column grows its NULLs have code 0: what they get depends on the final ndict. */
+static void
+number_nulls(EcBuilder *b)
+{
+	uint32_t word;
+
+	for (word = 0; word < EC_VALIDITY_WORDS(b->nrows); word++)
+	{
+		uint64_t nulls = ~b->validity[word];
+
+		for (; nulls != 0; nulls &= nulls - 1)
+			b->codes[word * 64 + __builtin_ctzll(nulls)] = b->ndict;
+	}
+}
+
+void
+ec_builder_view(EcBuilder *b, EcVector *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->phys = b->phys;
+	out->nrows = b->nrows;
+	out->nnulls = b->nnulls;
+	out->validity = b->nnulls > 0 ? b->validity : NULL;
+	if (!b->intern)
+	{
+		out->form = EC_FORM_FLAT;
+		out->values.any = b->flat;
+		return;
+	}
+	if (b->nnulls > 0)
+		number_nulls(b);
+	out->form = EC_FORM_DICT;
+	out->values.any = b->dict;
+	out->codes = b->codes;
+	out->ndict = b->ndict;
+}
