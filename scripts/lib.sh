@@ -121,6 +121,13 @@ free_ports()
 		exit(@held != $n);' "$1"
 }
 
+# Can all these ports be bound?
+ports_free()
+{
+	perl -MIO::Socket::INET -e '
+		for (@ARGV) { push @held, IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $_, Listen => 1, ReuseAddr => 1) || exit 1 }' "$@"
+}
+
 # wait_until SECONDS CMD…: poll ten times a second until CMD succeeds.
 wait_until()
 {
