@@ -57,13 +57,13 @@ tools: $(TOOLS)
 
 # Everything a user does beyond the build lives in scripts/, which installs what is missing.
 demo:
-	scripts/demo
+	@scripts/demo
 demo-stop:
-	scripts/demo-stop
+	@scripts/demo-stop
 test:
-	scripts/test
+	@scripts/test
 test-all:
-	scripts/test --all
+	@scripts/test --all
 bench:
-	scripts/bench
+	@scripts/bench
 .PHONY: tools demo demo-stop test test-all bench

@@ -189,17 +189,17 @@ draw()
 # Start the producer and watch it and the worker until both have done all.
 load()
 {
-	local from rows messages errors seconds lag state before=0 at then rate=0 waiting=''
+	local from rows messages errors seconds lag state before=0 at last rate=0 waiting=''
 	from=$(sql -c 'SELECT clock_timestamp()')
 	produce >"$RUN/producer.out" 2>"$RUN/producer.err" &
 	PRODUCER=$!
-	then=$(now)
+	last=$(now)
 	while :; do
 		sleep 0.4
 		read -r rows messages errors seconds lag state < <(worker_figures "$from")
 		at=$(now)
-		rate=$(calc "0.5 * $rate + 0.5 * ($rows - $before) / ($at - $then)" %.0f)
-		before=$rows then=$at
+		rate=$(calc "0.5 * $rate + 0.5 * ($rows - $before) / ($at - $last)" %.0f)
+		before=$rows last=$at
 		draw "$(last_progress "$RUN/producer.err")" \
 			"$(commas "$rows") rows, $(commas "$rate") rows/s, lag $(commas "${lag/-/?}") messages, $state"
 		if kill -0 "$PRODUCER" 2>/dev/null; then continue; fi
