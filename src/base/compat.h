@@ -13,6 +13,9 @@
 #endif
 
 #include "utils/datetime.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"				/* was part of postgres.h */
+#endif
 
 /* 16: DecodeDateTime also returns the name of a bad zone or field */
 static inline int

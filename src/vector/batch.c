@@ -7,6 +7,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "vector/batch.h"
 
 static void *

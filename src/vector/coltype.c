@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
+#include "base/compat.h"
 #include "vector/coltype.h"
 
 StaticAssertDecl(FLOAT8PASSBYVAL, "8-byte types must be passed by value");
