@@ -24,8 +24,9 @@ EXTRA_CLEAN = bin sql/ecinsight--1.0.sql $(OBJS:.o=.d) src/tools/*.d
 
 PG_CPPFLAGS = -I$(CURDIR)/src
 PG_CFLAGS = -std=gnu11 -O3 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
-	-Wno-missing-field-initializers -Werror -fvisibility=hidden -MMD -MP
-SHLIB_LINK = -lrdkafka -lzstd -llz4 -lxxhash -lpthread
+	-Wno-missing-field-initializers -Werror -fno-semantic-interposition -MMD -MP
+# PostgreSQL 15 doesn't mark what it calls by name, so nothing can be hidden; instead our calls are bound to us.
+SHLIB_LINK = -Wl,-Bsymbolic -lrdkafka -lzstd -llz4 -lxxhash -lpthread
 
 REGRESS = $(sort $(patsubst sql/%.sql,%,$(foreach t,table encoding scan agg ingest insight,$(wildcard sql/$(t)_*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=ecinsight
@@ -42,7 +43,8 @@ endif
 sql/ecinsight--1.0.sql: $(SQL_PARTS)
 	cat $(SQL_PARTS) > $@
 
-# PGXS knows no header dependencies; the compiler writes them.
+# PGXS knows no header dependencies; the compiler writes them.  New flags compile anew.
+$(OBJS): Makefile
 -include $(wildcard src/*.d src/*/*.d)
 
 TOOL_CFLAGS = -std=gnu11 -O3 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror -MMD -MP -Isrc

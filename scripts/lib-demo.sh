@@ -64,7 +64,7 @@ prepare()
 }
 
 # Memory for shared_buffers: a quarter, 1 GB at most, in MB.
-buffers() { awk '/^MemTotal:/ { m = int($2 / 4096); print m > 1024 ? 1024 : m < 64 ? 64 : m }' /proc/meminfo; }
+buffers() { awk '/^MemTotal:/ { m = int($2 / 4096); print (m > 1024 ? 1024 : m < 64 ? 64 : m) }' /proc/meminfo; }
 
 start_postgres()
 {
