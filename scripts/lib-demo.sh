@@ -21,6 +21,7 @@ check_input()
 	fi
 	ROWS=${ROWS:-1000000}
 	ROWS=${ROWS//[,_]/}
+	case $ROWS in *k) ROWS=${ROWS%k}000 ;; *M) ROWS=${ROWS%M}000000 ;; esac
 	if [[ ! $ROWS =~ ^[1-9][0-9]{0,11}$ ]]; then die "ROWS=$ROWS is not a number of rows"; fi
 }
 
@@ -145,7 +146,7 @@ megabytes() { calc "$1 / 1000000" '%.1f MB'; }
 
 create_stream()
 {
-	sql <<-SQL
+	sql >/dev/null <<-SQL
 	SELECT ecinsight.create_events_table('events');
 	CREATE SERVER shop_kafka FOREIGN DATA WRAPPER ecinsight_kafka OPTIONS ("bootstrap.servers" '$BOOTSTRAP');
 	CREATE USER MAPPING FOR $OWNER SERVER shop_kafka;
@@ -169,7 +170,8 @@ worker_figures()
 # The last state of a progress bar that was written to a file.
 last_progress() { tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | sed -E 's/\x1b\[[0-9;]*[A-Za-z]//g; s/[[:cntrl:]]//g; /^ *$/d' | tail -n 1; }
 
-# Two lines that stay in place on a terminal; elsewhere a line each five seconds.
+# draw PRODUCER WORKER [LAST]: two lines that stay in place on a terminal; elsewhere they come
+# every five seconds, and at the end.
 DRAWN=0 LAST_LINE=0
 draw()
 {
@@ -179,7 +181,7 @@ draw()
 		if [ $DRAWN = 1 ]; then printf '\e[2A'; fi
 		printf '\r\e[K  producer  %s\n\r\e[K  worker    %s\n' "${1:0:width-13}" "${2:0:width-13}"
 		DRAWN=1
-	elif [ $((SECONDS - LAST_LINE)) -ge 5 ]; then
+	elif [ $((SECONDS - LAST_LINE)) -ge 5 ] || [ -n "${3:-}" ]; then
 		LAST_LINE=$SECONDS
 		say "  producer  $1"
 		say "  worker    $2"
@@ -215,6 +217,8 @@ load()
 		fi
 		case $state in failed|paused|stopped) die "stream shop is $state: $(sql -c "SELECT last_error FROM ecinsight.streams")" ;; esac
 	done
+	read -r rows messages errors seconds lag state < <(worker_figures "$from")
+	draw "$(last_progress "$RUN/producer.err")" "$(commas "$rows") rows, lag $(commas "${lag/-/?}") messages, $state" last
 	agree "$from"
 }
 
