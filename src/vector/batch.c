@@ -58,25 +58,6 @@ ec_batch_destroy(EcBatch *batch)
 	MemoryContextDelete(batch->context);
 }
 
-/* A by-value Datum as an integer; unsigned types without sign extension. */
-static int64
-int_from_datum(Datum value, const EcColType *ct)
-{
-	switch (ct->typlen)
-	{
-		case 1:
-			return DatumGetUInt8(value);
-		case 2:
-			return DatumGetInt16(value);
-		case 4:
-			if (ct->basetype == OIDOID)
-				return DatumGetUInt32(value);
-			return DatumGetInt32(value);
-		default:
-			return DatumGetInt64(value);
-	}
-}
-
 static void
 append_varlena(EcBuilder *column, Datum value)
 {
@@ -111,12 +92,6 @@ append_decimal(EcBuilder *column, Datum value, const EcColType *ct)
 	ec_builder_append_int64(column, scaled);
 }
 
-static double
-double_from_datum(Datum value, const EcColType *ct)
-{
-	return ct->typlen == sizeof(float4) ? (double) DatumGetFloat4(value) : DatumGetFloat8(value);
-}
-
 void
 ec_batch_append_datum(EcBatch *batch, int attidx, Datum value, bool isnull)
 {
@@ -133,13 +108,11 @@ ec_batch_append_datum(EcBatch *batch, int attidx, Datum value, bool isnull)
 	switch (ct->kind)
 	{
 		case EC_KIND_INT:
-			ec_builder_append_int64(column, int_from_datum(value, ct));
+		case EC_KIND_FLOAT:
+			ec_builder_append_int64(column, ec_datum_to_int64(value, ct));
 			break;
 		case EC_KIND_DECIMAL:
 			append_decimal(column, value, ct);
-			break;
-		case EC_KIND_FLOAT:
-			ec_builder_append_int64(column, ec_float_to_image(double_from_datum(value, ct)));
 			break;
 		case EC_KIND_TEXT:
 			append_varlena(column, value);

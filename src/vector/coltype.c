@@ -279,6 +279,27 @@ ec_numeric_from_scaled(int64 value, int32 scale)
 	return make_numeric(header, digits + first, end - first);
 }
 
+int64
+ec_datum_to_int64(Datum value, const EcColType *ct)
+{
+	if (ct->kind == EC_KIND_FLOAT)
+		return ec_float_to_image(ct->typlen == sizeof(float4) ? (double) DatumGetFloat4(value)
+															  : DatumGetFloat8(value));
+	switch (ct->typlen)
+	{
+		case 1:
+			return DatumGetUInt8(value);
+		case 2:
+			return DatumGetInt16(value);
+		case 4:
+			if (ct->basetype == OIDOID)
+				return DatumGetUInt32(value);
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
+
 static Datum
 int_datum(int64 value, const EcColType *ct)
 {

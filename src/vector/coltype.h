@@ -43,6 +43,9 @@ extern void ec_coltype_init(EcColType *ct, Oid typid, int32 typmod, Oid collatio
 /* natts entries, palloc'd; dropped columns get kind INT and typid InvalidOid. */
 extern EcColType *ec_coltype_from_tupdesc(TupleDesc desc);
 
+/* A Datum of kind INT or FLOAT as its int64; unsigned types without sign extension. */
+extern int64 ec_datum_to_int64(Datum value, const EcColType *ct);
+
 /* Numeric <-> scaled int64: false if the value is infinite or does not fit the scale exactly. */
 extern bool ec_numeric_to_scaled(Datum numeric, int32 scale, int64 *out);
 extern Datum ec_numeric_from_scaled(int64 value, int32 scale);	/* palloc'd in the current context */
