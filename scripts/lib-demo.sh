@@ -193,7 +193,7 @@ load()
 {
 	local from rows messages errors seconds lag state before=0 at last rate=0 waiting=''
 	from=$(sql -c 'SELECT clock_timestamp()')
-	produce >"$RUN/producer.out" 2>"$RUN/producer.err" &
+	produce &
 	PRODUCER=$!
 	last=$(now)
 	while :; do
@@ -222,16 +222,25 @@ load()
 	agree "$from"
 }
 
+# In a subshell: becomes the producer, its bar for draw() in producer.err, its figures as JSON in producer.out.
 produce()
 {
-	"$EC_TOP/bin/ecproduce" --brokers "$BOOTSTRAP" --topic "$TOPIC" "$FILE"
+	local bar=()
+	if [ -t 1 ]; then bar=(--bar); fi
+	exec "$EC_TOP/bin/ecproduce" --brokers "$BOOTSTRAP" --topic "$TOPIC" --rows-per-message "$ROWS_PER_MESSAGE" \
+		--json "${bar[@]}" "$FILE" >"$RUN/producer.out" 2>"$RUN/producer.err"
 }
+
+producer_figure() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$RUN/producer.out"; }
 
 # Producer and worker must tell the same story.
 agree()
 {
 	local rows messages errors seconds stored
-	read -r P_ROWS P_MESSAGES P_BYTES P_SECONDS < <(producer_figures)
+	P_ROWS=$(producer_figure rows)
+	P_MESSAGES=$(producer_figure messages)
+	P_BYTES=$(producer_figure bytes_read)
+	P_SECONDS=$(producer_figure seconds)
 	read -r rows messages errors seconds _ < <(worker_figures "$1")
 	stored=$(sql -c 'SELECT count(*) FROM events')
 	W_SECONDS=$seconds

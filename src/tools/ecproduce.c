@@ -144,6 +144,7 @@ help(void)
 		 "\n"
 		 "Output:\n"
 		 "  -q, --quiet                neither progress nor summary, only errors\n"
+		 "      --bar                  the progress bar even if standard error is no terminal\n"
 		 "      --json                 the summary as one line of JSON\n"
 		 "      --dry-run              read, split and count, but send nothing\n"
 		 "      --help                 show this help\n"
@@ -240,6 +241,7 @@ enum
 	OPT_CODEC,
 	OPT_RATE,
 	OPT_REPLAY,
+	OPT_BAR,
 	OPT_JSON,
 	OPT_DRY_RUN,
 	OPT_HELP,
@@ -263,6 +265,7 @@ static const struct option long_options[] = {
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"replay", required_argument, NULL, OPT_REPLAY},
 	{"quiet", no_argument, NULL, 'q'},
+	{"bar", no_argument, NULL, OPT_BAR},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -337,6 +340,9 @@ read_option(EcProduceOptions *o, int c, const char **columns)
 			break;
 		case 'q':
 			o->quiet = true;
+			break;
+		case OPT_BAR:
+			o->bar = true;
 			break;
 		case OPT_JSON:
 			o->json = true;

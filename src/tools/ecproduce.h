@@ -124,6 +124,7 @@ typedef struct EcProduceOptions
 	char delimiter;
 	int timeout; /* seconds for connecting and topic administration */
 	bool dry_run;
+	bool bar; /* draw the progress bar into a file, too */
 	bool json;
 	bool quiet;
 	EcProperty *properties;

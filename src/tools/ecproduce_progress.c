@@ -50,7 +50,7 @@ ec_progress_start(EcProgress *p, const EcProduceOptions *o, const EcCounts *coun
 	memset(p, 0, sizeof(*p));
 	p->o = o;
 	p->counts = counts;
-	p->tty = isatty(STDERR_FILENO);
+	p->tty = o->bar || isatty(STDERR_FILENO);
 	p->started = p->shown = ec_now();
 }
 

@@ -125,7 +125,7 @@ bench_kafka()
 	timed fill_topic big "$ROWS" >/dev/null
 	FIG[produce]=$(calc "$ROWS / $TAKEN" %.0f)
 	local i t best=
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		timed kcat -C -q -e -b "$BROKER" -t big -o beginning -X queued.max.messages.kbytes=262144 >/dev/null
 		t=$TAKEN
 		if [ -z "$best" ] || [ "$(calc "$t < $best" %d)" = 1 ]; then best=$t; fi
@@ -154,8 +154,7 @@ bench_bytes()
 # median of three runs, in seconds, by psql's own clock
 query_time()
 {
-	local i
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		sql -c '\timing on' -c "$1" 2>/dev/null | awk '/^Time:/ { print $2 / 1000 }'
 	done | sort -n | sed -n 2p
 }
@@ -201,7 +200,7 @@ ratio() { calc "$1 / $2" %.2f; }
 
 bench_report()
 {
-	local q limit
+	local q
 	say
 	say "${EC_BOLD}$(commas "$ROWS") events, $(commas "${FIG[csv_bytes]}") bytes of CSV${EC_OFF}; PostgreSQL ${FIG[pg_version]}, DuckDB ${FIG[duckdb_version]}, $(nproc) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), $(date -u +%F)"
 	say
