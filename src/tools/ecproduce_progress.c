@@ -144,6 +144,16 @@ ec_progress_show(EcProgress *p, bool last)
 	fputc('\n', stderr);
 }
 
+/* "1 row", "2,000 rows" */
+static const char *
+number_of(uint64_t n, const char *what, char buffer[64])
+{
+	char digits[32];
+
+	snprintf(buffer, 64, "%s %s%s", grouped(n, digits), what, n == 1 ? "" : "s");
+	return buffer;
+}
+
 /* JSON strings: the topic's name can hold only letters, digits, dot, _ and -, but who knows. */
 static void
 print_json_string(const char *s)
@@ -181,26 +191,28 @@ json_summary(const EcProduceOptions *o, const EcCounts *c, int32_t partitions, b
 static void
 plain_summary(const EcProduceOptions *o, const EcCounts *c, int32_t partitions, bool complete)
 {
-	char rows[32];
-	char messages[32];
-	char rows_rate[32];
-	char short_messages[32];
+	char rows[64];
+	char messages[64];
+	char in[64];
+	char rate[32];
 	double s = c->seconds > 0.0 ? c->seconds : 1e-9;
 
-	printf("%s %s rows in %s messages (%.1f MB) ", o->dry_run ? "would send" : "acknowledged:",
-		   grouped(c->rows, rows), grouped(c->messages, messages), (double) c->bytes / 1e6);
+	number_of(c->rows, "row", rows);
+	number_of(c->messages, "message", messages);
+	number_of((uint64_t) partitions, "partition", in);
 	if (o->dry_run)
-		printf("in %d partition%s, read", partitions, partitions == 1 ? "" : "s");
+		printf("would send %s in %s (%.1f MB) to %s, read", rows, messages, (double) c->bytes / 1e6,
+			   in);
 	else
-		printf("by topic %s, %d partition%s,", o->topic, partitions, partitions == 1 ? "" : "s");
+		printf("acknowledged: %s in %s (%.1f MB) by topic %s, %s,", rows, messages,
+			   (double) c->bytes / 1e6, o->topic, in);
 	printf(" in %.2f s: %s rows/s, %.1f MB/s\n", c->seconds,
-		   grouped((uint64_t) ((double) c->rows / s), rows_rate), (double) c->bytes / 1e6 / s);
+		   grouped((uint64_t) ((double) c->rows / s), rate), (double) c->bytes / 1e6 / s);
 	if (c->short_messages > 0)
-		printf("%s messages hold fewer rows than asked for: more would exceed the size limit\n",
-			   grouped(c->short_messages, short_messages));
+		printf("%s cut short by the size limit\n", number_of(c->short_messages, "message", messages));
 	if (!complete)
-		printf("NOT COMPLETE: %s rows were read, %llu of them certainly failed\n",
-			   grouped(c->rows_read, rows), (unsigned long long) c->failed_rows);
+		printf("NOT COMPLETE: %s were read, %llu of them certainly failed\n",
+			   number_of(c->rows_read, "row", rows), (unsigned long long) c->failed_rows);
 }
 
 void

@@ -22,6 +22,7 @@
 #include "tools/ecproduce.h"
 
 #define LANES_MEMORY ((size_t) 256 << 20)
+#define HOLD_SECONDS 0.1 /* --replay: that long may a row wait for the next ones */
 #define PACE_SECONDS 0.25 /* with --rate a message holds at most this much */
 
 typedef struct Lane
@@ -54,7 +55,8 @@ typedef struct Run
 	int32_t nlanes;
 	size_t lanes_bytes;
 	double started;
-	int64_t first_time; /* --replay: event_time at the start */
+	double flushed;		/* --replay: when the lanes were flushed */
+	int64_t first_time; /* event_time at the start */
 	bool has_first_time;
 } Run;
 
@@ -222,6 +224,7 @@ await_time(Run *run, const char *row, size_t len)
 {
 	EcField field;
 	int64_t t;
+	double now = ec_now();
 	double due;
 
 	if (!ec_row_field(row, len, run->time_field, run->o->delimiter, &field) ||
@@ -233,9 +236,12 @@ await_time(Run *run, const char *row, size_t len)
 		run->first_time = t;
 	}
 	due = run->started + (double) (t - run->first_time) / run->o->replay;
-	if (due <= ec_now())
-		return;
-	flush_lanes(run);
+	/* what is due leaves together, but never waits for long */
+	if (now - run->flushed > HOLD_SECONDS || due - now > HOLD_SECONDS)
+	{
+		flush_lanes(run);
+		run->flushed = now;
+	}
 	wait_until(run, due);
 }
 

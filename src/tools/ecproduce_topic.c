@@ -66,8 +66,10 @@ count_partitions(rd_kafka_t *rk, const char *topic, double deadline, int *leader
 
 	*leaders = 0;
 	do
+	{
 		err = rd_kafka_metadata(rk, 1, NULL, &md, 1000);
-	while (err != RD_KAFKA_RESP_ERR_NO_ERROR && !expired(deadline));
+		rd_kafka_poll(rk, 0); /* the error callback tells what is wrong */
+	} while (err != RD_KAFKA_RESP_ERR_NO_ERROR && !expired(deadline));
 	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return -1;
 	for (int i = 0; i < md->topic_cnt; i++)
