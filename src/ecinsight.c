@@ -8,6 +8,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "store/store.h"
 
 PG_MODULE_MAGIC;
 
@@ -17,4 +18,5 @@ void
 _PG_init(void)
 {
 	ec_guc_init();
+	ec_store_init();
 }

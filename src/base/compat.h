@@ -12,9 +12,21 @@
 #error "ecinsight supports PostgreSQL 15 to 18"
 #endif
 
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "commands/vacuum.h"
+#include "executor/executor.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/smgr.h"
 #include "utils/datetime.h"
+#include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"				/* was part of postgres.h */
+#endif
+#if PG_VERSION_NUM >= 170000
+#include "storage/read_stream.h"
 #endif
 
 /* 16: DecodeDateTime also returns the name of a bad zone or field */
@@ -28,6 +40,158 @@ ec_compat_decode_datetime(char **field, int *ftype, int nf, int *dtype, struct p
 	return DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz, &extra);
 #else
 	return DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz);
+#endif
+}
+
+/* 16: relfilenodes are called relfilenumbers, and RelFileNode RelFileLocator */
+#if PG_VERSION_NUM < 160000
+#define RelFileLocator RelFileNode
+#define RelFileLocatorEquals RelFileNodeEquals
+#define rd_locator rd_node
+#define relation_set_new_filelocator relation_set_new_filenode
+#endif
+
+/*
+ * Adds n pages of zeros to the main fork and returns the first.  The caller holds
+ * the relation extension lock, so they are contiguous.
+ */
+static inline BlockNumber
+ec_compat_extend_relation(Relation rel, uint32 n)
+{
+	BlockNumber first = InvalidBlockNumber;
+
+#if PG_VERSION_NUM >= 160000
+	while (n > 0)
+	{
+		Buffer buffers[64];
+		uint32 got;
+		BlockNumber block = ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL,
+												EB_SKIP_EXTENSION_LOCK,
+												Min(n, lengthof(buffers)), buffers, &got);
+
+		if (first == InvalidBlockNumber)
+			first = block;
+		for (uint32 i = 0; i < got; i++)
+			ReleaseBuffer(buffers[i]);
+		n -= got;
+	}
+#else
+	for (uint32 i = 0; i < n; i++)
+	{
+		Buffer buffer = ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW, RBM_NORMAL, NULL);
+
+		if (i == 0)
+			first = BufferGetBlockNumber(buffer);
+		ReleaseBuffer(buffer);
+	}
+#endif
+	return first;
+}
+
+/* 16: tuple_update tells which indexes need entries, not merely whether any does */
+#if PG_VERSION_NUM >= 160000
+#define EcUpdateIndexes TU_UpdateIndexes
+#else
+#define EcUpdateIndexes bool
+#endif
+
+/* 18: parallel scans name the relation by its file */
+static inline void
+ec_compat_parallelscan_relation(ParallelTableScanDesc pscan, Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	pscan->phs_locator = rel->rd_locator;
+#else
+	pscan->phs_relid = RelationGetRelid(rel);
+#endif
+}
+
+/* 17: ANALYZE hands out its blocks by a read stream */
+#if PG_VERSION_NUM >= 170000
+#define EC_COMPAT_ANALYZE_NEXT_BLOCK_ARGS TableScanDesc scan, ReadStream *stream
+#define EC_COMPAT_ANALYZE_NEXT_BLOCK_PASS stream
+static inline bool
+ec_compat_analyze_block(ReadStream *stream, BlockNumber *block)
+{
+	Buffer buffer = read_stream_next_buffer(stream, NULL);
+
+	if (!BufferIsValid(buffer))
+		return false;
+	*block = BufferGetBlockNumber(buffer);
+	ReleaseBuffer(buffer);
+	return true;
+}
+#else
+#define EC_COMPAT_ANALYZE_NEXT_BLOCK_ARGS \
+	TableScanDesc scan, BlockNumber blockno, BufferAccessStrategy strategy
+#define EC_COMPAT_ANALYZE_NEXT_BLOCK_PASS blockno
+static inline bool
+ec_compat_analyze_block(BlockNumber blockno, BlockNumber *block)
+{
+	*block = blockno;
+	return true;
+}
+#endif
+
+/* 18: ExecutorRun lost its last argument */
+#if PG_VERSION_NUM >= 180000
+#define EC_COMPAT_EXECUTOR_RUN_ARGS QueryDesc *queryDesc, ScanDirection direction, uint64 count
+#define EC_COMPAT_EXECUTOR_RUN_PASS queryDesc, direction, count
+#else
+#define EC_COMPAT_EXECUTOR_RUN_ARGS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool execute_once
+#define EC_COMPAT_EXECUTOR_RUN_PASS queryDesc, direction, count, execute_once
+#endif
+
+/* 17: a column's statistics target is no longer in tuple descriptors; -1 is the default */
+static inline int
+ec_compat_attstattarget(Form_pg_attribute att)
+{
+#if PG_VERSION_NUM >= 170000
+	return -1;
+#else
+	return att->attstattarget;
+#endif
+}
+
+/* 18: pages that are all frozen are counted too */
+static inline void
+ec_compat_update_relstats(Relation rel, BlockNumber pages, double tuples, TransactionId frozenxid,
+						  MultiXactId minmulti)
+{
+	bool frozenxid_updated;
+	bool minmulti_updated;
+
+#if PG_VERSION_NUM >= 180000
+	vac_update_relstats(rel, pages, tuples, 0, 0, false, frozenxid, minmulti, &frozenxid_updated,
+						&minmulti_updated, false);
+#else
+	vac_update_relstats(rel, pages, tuples, 0, false, frozenxid, minmulti, &frozenxid_updated,
+						&minmulti_updated, false);
+#endif
+}
+
+/* 18: statistics know how long a VACUUM took */
+static inline void
+ec_compat_report_vacuum(Relation rel, int64 live, TimestampTz start)
+{
+#if PG_VERSION_NUM >= 180000
+	pgstat_report_vacuum(RelationGetRelid(rel), false, live, 0, start);
+#else
+	pgstat_report_vacuum(RelationGetRelid(rel), false, live, 0);
+#endif
+}
+
+/* 17: reindex_relation is told its statement, for event triggers */
+static inline void
+ec_compat_reindex_relation(Oid relid)
+{
+	ReindexParams params = {0};
+
+#if PG_VERSION_NUM >= 170000
+	reindex_relation(NULL, relid, 0, &params);
+#else
+	reindex_relation(relid, 0, &params);
 #endif
 }
 

@@ -22,6 +22,11 @@
  * seen (as with a heap scan's snapshot and command id).  The caller's own
  * unflushed rows are seen under the snapshot's rules.
  *
+ * Parallel scans: under the same snapshot every process gets the same list in the
+ * same order, so groups are handed out by index (ec_reader_goto_group) from a shared
+ * counter.  The executor hook of store/utility.c makes sure that no unwritten rows
+ * exist in the leader when workers start.
+ *
  * Locks: the caller holds AccessShareLock or more on the relation, and the
  * snapshot is registered or active until ec_reader_end.
  * Errors: ERRCODE_DATA_CORRUPTED naming relation, row group, column and block.
@@ -91,6 +96,9 @@ extern EcKind ec_reader_kind(EcReader *reader, int attidx, int32 *scale);
 
 /* How values of the relation's columns become Datums. */
 extern const EcColType *ec_reader_types(const EcReader *reader);
+
+/* Row number of a row of the current group: see store/tid.h. */
+extern int64 ec_reader_row_number(EcReader *reader, uint32 row);
 
 extern void ec_reader_count_skipped(EcReader *reader, uint64 blocks);
 extern const EcReaderStats *ec_reader_stats(const EcReader *reader);

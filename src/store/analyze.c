@@ -1,0 +1,226 @@
+/*
+ * analyze.c
+ *	  Sampling for ANALYZE, and size estimates for the planner.
+ *
+ * ANALYZE picks random blocks of the main fork and expects their rows.  A block of
+ * ours holds no whole rows, so block b of n stands for the b-th n-th of the rows:
+ * all of them count as live, and a few at random are returned.  What is
+ * decoded stays bounded: of a large table only SAMPLE_BLOCKS blocks of rows, chosen
+ * evenly over the table, stand for all.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "commands/vacuum.h"
+#include "common/pg_prng.h"
+#include "optimizer/plancat.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "store/catalog.h"
+#include "store/page.h"
+#include "store/reader_internal.h"
+#include "store/store.h"
+#include "store/tableam.h"
+
+#define SAMPLE_BLOCKS 512
+
+/* ANALYZE wants this many rows per unit of statistics target. */
+#define ROWS_PER_TARGET 300
+
+/* Up to so many descriptor pages are counted exactly at each planning. */
+#define EXACT_COUNT_PAGES 64
+
+/* A block of rows in the sample. */
+typedef struct SampleBlock
+{
+	uint32 group;
+	uint32 first_row;			/* within the group */
+	uint32 nrows;
+	int64 start;				/* rows of the sample before it */
+} SampleBlock;
+
+struct EcAnalyze
+{
+	Snapshot snapshot;
+	EcRowScan *rows;
+	SampleBlock *blocks;
+	uint32 nblocks;
+	int64 total_rows;			/* of the table */
+	int64 sample_rows;			/* of the blocks */
+	BlockNumber relation_blocks;
+	int64 wanted;				/* rows to return for each block of the relation */
+	uint32 place;				/* block where the last row was found */
+
+	/* the relation's block in work */
+	int64 first;
+	int64 end;					/* rows of the sample that belong to it */
+	int64 step;
+	int64 nsteps;
+	int64 live;					/* rows of the table that it stands for */
+};
+
+static int64
+rows_wanted(Relation rel)
+{
+	int target = default_statistics_target;
+	TupleDesc tupdesc = RelationGetDescr(rel);
+
+	for (int i = 0; i < tupdesc->natts; i++)
+		target = Max(target, ec_compat_attstattarget(TupleDescAttr(tupdesc, i)));
+	return (int64) target * ROWS_PER_TARGET;
+}
+
+/* Every stride-th block of rows, from a random start. */
+static void
+choose_blocks(EcAnalyze *an)
+{
+	EcReader *reader = ec_rowscan_reader(an->rows);
+	int64 total = 0;
+	int64 seen = 0;
+	double stride;
+	double next;
+
+	for (uint32 i = 0; i < reader->nentries; i++)
+	{
+		total += (reader->entries[i].nrows + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS;
+		an->total_rows += reader->entries[i].nrows;
+	}
+	an->blocks = palloc(Max(1, Min(total, SAMPLE_BLOCKS + 1)) * sizeof(SampleBlock));
+	stride = total <= SAMPLE_BLOCKS ? 1.0 : (double) total / SAMPLE_BLOCKS;
+	next = stride <= 1.0 ? 0.0 : floor(pg_prng_double(&pg_global_prng_state) * stride);
+	for (uint32 i = 0; i < reader->nentries; i++)
+	{
+		for (uint32 row = 0; row < reader->entries[i].nrows; row += EC_BLOCK_ROWS, seen++)
+		{
+			SampleBlock *block = &an->blocks[an->nblocks];
+
+			if (seen < (int64) next || an->nblocks > SAMPLE_BLOCKS)
+				continue;
+			next += stride;
+			block->group = i;
+			block->first_row = row;
+			block->nrows = Min(EC_BLOCK_ROWS, reader->entries[i].nrows - row);
+			block->start = an->sample_rows;
+			an->sample_rows += block->nrows;
+			an->nblocks++;
+		}
+	}
+}
+
+void
+ec_analyze_begin(EcTableScan *scan)
+{
+	EcAnalyze *an = palloc0(sizeof(EcAnalyze));
+	Relation rel = scan->base.rs_rd;
+	int64 wanted = rows_wanted(rel);
+
+	an->snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
+	an->rows = ec_rowscan_begin(rel, an->snapshot, NULL, NULL);
+	an->relation_blocks = RelationGetNumberOfBlocks(rel);
+	choose_blocks(an);
+
+	/* twice what ANALYZE takes, so that it has a choice */
+	an->wanted = 2 * (wanted / Max(1, Min(wanted, an->relation_blocks)) + 1);
+	scan->analyze = an;
+}
+
+void
+ec_analyze_end(EcTableScan *scan)
+{
+	ec_rowscan_end(scan->analyze->rows);
+	UnregisterSnapshot(scan->analyze->snapshot);
+	pfree(scan->analyze->blocks);
+	pfree(scan->analyze);
+}
+
+/* x * y / z without overflow. */
+static int64
+share(int64 x, int64 y, int64 z)
+{
+	return (int64) ((int128) x * y / z);
+}
+
+void
+ec_analyze_block(EcTableScan *scan, BlockNumber block)
+{
+	EcAnalyze *an = scan->analyze;
+	int64 n = Max(an->relation_blocks, block + 1);
+
+	an->first = share(an->sample_rows, block, n);
+	an->end = share(an->sample_rows, (int64) block + 1, n);
+	an->step = 0;
+	an->nsteps = Min(an->wanted, an->end - an->first);
+	an->live = share(an->total_rows, (int64) block + 1, n) - share(an->total_rows, block, n);
+}
+
+static void
+store_sample_row(EcAnalyze *an, int64 row, TupleTableSlot *slot)
+{
+	if (an->place >= an->nblocks || row < an->blocks[an->place].start)
+		an->place = 0;
+	while (row >= an->blocks[an->place].start + an->blocks[an->place].nrows)
+		an->place++;
+	ec_rowscan_store(an->rows, an->blocks[an->place].group,
+					 an->blocks[an->place].first_row + (uint32) (row - an->blocks[an->place].start), slot);
+}
+
+bool
+ec_analyze_tuple(EcTableScan *scan, double *liverows, TupleTableSlot *slot)
+{
+	EcAnalyze *an = scan->analyze;
+	int64 rows = an->end - an->first;
+	int64 low;
+	int64 high;
+
+	*liverows += an->live;
+	an->live = 0;
+	if (an->step >= an->nsteps)
+	{
+		ExecClearTuple(slot);
+		return false;
+	}
+
+	/* one at random of each nsteps-th part, so that rows come in order */
+	low = an->first + share(rows, an->step, an->nsteps);
+	high = an->first + share(rows, an->step + 1, an->nsteps);
+	an->step++;
+	store_sample_row(an, low + (int64) (pg_prng_double(&pg_global_prng_state) * (high - low)), slot);
+	return true;
+}
+
+/* ------------------------------------------------------------------------
+ * Planner
+ * ------------------------------------------------------------------------
+ */
+
+static double
+estimate_rows(Relation rel, BlockNumber main_pages, BlockNumber catalog_pages)
+{
+	EcDiskMeta meta;
+
+	if (catalog_pages <= EXACT_COUNT_PAGES)
+		return (double) ec_catalog_count_rows(rel, SnapshotSelf, NULL);
+	if (rel->rd_rel->reltuples >= 0 && rel->rd_rel->relpages > 1 && main_pages > 1)
+		return rint((double) rel->rd_rel->reltuples / rel->rd_rel->relpages * main_pages);
+
+	/* row numbers ever used: too many if much was rolled back, but of the right order */
+	return ec_meta_read(rel, &meta) ? (double) meta.next_row : 0;
+}
+
+void
+ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples, double *allvisfrac)
+{
+	BlockNumber main_pages = RelationGetNumberOfBlocks(rel);
+	BlockNumber catalog_pages = ec_catalog_pages(rel);
+
+	if (attr_widths != NULL)
+		get_rel_data_width(rel, attr_widths);
+	*pages = main_pages + catalog_pages;
+	*tuples = main_pages == 0 ? 0 : estimate_rows(rel, main_pages, catalog_pages);
+	*allvisfrac = 0;
+}

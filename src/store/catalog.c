@@ -1,0 +1,429 @@
+/*
+ * catalog.c
+ *	  Descriptors of row groups as heap tuples of the table's TOAST relation.
+ *
+ * The TOAST relation (the "companion") is an ordinary heap of (chunk_id, chunk_seq,
+ * chunk_data) with a unique index on the first two.  We keep no TOAST values in it:
+ * what it offers is a heap that goes wherever its table goes.  MVCC,
+ * subtransactions, two-phase commit, recovery and standbys follow from heap_insert.
+ *
+ * Descriptors are found by (kind, number), never by TID: VACUUM FULL may rewrite
+ * the companion by itself.  A reader copies what it finds.
+ *
+ * Tuples are inserted one at a time with HEAP_INSERT_NO_LOGICAL, as logical
+ * decoding must not take them for TOAST values.
+ */
+#include "postgres.h"
+
+#include <xxhash.h>
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/toast_internals.h"
+#include "catalog/toasting.h"
+#include "storage/bufmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "store/catalog.h"
+#include "store/tid.h"
+#include "vector/vector.h"
+
+#define CATALOG_ATT_ID 1
+#define CATALOG_ATT_SEQ 2
+#define CATALOG_ATT_DATA 3
+#define CATALOG_NATTS 3
+
+#define CHECKSUM_START offsetof(EcDiskDescriptor, version)
+
+/* ------------------------------------------------------------------------
+ * Payload
+ * ------------------------------------------------------------------------
+ */
+
+static Size
+ranges_size(uint32 nranges)
+{
+	return (Size) nranges * sizeof(EcDiskRange);
+}
+
+static Size
+data_size(const EcDescriptor *desc)
+{
+	return desc->form == EC_FORM_EXTENT ? 0 : (Size) desc->image_len;
+}
+
+Size
+ec_descriptor_size(const EcDescriptor *desc)
+{
+	return sizeof(EcDiskDescriptor) + ranges_size(desc->nranges) + MAXALIGN(desc->dir_len) +
+		   data_size(desc);
+}
+
+static uint32
+payload_checksum(const uint8 *payload, Size len)
+{
+	return (uint32) XXH3_64bits(payload + CHECKSUM_START, len - CHECKSUM_START);
+}
+
+void
+ec_descriptor_build(const EcDescriptor *desc, uint8 *payload)
+{
+	EcDiskDescriptor disk = {
+		.magic = EC_DESCRIPTOR_MAGIC,
+		.version = EC_FORMAT_VERSION,
+		.form = desc->form,
+		.level = desc->level,
+		.nrows = desc->nrows,
+		.number = desc->number,
+		.nranges = desc->nranges,
+		.natts = desc->natts,
+		.image_len = desc->image_len,
+		.first_block = desc->first_block,
+		.npages = desc->npages,
+		.dir_len = desc->dir_len,
+		.image_dir_len = desc->image_dir_len,
+	};
+	uint8 *p = payload + sizeof(disk);
+	Size len = ec_descriptor_size(desc);
+
+	memcpy(p, desc->ranges, ranges_size(desc->nranges));
+	p += ranges_size(desc->nranges);
+	memset(p, 0, MAXALIGN(desc->dir_len));
+	if (desc->dir_len > 0)
+		memcpy(p, desc->directory, desc->dir_len);
+	p += MAXALIGN(desc->dir_len);
+	if (data_size(desc) > 0)
+		memcpy(p, desc->data, data_size(desc));
+	memcpy(payload, &disk, sizeof(disk));
+	disk.checksum = payload_checksum(payload, len);
+	memcpy(payload, &disk, sizeof(disk));
+}
+
+static void
+descriptor_damaged(Relation rel, int64 number, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("descriptor of row group " INT64_FORMAT " of table \"%s\" is damaged",
+						   number, RelationGetRelationName(rel)),
+					errdetail_internal("%s", what)));
+}
+
+static void
+check_ranges(Relation rel, const EcDescriptor *desc)
+{
+	int64 rows = 0;
+
+	for (uint32 i = 0; i < desc->nranges; i++)
+	{
+		const EcDiskRange *range = &desc->ranges[i];
+
+		if (range->first < 0 || range->count <= 0 || range->count > EC_GROUP_ROWS_MAX ||
+			range->first > EC_ROW_NUMBER_END - range->count)
+			descriptor_damaged(rel, desc->number, "A range of row numbers is impossible.");
+		rows += range->count;
+	}
+	if (rows != desc->nrows)
+		descriptor_damaged(rel, desc->number, "Its ranges of row numbers do not match its rows.");
+}
+
+static void
+check_header(Relation rel, const EcDiskDescriptor *disk, const uint8 *payload, Size len)
+{
+	if (len < sizeof(*disk) || disk->magic != EC_DESCRIPTOR_MAGIC)
+		descriptor_damaged(rel, -1, "It does not start as a descriptor does.");
+	if (disk->checksum != payload_checksum(payload, len))
+		descriptor_damaged(rel, disk->number, "Its checksum is wrong.");
+	if (disk->version > EC_FORMAT_VERSION)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("table \"%s\" was written by a newer version of ecinsight",
+							   RelationGetRelationName(rel)),
+						errhint("Install the newer version of the extension's library.")));
+	if (disk->form < EC_FORM_EXTENT || disk->form > EC_FORM_ROWS || disk->nrows == 0 ||
+		disk->nrows > EC_GROUP_ROWS_MAX || disk->nranges == 0 || disk->nranges > disk->nrows)
+		descriptor_damaged(rel, disk->number, "Its form or its number of rows is impossible.");
+}
+
+void
+ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *desc)
+{
+	EcDiskDescriptor disk = {0};
+	const uint8 *p = payload + sizeof(disk);
+
+	memcpy(&disk, payload, Min(len, sizeof(disk)));
+	check_header(rel, &disk, payload, len);
+	memset(desc, 0, sizeof(*desc));
+	desc->number = disk.number;
+	desc->form = disk.form;
+	desc->level = disk.level;
+	desc->nrows = disk.nrows;
+	desc->natts = disk.natts;
+	desc->image_len = disk.image_len;
+	desc->first_block = disk.first_block;
+	desc->npages = disk.npages;
+	desc->nranges = disk.nranges;
+	desc->image_dir_len = disk.image_dir_len;
+	desc->dir_len = disk.dir_len;
+	if (disk.image_len > len && disk.form != EC_FORM_EXTENT)
+		descriptor_damaged(rel, desc->number, "It is too short.");
+	if (ec_descriptor_size(desc) != len)
+		descriptor_damaged(rel, desc->number, "Its length is wrong.");
+	desc->ranges = (const EcDiskRange *) p;
+	p += ranges_size(desc->nranges);
+	desc->directory = p;
+	p += MAXALIGN(desc->dir_len);
+	desc->data = p;
+	check_ranges(rel, desc);
+}
+
+/* ------------------------------------------------------------------------
+ * Tuples
+ * ------------------------------------------------------------------------
+ */
+
+static void
+tuple_values(const EcDescriptor *desc, Datum *values, bool *isnull)
+{
+	Size len = ec_descriptor_size(desc);
+	uint8 *payload = palloc(VARHDRSZ + len);
+
+	Assert(len <= EC_DESCRIPTOR_MAX);
+	SET_VARSIZE(payload, VARHDRSZ + len);
+	ec_descriptor_build(desc, payload + VARHDRSZ);
+	memset(isnull, 0, CATALOG_NATTS * sizeof(bool));
+	values[CATALOG_ATT_ID - 1] = ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(EC_CATALOG_GROUP, desc->number));
+	values[CATALOG_ATT_SEQ - 1] = Int32GetDatum(EC_CATALOG_CHUNK_SEQ(desc->number));
+	values[CATALOG_ATT_DATA - 1] = PointerGetDatum(payload);
+}
+
+HeapTuple
+ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc)
+{
+	Datum values[CATALOG_NATTS];
+	bool isnull[CATALOG_NATTS];
+	HeapTuple tuple;
+
+	tuple_values(desc, values, isnull);
+	tuple = heap_form_tuple(tupdesc, values, isnull);
+	pfree(DatumGetPointer(values[CATALOG_ATT_DATA - 1]));
+	return tuple;
+}
+
+/* False if the tuple is of another kind.  The payload is copied: tuples are not MAXALIGNed inside. */
+bool
+ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescriptor *desc)
+{
+	Datum values[CATALOG_NATTS];
+	bool isnull[CATALOG_NATTS];
+	struct varlena *data;
+	uint8 *payload;
+	Size len;
+
+	heap_deform_tuple(tuple, tupdesc, values, isnull);
+	if ((DatumGetObjectId(values[CATALOG_ATT_ID - 1]) & 0xff) != EC_CATALOG_GROUP)
+		return false;
+	data = (struct varlena *) DatumGetPointer(values[CATALOG_ATT_DATA - 1]);
+	if (isnull[CATALOG_ATT_DATA - 1] || VARATT_IS_EXTENDED(data))
+		descriptor_damaged(rel, DatumGetInt32(values[CATALOG_ATT_SEQ - 1]), "It is not plain bytes.");
+	len = VARSIZE(data) - VARHDRSZ;
+	payload = palloc(Max(len, 1));
+	memcpy(payload, VARDATA(data), len);
+	ec_descriptor_parse(rel, payload, len, desc);
+	return true;
+}
+
+static Relation
+open_companion(Relation rel, LOCKMODE lockmode)
+{
+	if (!OidIsValid(rel->rd_rel->reltoastrelid))
+		return NULL;
+	return table_open(rel->rd_rel->reltoastrelid, lockmode);
+}
+
+void
+ec_catalog_ensure(Relation rel)
+{
+	if (OidIsValid(rel->rd_rel->reltoastrelid))
+		return;
+
+	/*
+	 * Only ALTER TABLE ... SET ACCESS METHOD gives us a table without one, and
+	 * nobody else sees that table yet.  Making it for a table that others may
+	 * write to would let two sessions deadlock.
+	 */
+	if (rel->rd_createSubid == InvalidSubTransactionId)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table \"%s\" has no TOAST table to keep its row groups in",
+							   RelationGetRelationName(rel))));
+	NewHeapCreateToastTable(RelationGetRelid(rel), (Datum) 0, AccessExclusiveLock, InvalidOid);
+}
+
+void
+ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc)
+{
+	Relation companion;
+	Relation *indexes;
+	int nindexes;
+	Datum values[CATALOG_NATTS];
+	bool isnull[CATALOG_NATTS];
+	HeapTuple tuple;
+
+	ec_catalog_ensure(rel);
+	companion = open_companion(rel, RowExclusiveLock);
+	toast_open_indexes(companion, RowExclusiveLock, &indexes, &nindexes);
+
+	tuple_values(desc, values, isnull);
+	tuple = heap_form_tuple(RelationGetDescr(companion), values, isnull);
+	heap_insert(companion, tuple, cid, HEAP_INSERT_NO_LOGICAL, NULL);
+	for (int i = 0; i < nindexes; i++)
+	{
+		/* also one that REINDEX CONCURRENTLY is building */
+		if (indexes[i]->rd_index->indisready)
+			index_insert(indexes[i], values, isnull, &tuple->t_self, companion,
+						 indexes[i]->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						 false, NULL);
+	}
+	heap_freetuple(tuple);
+	pfree(DatumGetPointer(values[CATALOG_ATT_DATA - 1]));
+
+	/* the locks stay until commit, as for TOAST values: a reindex of the companion waits for us */
+	toast_close_indexes(indexes, nindexes, NoLock);
+	table_close(companion, NoLock);
+}
+
+/* ------------------------------------------------------------------------
+ * Lists
+ * ------------------------------------------------------------------------
+ */
+
+static int
+compare_descriptors(const void *a, const void *b)
+{
+	int64 x = ((const EcDescriptor *) a)->ranges[0].first;
+	int64 y = ((const EcDescriptor *) b)->ranges[0].first;
+
+	return x < y ? -1 : x > y;
+}
+
+static TableScanDesc
+begin_companion_scan(Relation companion, Snapshot snapshot)
+{
+	return table_beginscan_strat(companion, snapshot, 0, NULL, true, false);
+}
+
+EcDescriptor *
+ec_catalog_list(Relation rel, Snapshot snapshot, uint32 *count)
+{
+	Relation companion = open_companion(rel, AccessShareLock);
+	EcDescriptor *list;
+	uint32 capacity = 64;
+	TableScanDesc scan;
+	HeapTuple tuple;
+
+	*count = 0;
+	list = palloc(capacity * sizeof(EcDescriptor));
+	if (companion == NULL)
+		return list;
+	scan = begin_companion_scan(companion, snapshot);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		if (*count == capacity)
+		{
+			capacity *= 2;
+			list = repalloc_huge(list, capacity * sizeof(EcDescriptor));
+		}
+		if (ec_catalog_read_tuple(rel, RelationGetDescr(companion), tuple, &list[*count]))
+			(*count)++;
+	}
+	table_endscan(scan);
+	table_close(companion, AccessShareLock);
+	qsort(list, *count, sizeof(EcDescriptor), compare_descriptors);
+	return list;
+}
+
+/* The fixed part of a descriptor tuple's payload, unchecked. */
+static bool
+peek_tuple(TupleDesc tupdesc, HeapTuple tuple, EcDiskDescriptor *disk)
+{
+	bool isnull;
+	struct varlena *data;
+
+	if ((DatumGetObjectId(fastgetattr(tuple, CATALOG_ATT_ID, tupdesc, &isnull)) & 0xff) != EC_CATALOG_GROUP)
+		return false;
+	data = (struct varlena *) DatumGetPointer(fastgetattr(tuple, CATALOG_ATT_DATA, tupdesc, &isnull));
+	if (isnull || VARATT_IS_EXTENDED(data) || VARSIZE(data) < VARHDRSZ + sizeof(*disk))
+		return false;
+	memcpy(disk, VARDATA(data), sizeof(*disk));
+	return true;
+}
+
+int64
+ec_catalog_count_rows(Relation rel, Snapshot snapshot, int64 *ngroups)
+{
+	Relation companion = open_companion(rel, AccessShareLock);
+	TableScanDesc scan;
+	HeapTuple tuple;
+	EcDiskDescriptor disk;
+	int64 rows = 0;
+	int64 groups = 0;
+
+	if (companion != NULL)
+	{
+		scan = begin_companion_scan(companion, snapshot);
+		while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+		{
+			if (!peek_tuple(RelationGetDescr(companion), tuple, &disk))
+				continue;
+			rows += disk.nrows;
+			groups++;
+		}
+		table_endscan(scan);
+		table_close(companion, AccessShareLock);
+	}
+	if (ngroups != NULL)
+		*ngroups = groups;
+	return rows;
+}
+
+bool
+ec_catalog_visible(Relation rel, int64 number, Snapshot snapshot)
+{
+	Relation companion = open_companion(rel, AccessShareLock);
+	Relation *indexes;
+	int nindexes;
+	int valid;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool found;
+
+	if (companion == NULL)
+		return false;
+	ScanKeyInit(&keys[0], CATALOG_ATT_ID, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(EC_CATALOG_GROUP, number)));
+	ScanKeyInit(&keys[1], CATALOG_ATT_SEQ, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number)));
+	valid = toast_open_indexes(companion, AccessShareLock, &indexes, &nindexes);
+	scan = systable_beginscan_ordered(companion, indexes[valid], snapshot, 2, keys);
+	found = systable_getnext_ordered(scan, ForwardScanDirection) != NULL;
+	systable_endscan_ordered(scan);
+	toast_close_indexes(indexes, nindexes, AccessShareLock);
+	table_close(companion, AccessShareLock);
+	return found;
+}
+
+BlockNumber
+ec_catalog_pages(Relation rel)
+{
+	Relation companion = open_companion(rel, AccessShareLock);
+	BlockNumber pages = 0;
+
+	if (companion != NULL)
+	{
+		pages = RelationGetNumberOfBlocks(companion);
+		table_close(companion, AccessShareLock);
+	}
+	return pages;
+}

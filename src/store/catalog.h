@@ -1,0 +1,62 @@
+/*
+ * catalog.h
+ *	  Descriptors: which row groups a table has, for a snapshot.
+ */
+#ifndef EC_STORE_CATALOG_H
+#define EC_STORE_CATALOG_H
+
+#include "postgres.h"
+
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+#include "store/format.h"
+
+typedef struct EcDescriptor
+{
+	int64 number;
+	EcGroupForm form;
+	uint8 level;
+	uint32 nrows;
+	uint32 natts;
+	uint64 image_len;
+	BlockNumber first_block;	/* EC_FORM_EXTENT */
+	uint32 npages;
+	uint32 nranges;
+	const EcDiskRange *ranges;
+	uint32 image_dir_len;		/* directory at the start of the image */
+	uint32 dir_len;				/* of "directory"; 0: read it from the image */
+	const uint8 *directory;		/* MAXALIGNed */
+	const uint8 *data;			/* EC_FORM_INLINE, EC_FORM_ROWS: image_len bytes, MAXALIGNed */
+	bool pending;				/* in this backend's memory only */
+	CommandId cid;				/* if pending */
+} EcDescriptor;
+
+/* Payload <-> descriptor.  Parsed descriptors point into the payload, which must be MAXALIGNed. */
+extern Size ec_descriptor_size(const EcDescriptor *desc);
+extern void ec_descriptor_build(const EcDescriptor *desc, uint8 *payload);
+extern void ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *desc);
+
+/* Makes a descriptor a tuple of the companion, under cid in the current subtransaction. */
+extern void ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc);
+
+/* All descriptors that the snapshot sees, by first row number, in the current memory context. */
+extern EcDescriptor *ec_catalog_list(Relation rel, Snapshot snapshot, uint32 *count);
+
+/* Is the row group's descriptor visible? */
+extern bool ec_catalog_visible(Relation rel, int64 number, Snapshot snapshot);
+
+/* Rows (and groups, if wanted) that the snapshot sees, without reading any row. */
+extern int64 ec_catalog_count_rows(Relation rel, Snapshot snapshot, int64 *ngroups);
+
+/* Makes the companion if a rewrite gave rel none. */
+extern void ec_catalog_ensure(Relation rel);
+
+/* Pages of the companion. */
+extern BlockNumber ec_catalog_pages(Relation rel);
+
+/* For rewriting the companion: the parsed payload of one of its tuples, and a changed copy of the tuple. */
+extern bool ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescriptor *desc);
+extern HeapTuple ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc);
+
+#endif							/* EC_STORE_CATALOG_H */

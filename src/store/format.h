@@ -1,0 +1,169 @@
+/*
+ * format.h
+ *	  What the access method ecinsight_columnar keeps on disk, struct by struct.
+ *
+ * A table has two places of its own:
+ *
+ *	main fork		block 0 is the metapage (counters that no rollback takes back);
+ *					the other blocks are extents: contiguous runs of pages, each run
+ *					holding the image of one row group.  Blocks are ordinary pages
+ *					(header, contents, EcPageTail as special area) and are written
+ *					once.  Pages of all zeros were allocated but never written.
+ *	TOAST relation	heap tuples (chunk_id, chunk_seq, chunk_data): descriptors.  They
+ *					decide which row groups exist for a snapshot.  chunk_id and
+ *					chunk_seq are a kind and a number, see EcCatalogKind.
+ *
+ * The image of a row group:
+ *
+ *		EcDiskDirectory | EcDiskColumn [natts] | chunk of column 1 | chunk of column 2 ...
+ *
+ * Chunks are encoding/encoding.h's.  A column that holds nothing but NULLs (a
+ * dropped one too) has no chunk.  Columns beyond natts were added to the table
+ * later.
+ *
+ * The payload of a descriptor:
+ *
+ *		EcDiskDescriptor | EcDiskRange [nranges] | directory (if dir_len > 0) | inline data
+ *
+ * The directory is that of an image in an extent, repeated here if it is small, so
+ * that chunk zones need no page; the inline data is a whole image (EC_FORM_INLINE)
+ * or rows as MinimalTuples (EC_FORM_ROWS), each starting MAXALIGNed.
+ *
+ * Integers are in the machine's order, as everywhere in a PostgreSQL data
+ * directory.  All structs are without padding; a change of any of them is a new
+ * EC_FORMAT_VERSION.
+ */
+#ifndef EC_STORE_FORMAT_H
+#define EC_STORE_FORMAT_H
+
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "storage/bufpage.h"
+
+#define EC_FORMAT_VERSION 1
+
+#define EC_META_MAGIC 0x4543494d	  /* ECIM */
+#define EC_DIRECTORY_MAGIC 0x45434947 /* ECIG */
+#define EC_DESCRIPTOR_MAGIC 0x45434944 /* ECID */
+
+/* Special area of every page of the main fork. */
+typedef struct EcPageTail
+{
+	uint32 index;				/* of the page within its extent; 0 on the metapage */
+	uint16 kind;				/* EcPageKind */
+	uint16 page_id;				/* EC_PAGE_ID, for tools that look at files */
+} EcPageTail;
+
+typedef enum EcPageKind
+{
+	EC_PAGE_META = 1,
+	EC_PAGE_IMAGE = 2
+} EcPageKind;
+
+#define EC_PAGE_ID 0xEC51
+#define EC_PAGE_PAYLOAD (BLCKSZ - SizeOfPageHeaderData - sizeof(EcPageTail))
+#define EC_META_BLOCK 0
+
+typedef struct EcDiskMeta
+{
+	uint32 magic;
+	uint32 version;
+	int64 next_row;				/* first row number that was never handed out */
+	int64 next_group;			/* likewise for row groups */
+} EcDiskMeta;
+
+typedef struct EcDiskDirectory
+{
+	uint32 magic;
+	uint32 checksum;			/* XXH3 of all that follows it in the directory, low 32 bits */
+	uint16 version;
+	uint16 flags;				/* none yet: 0 */
+	uint32 natts;
+	uint32 nrows;
+	uint32 reserved;
+} EcDiskDirectory;
+
+#define EC_COLUMN_HAS_ZONE 0x01
+
+typedef struct EcDiskColumn
+{
+	uint64 offset;				/* from the start of the image */
+	uint64 len;					/* 0: no chunk, all rows are NULL */
+	int64 min;					/* zone of the chunk, if EC_COLUMN_HAS_ZONE */
+	int64 max;
+	uint32 typid;				/* of the column at that time; 0 if dropped */
+	uint32 header_len;			/* of the chunk */
+	uint32 nnulls;
+	int32 scale;
+	uint8 phys;					/* EcPhys */
+	uint8 kind;					/* EcKind */
+	uint8 flags;
+	uint8 reserved[5];
+} EcDiskColumn;
+
+typedef enum EcGroupForm
+{
+	EC_FORM_EXTENT = 1,			/* image in pages */
+	EC_FORM_INLINE = 2,			/* image in the descriptor */
+	EC_FORM_ROWS = 3			/* rows in the descriptor */
+} EcGroupForm;
+
+typedef struct EcDiskDescriptor
+{
+	uint32 magic;
+	uint32 checksum;			/* XXH3 of all that follows it in the payload, low 32 bits */
+	uint16 version;
+	uint8 form;					/* EcGroupForm */
+	uint8 level;				/* 0: as written */
+	uint32 nrows;
+	int64 number;				/* of the row group */
+	uint32 nranges;
+	uint32 natts;
+	uint64 image_len;			/* bytes of the image, or of the rows */
+	uint32 first_block;			/* EC_FORM_EXTENT */
+	uint32 npages;
+	uint32 dir_len;				/* directory repeated here, or 0 */
+	uint32 image_dir_len;		/* directory at the start of the image; 0 for rows */
+} EcDiskDescriptor;
+
+/* Consecutive rows of the group have consecutive row numbers within a range. */
+typedef struct EcDiskRange
+{
+	int64 first;
+	int64 count;
+} EcDiskRange;
+
+StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskMeta) == 24, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskColumn) == 56, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskDescriptor) == 56, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskRange) == 16, "no padding on disk");
+
+/* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
+typedef enum EcCatalogKind
+{
+	EC_CATALOG_GROUP = 1
+} EcCatalogKind;
+
+#define EC_CATALOG_SEQ_BITS 30
+#define EC_CATALOG_CHUNK_ID(kind, number) ((Oid) (((number) >> EC_CATALOG_SEQ_BITS) << 8 | (kind)))
+#define EC_CATALOG_CHUNK_SEQ(number) ((int32) ((number) & ((INT64CONST(1) << EC_CATALOG_SEQ_BITS) - 1)))
+
+/* Longest payload of a descriptor: one heap tuple a page, less header, two keys and a varlena header. */
+#define EC_DESCRIPTOR_MAX \
+	((Size) (MaxHeapTupleSize - MAXALIGN(SizeofHeapTupleHeader) - 2 * sizeof(int32) - VARHDRSZ))
+
+/* Inline data and repeated directories stay below these, so that ranges always fit beside them. */
+#define EC_INLINE_MAX 7000
+#define EC_DIRECTORY_INLINE_MAX 3000
+
+/* A group with more ranges than this is split by the writer. */
+#define EC_RANGES_MAX 48
+
+StaticAssertDecl(sizeof(EcDiskDescriptor) + EC_RANGES_MAX * sizeof(EcDiskRange) + EC_INLINE_MAX <= 8124,
+				 "a descriptor fits into a heap tuple");
+
+#endif							/* EC_STORE_FORMAT_H */

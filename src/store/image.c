@@ -1,0 +1,276 @@
+/*
+ * image.c
+ *	  Builds images and row lists from batches, and reads back what needs no pages.
+ *
+ * Nothing here touches shared state: memory in, memory out.
+ */
+#include "postgres.h"
+
+#include <xxhash.h>
+
+#include "access/htup_details.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "store/image.h"
+
+#define CHECKSUM_START offsetof(EcDiskDirectory, version)
+
+/* More rows than these are better encoded than kept as tuples. */
+#define INLINE_ROWS_MAX 512
+
+/* ------------------------------------------------------------------------
+ * Encoders and decoders; all their memory is the context's, so nothing destroys them
+ * ------------------------------------------------------------------------
+ */
+
+static void
+out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+					errdetail("Failed while creating a compression context.")));
+}
+
+EcEncoder *
+ec_image_encoder(MemoryContext context)
+{
+	EcAllocator allocator = ec_context_allocator(context);
+	EcEncoder *encoder = ec_encoder_create(&allocator);
+
+	if (encoder == NULL)
+		out_of_memory();
+	return encoder;
+}
+
+EcDecoder *
+ec_image_decoder(MemoryContext context)
+{
+	EcAllocator allocator = ec_context_allocator(context);
+	EcDecoder *decoder = ec_decoder_create(&allocator);
+
+	if (decoder == NULL)
+		out_of_memory();
+	return decoder;
+}
+
+/* ------------------------------------------------------------------------
+ * Images
+ * ------------------------------------------------------------------------
+ */
+
+static void
+encode_failed(Relation rel, int attidx, EcStatus status)
+{
+	ereport(ERROR, (errcode(status == EC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED : ERRCODE_INTERNAL_ERROR),
+					errmsg("cannot encode column \"%s\" of table \"%s\": %s",
+						   NameStr(TupleDescAttr(RelationGetDescr(rel), attidx)->attname),
+						   RelationGetRelationName(rel), ec_status_text(status)),
+					status == EC_ERR_LIMIT
+						? errhint("Reduce the option row_group_rows of the table, or ecinsight.row_group_rows.")
+						: 0));
+}
+
+/* Encodes one column behind what out has, and fills its directory entry. */
+static void
+build_column(Relation rel, EcEncoder *encoder, EcBatch *batch, int attidx, EcCodec codec, int level,
+			 EcBuf *out, EcDiskColumn *column)
+{
+	const EcColType *ct = &batch->types[attidx];
+	EcEncodeOptions opts = {codec, level, ct->kind, ct->scale};
+	EcStatus status;
+	EcVector v;
+	EcChunk chunk;
+
+	memset(column, 0, sizeof(*column));
+	column->typid = ct->typid;
+	column->kind = ct->kind;
+	column->phys = ct->phys;
+	column->scale = ct->scale;
+	column->nnulls = batch->nrows;
+	if (batch->columns[attidx] == NULL)
+		return;
+	ec_builder_view(batch->columns[attidx], &v);
+	if (v.nnulls == v.nrows)
+		return;
+
+	column->offset = out->len;
+	status = ec_chunk_encode(encoder, &v, &opts, out, &column->header_len);
+	if (status != EC_OK)
+		encode_failed(rel, attidx, status);
+	column->len = out->len - column->offset;
+
+	status = ec_chunk_parse(out->data + column->offset, column->header_len, &batch->allocator, &chunk);
+	if (status != EC_OK)
+		encode_failed(rel, attidx, status);
+	column->phys = chunk.phys;
+	column->nnulls = chunk.zone.nnulls;
+	column->min = chunk.zone.min;
+	column->max = chunk.zone.max;
+	column->flags = EC_COLUMN_HAS_ZONE;
+	if (chunk.blocks != NULL)
+		pfree(chunk.blocks);
+}
+
+static uint32
+directory_checksum(const uint8 *bytes, Size len)
+{
+	return (uint32) XXH3_64bits(bytes + CHECKSUM_START, len - CHECKSUM_START);
+}
+
+uint32
+ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int level, MemoryContext context, EcBuf *out)
+{
+	EcEncoder *encoder = ec_image_encoder(context);
+	uint32 dir_len = sizeof(EcDiskDirectory) + batch->natts * sizeof(EcDiskColumn);
+	EcDiskColumn *columns = MemoryContextAlloc(context, Max(batch->natts, 1) * sizeof(EcDiskColumn));
+	EcDiskDirectory directory = {
+		.magic = EC_DIRECTORY_MAGIC,
+		.version = EC_FORMAT_VERSION,
+		.natts = batch->natts,
+		.nrows = batch->nrows,
+	};
+
+	Assert(out->len == 0);
+	ec_buf_reserve(out, dir_len);
+	out->len = dir_len;
+	for (int i = 0; i < batch->natts; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		build_column(rel, encoder, batch, i, codec, level, out, &columns[i]);
+	}
+	memcpy(out->data + sizeof(directory), columns, batch->natts * sizeof(EcDiskColumn));
+	memcpy(out->data, &directory, sizeof(directory));
+	directory.checksum = directory_checksum(out->data, dir_len);
+	memcpy(out->data, &directory, sizeof(directory));
+	return dir_len;
+}
+
+static void
+directory_damaged(Relation rel, int64 number, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("directory of row group " INT64_FORMAT " of table \"%s\" is damaged",
+						   number, RelationGetRelationName(rel)),
+					errdetail_internal("%s", what)));
+}
+
+void
+ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len, uint64 image_len,
+				   EcDirectory *dir)
+{
+	EcDiskDirectory disk;
+
+	if (len < sizeof(disk))
+		directory_damaged(rel, number, "It is too short.");
+	memcpy(&disk, bytes, sizeof(disk));
+	if (disk.magic != EC_DIRECTORY_MAGIC || disk.checksum != directory_checksum(bytes, len))
+		directory_damaged(rel, number, "Its checksum is wrong.");
+	if (disk.natts > MaxAttrNumber || len != sizeof(disk) + disk.natts * sizeof(EcDiskColumn) ||
+		disk.nrows == 0 || disk.nrows > EC_GROUP_ROWS_MAX)
+		directory_damaged(rel, number, "Its numbers are impossible.");
+	dir->natts = disk.natts;
+	dir->nrows = disk.nrows;
+	dir->columns = (const EcDiskColumn *) (bytes + sizeof(disk));
+	for (uint32 i = 0; i < dir->natts; i++)
+	{
+		const EcDiskColumn *column = &dir->columns[i];
+
+		if (column->len > image_len || column->offset > image_len - column->len ||
+			column->header_len > column->len || column->nnulls > disk.nrows)
+			directory_damaged(rel, number, "A column lies outside of its image.");
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Rows
+ * ------------------------------------------------------------------------
+ */
+
+/* One row of the batch as Datums, in the current memory context. */
+static void
+batch_row(EcBatch *batch, const EcVector *views, uint32 row, Datum *values, bool *isnull)
+{
+	for (int i = 0; i < batch->natts; i++)
+	{
+		const EcColType *ct = &batch->types[i];
+
+		isnull[i] = batch->columns[i] == NULL || ec_vector_is_null(&views[i], row);
+		values[i] = isnull[i] ? (Datum) 0
+							  : ec_datum_from_vector(&views[i], row, ct, ct->kind, ct->scale);
+	}
+}
+
+uint8 *
+ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len)
+{
+	Datum *values;
+	bool *isnull;
+	EcVector *views;
+	uint8 *out;
+
+	if (batch->nrows > INLINE_ROWS_MAX || batch->natts > tupdesc->natts)
+		return NULL;
+	values = palloc(Max(tupdesc->natts, 1) * sizeof(Datum));
+	isnull = palloc(Max(tupdesc->natts, 1) * sizeof(bool));
+	views = palloc0(Max(batch->natts, 1) * sizeof(EcVector));
+	for (int i = 0; i < batch->natts; i++)
+	{
+		if (batch->columns[i] != NULL)
+			ec_builder_view(batch->columns[i], &views[i]);
+	}
+	memset(isnull, true, tupdesc->natts * sizeof(bool));
+	out = palloc0(limit);
+	*len = 0;
+	for (uint32 row = 0; row < batch->nrows; row++)
+	{
+		MinimalTuple tuple;
+
+		batch_row(batch, views, row, values, isnull);
+		tuple = heap_form_minimal_tuple(tupdesc, values, isnull);
+		if (*len + MAXALIGN(tuple->t_len) > limit)
+			return NULL;
+		memcpy(out + *len, tuple, tuple->t_len);
+		*len += MAXALIGN(tuple->t_len);
+		heap_free_minimal_tuple(tuple);
+	}
+	return out;
+}
+
+static void
+rows_damaged(Relation rel, const EcDescriptor *desc)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("rows of row group " INT64_FORMAT " of table \"%s\" are damaged",
+						   desc->number, RelationGetRelationName(rel))));
+}
+
+void
+ec_image_read_rows(Relation rel, const EcDescriptor *desc, EcBatch *batch)
+{
+	TupleDesc tupdesc = RelationGetDescr(rel);
+	Datum *values = palloc(Max(tupdesc->natts, 1) * sizeof(Datum));
+	bool *isnull = palloc(Max(tupdesc->natts, 1) * sizeof(bool));
+	Size at = 0;
+
+	for (uint32 row = 0; row < desc->nrows; row++)
+	{
+		MinimalTuple tuple = (MinimalTuple) (desc->data + at);
+		HeapTupleData view;
+
+		if (desc->image_len - at < SizeofMinimalTupleHeader || tuple->t_len > desc->image_len - at ||
+			tuple->t_len < SizeofMinimalTupleHeader)
+			rows_damaged(rel, desc);
+		view.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+		view.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+		heap_deform_tuple(&view, tupdesc, values, isnull);
+		for (int i = 0; i < batch->natts; i++)
+			ec_batch_append_datum(batch, i, values[i], isnull[i]);
+		ec_batch_row_done(batch);
+		at += MAXALIGN(tuple->t_len);
+	}
+	if (at != desc->image_len)
+		rows_damaged(rel, desc);
+	pfree(values);
+	pfree(isnull);
+}

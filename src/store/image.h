@@ -1,0 +1,40 @@
+/*
+ * image.h
+ *	  A batch of rows <-> the bytes of a row group, in memory.
+ */
+#ifndef EC_STORE_IMAGE_H
+#define EC_STORE_IMAGE_H
+
+#include "postgres.h"
+
+#include "encoding/encoding.h"
+#include "store/catalog.h"
+#include "vector/batch.h"
+
+/* A directory checked and taken apart; points into the bytes it was parsed from. */
+typedef struct EcDirectory
+{
+	uint32 natts;
+	uint32 nrows;
+	const EcDiskColumn *columns;
+} EcDirectory;
+
+/* Encoder and decoder that live in the context and go with it. */
+extern EcEncoder *ec_image_encoder(MemoryContext context);
+extern EcDecoder *ec_image_decoder(MemoryContext context);
+
+/* Appends the whole image to out (which allocates in context); returns the directory's length. */
+extern uint32 ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int level,
+							 MemoryContext context, EcBuf *out);
+
+/* The batch's rows as MinimalTuples, if they take at most limit bytes; else NULL. */
+extern uint8 *ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len);
+
+/* Appends the rows of a EC_FORM_ROWS descriptor to a batch of the relation as it is now. */
+extern void ec_image_read_rows(Relation rel, const EcDescriptor *desc, EcBatch *batch);
+
+/* bytes must be MAXALIGNed; number is for messages. */
+extern void ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len,
+							   uint64 image_len, EcDirectory *dir);
+
+#endif							/* EC_STORE_IMAGE_H */

@@ -1,0 +1,27 @@
+/*
+ * options.h
+ *	  Per-table options, kept in the table ecinsight.table_options.
+ */
+#ifndef EC_STORE_OPTIONS_H
+#define EC_STORE_OPTIONS_H
+
+#include "postgres.h"
+
+#include "utils/relcache.h"
+
+#include "encoding/encoding.h"
+
+typedef struct EcTableOptions
+{
+	EcCodec codec;
+	int level;
+	uint32 row_group_rows;
+} EcTableOptions;
+
+/* The table's options, defaults filled in from the configuration parameters. */
+extern EcTableOptions ec_options_get(Relation rel);
+
+/* Forgets what set_options stored for a table that is being dropped. */
+extern void ec_options_drop(Oid relid);
+
+#endif							/* EC_STORE_OPTIONS_H */

@@ -1,0 +1,329 @@
+/*
+ * page.c
+ *	  Pages of a columnar table's main fork; the only file that touches them.
+ *
+ * Locks: counters change under the metapage's exclusive content lock.  An extent
+ * is allocated under the relation extension lock, which is released before the
+ * pages are filled: nobody else knows them until the descriptor is inserted, so
+ * holding several of their content locks at once can't deadlock.
+ *
+ * WAL: the metapage by generic WAL, the pages of an extent as full images.  A
+ * standby replays both without this library.  A crash leaves at worst allocated
+ * pages that no descriptor mentions.
+ */
+#include "postgres.h"
+
+#include "access/generic_xlog.h"
+#include "access/xloginsert.h"
+#include "catalog/pg_control.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "store/page.h"
+#include "store/tid.h"
+
+/* Warn when so few row numbers are left. */
+#define ROW_NUMBERS_LOW (EC_ROW_NUMBER_END / 20)
+
+static inline EcPageTail *
+page_tail(Page page)
+{
+	return (EcPageTail *) PageGetSpecialPointer(page);
+}
+
+static void
+init_page(Page page, EcPageKind kind, uint32 index)
+{
+	EcPageTail *tail;
+
+	PageInit(page, BLCKSZ, sizeof(EcPageTail));
+	tail = page_tail(page);
+	tail->index = index;
+	tail->kind = kind;
+	tail->page_id = EC_PAGE_ID;
+}
+
+static void
+set_payload(Page page, const void *data, Size len)
+{
+	memcpy(PageGetContents(page), data, len);
+	((PageHeader) page)->pd_lower = SizeOfPageHeaderData + len;
+}
+
+static void
+check_page(Relation rel, Buffer buffer, EcPageKind kind, uint32 index)
+{
+	Page page = BufferGetPage(buffer);
+	EcPageTail *tail;
+
+	if (!PageIsNew(page) && PageGetSpecialSize(page) == sizeof(EcPageTail))
+	{
+		tail = page_tail(page);
+		if (tail->page_id == EC_PAGE_ID && tail->kind == kind && tail->index == index)
+			return;
+	}
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("block %u of table \"%s\" is not the page that was written there",
+						   BufferGetBlockNumber(buffer), RelationGetRelationName(rel)),
+					errdetail("Expected page kind %d with index %u.", kind, index)));
+}
+
+/* ------------------------------------------------------------------------
+ * Metapage
+ * ------------------------------------------------------------------------
+ */
+
+/* The metapage, pinned; allocated if the table has no block yet. */
+static Buffer
+pin_meta(Relation rel)
+{
+	if (RelationGetNumberOfBlocks(rel) == 0)
+	{
+		LockRelationForExtension(rel, ExclusiveLock);
+		if (RelationGetNumberOfBlocks(rel) == 0)
+			ec_compat_extend_relation(rel, 1);
+		UnlockRelationForExtension(rel, ExclusiveLock);
+	}
+	return ReadBuffer(rel, EC_META_BLOCK);
+}
+
+static void
+check_meta(Relation rel, Buffer buffer, const EcDiskMeta *meta)
+{
+	check_page(rel, buffer, EC_PAGE_META, 0);
+	if (meta->magic != EC_META_MAGIC || meta->next_row < 0 || meta->next_group < 0)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("metapage of table \"%s\" is damaged", RelationGetRelationName(rel))));
+	if (meta->version > EC_FORMAT_VERSION)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("table \"%s\" was written by a newer version of ecinsight",
+							   RelationGetRelationName(rel)),
+						errhint("Install the newer version of the extension's library.")));
+}
+
+/* Applies a change to the metapage's counters under WAL; a new page starts at zero. */
+static void
+meta_change(Relation rel, void (*change) (Relation rel, EcDiskMeta *meta, void *arg), void *arg)
+{
+	Buffer buffer = pin_meta(rel);
+	GenericXLogState *state;
+	Page page;
+	EcDiskMeta meta = {EC_META_MAGIC, EC_FORMAT_VERSION, 0, 0};
+	bool fresh;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	fresh = PageIsNew(BufferGetPage(buffer));
+	if (!fresh)
+	{
+		memcpy(&meta, PageGetContents(BufferGetPage(buffer)), sizeof(meta));
+		check_meta(rel, buffer, &meta);
+	}
+	change(rel, &meta, arg);
+
+	state = GenericXLogStart(rel);
+	page = GenericXLogRegisterBuffer(state, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+	if (fresh)
+		init_page(page, EC_PAGE_META, 0);
+	set_payload(page, &meta, sizeof(meta));
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+}
+
+typedef struct Reservation
+{
+	int64 nrows;
+	int64 first_row;
+	bool want_group;
+	int64 group;
+	bool low;
+} Reservation;
+
+static void
+reserve(Relation rel, EcDiskMeta *meta, void *arg)
+{
+	Reservation *r = arg;
+	int64 left = EC_ROW_NUMBER_END - meta->next_row;
+
+	if (r->nrows > left)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("table \"%s\" has no row numbers left", RelationGetRelationName(rel)),
+						errhint("Copy its rows to a new table, or partition it.")));
+	r->low = left > ROW_NUMBERS_LOW && left - r->nrows <= ROW_NUMBERS_LOW;
+	r->first_row = meta->next_row;
+	meta->next_row += r->nrows;
+	if (r->want_group)
+		r->group = meta->next_group++;
+}
+
+void
+ec_meta_reserve(Relation rel, int64 nrows, int64 *first_row, int64 *group)
+{
+	Reservation r = {.nrows = nrows, .want_group = group != NULL};
+
+	meta_change(rel, reserve, &r);
+	if (first_row != NULL)
+		*first_row = r.first_row;
+	if (group != NULL)
+		*group = r.group;
+	if (r.low)
+		ereport(WARNING, (errmsg("table \"%s\" has used 95%% of its row numbers",
+								 RelationGetRelationName(rel)),
+						  errhint("Copy its rows to a new table, or partition it.")));
+}
+
+static void
+overwrite(Relation rel, EcDiskMeta *meta, void *arg)
+{
+	*meta = *(const EcDiskMeta *) arg;
+}
+
+void
+ec_meta_copy(Relation rel, const EcDiskMeta *meta)
+{
+	meta_change(rel, overwrite, (void *) meta);
+}
+
+bool
+ec_meta_read(Relation rel, EcDiskMeta *meta)
+{
+	Buffer buffer;
+	bool found = false;
+
+	if (RelationGetNumberOfBlocks(rel) == 0)
+		return false;
+	buffer = ReadBuffer(rel, EC_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (!PageIsNew(BufferGetPage(buffer)))
+	{
+		memcpy(meta, PageGetContents(BufferGetPage(buffer)), sizeof(*meta));
+		check_meta(rel, buffer, meta);
+		found = true;
+	}
+	UnlockReleaseBuffer(buffer);
+	return found;
+}
+
+/* ------------------------------------------------------------------------
+ * Extents
+ * ------------------------------------------------------------------------
+ */
+
+/* A run of pages that goes into one WAL record. */
+typedef struct PageRun
+{
+	Buffer buffers[XLR_MAX_BLOCK_ID];
+	int nbuffers;
+	uint32 first_index;			/* of the first page within its extent */
+	const uint8 *data;
+	uint64 len;
+} PageRun;
+
+static int
+pages_per_record(Relation rel)
+{
+	if (!RelationNeedsWAL(rel))
+		return 1;
+	return Max(1, Min(XLR_MAX_BLOCK_ID, NBuffers / 16));
+}
+
+static void
+write_run(PageRun *run, bool needs_wal)
+{
+	if (needs_wal)
+		XLogBeginInsert();
+	START_CRIT_SECTION();
+	for (int i = 0; i < run->nbuffers; i++)
+	{
+		uint64 offset = (uint64) i * EC_PAGE_PAYLOAD;
+
+		init_page(BufferGetPage(run->buffers[i]), EC_PAGE_IMAGE, run->first_index + i);
+		set_payload(BufferGetPage(run->buffers[i]), run->data + offset,
+					Min(EC_PAGE_PAYLOAD, run->len - offset));
+		MarkBufferDirty(run->buffers[i]);
+		if (needs_wal)
+			XLogRegisterBuffer(i, run->buffers[i], REGBUF_FORCE_IMAGE | REGBUF_STANDARD);
+	}
+	if (needs_wal)
+	{
+		XLogRecPtr lsn = XLogInsert(RM_XLOG_ID, XLOG_FPI);
+
+		for (int i = 0; i < run->nbuffers; i++)
+			PageSetLSN(BufferGetPage(run->buffers[i]), lsn);
+	}
+	END_CRIT_SECTION();
+	for (int i = 0; i < run->nbuffers; i++)
+		UnlockReleaseBuffer(run->buffers[i]);
+}
+
+static BlockNumber
+allocate_extent(Relation rel, uint64 npages)
+{
+	BlockNumber first;
+
+	LockRelationForExtension(rel, ExclusiveLock);
+	if (npages > MaxBlockNumber - RelationGetNumberOfBlocks(rel))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("cannot extend table \"%s\" beyond %u blocks",
+							   RelationGetRelationName(rel), MaxBlockNumber)));
+	first = ec_compat_extend_relation(rel, (uint32) npages);
+	UnlockRelationForExtension(rel, ExclusiveLock);
+	return first;
+}
+
+BlockNumber
+ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages)
+{
+	uint64 total = (len + EC_PAGE_PAYLOAD - 1) / EC_PAGE_PAYLOAD;
+	BlockNumber first = allocate_extent(rel, total);
+	bool needs_wal = RelationNeedsWAL(rel);
+	int step = pages_per_record(rel);
+
+	if (needs_wal)
+		XLogEnsureRecordSpace(XLR_MAX_BLOCK_ID - 1, 0);
+	for (uint64 i = 0; i < total; i += step)
+	{
+		PageRun run = {.first_index = (uint32) i};
+
+		CHECK_FOR_INTERRUPTS();
+		run.data = image + i * EC_PAGE_PAYLOAD;
+		run.len = len - i * EC_PAGE_PAYLOAD;
+		run.nbuffers = (int) Min((uint64) step, total - i);
+		for (int j = 0; j < run.nbuffers; j++)
+			run.buffers[j] = ReadBufferExtended(rel, MAIN_FORKNUM, first + i + j,
+												RBM_ZERO_AND_LOCK, NULL);
+		write_run(&run, needs_wal);
+	}
+	*npages = (uint32) total;
+	return first;
+}
+
+/* Copies bytes [offset, offset + len) of the extent's image. */
+void
+ec_extent_read(Relation rel, BlockNumber first, uint32 npages, uint64 offset, uint64 len,
+			   uint8 *out, BufferAccessStrategy strategy)
+{
+	if (offset + len < offset || offset + len > (uint64) npages * EC_PAGE_PAYLOAD)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("extent at block %u of table \"%s\" is too short for what it should hold",
+							   first, RelationGetRelationName(rel))));
+	while (len > 0)
+	{
+		uint32 index = (uint32) (offset / EC_PAGE_PAYLOAD);
+		uint32 start = (uint32) (offset % EC_PAGE_PAYLOAD);
+		uint64 n = Min(len, EC_PAGE_PAYLOAD - start);
+		Buffer buffer;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, first + index, RBM_NORMAL, strategy);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		check_page(rel, buffer, EC_PAGE_IMAGE, index);
+		memcpy(out, PageGetContents(BufferGetPage(buffer)) + start, n);
+		UnlockReleaseBuffer(buffer);
+		out += n;
+		offset += n;
+		len -= n;
+	}
+}

@@ -1,0 +1,426 @@
+/*
+ * reader_column.c
+ *	  Columns of the reader's current row group: headers, dictionaries, blocks.
+ *
+ * Nothing is read before somebody asks for it, and then only the pieces needed.
+ * Memory for stored bytes and for decoding is kept with each column and used
+ * again; dictionaries live as long as the group.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "store/reader_internal.h"
+
+#define BUFFER_ALIGN 16
+
+/* Tells dictionaries apart, within this process. */
+static uint64 last_dict_serial = 0;
+
+static const char *
+column_name(EcReader *reader, int attidx)
+{
+	return NameStr(TupleDescAttr(reader->tupdesc, attidx)->attname);
+}
+
+/* block: number, or EC_ZONE_CHUNK if the error concerns the whole chunk */
+static void
+column_damaged(EcReader *reader, int attidx, uint32 block, const char *what)
+{
+	if (block == EC_ZONE_CHUNK)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("column \"%s\" of row group " INT64_FORMAT " of table \"%s\" is damaged: %s",
+							   column_name(reader, attidx), reader->info.number,
+							   RelationGetRelationName(reader->rel), what)));
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("block %u of column \"%s\" of row group " INT64_FORMAT " of table \"%s\" is damaged: %s",
+						   block, column_name(reader, attidx), reader->info.number,
+						   RelationGetRelationName(reader->rel), what)));
+}
+
+static void
+check_status(EcReader *reader, int attidx, uint32 block, EcStatus status)
+{
+	if (status == EC_OK)
+		return;
+	if (status == EC_ERR_NOMEM)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (status == EC_ERR_VERSION)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("column \"%s\" of table \"%s\" was written by a newer version of ecinsight",
+							   column_name(reader, attidx), RelationGetRelationName(reader->rel)),
+						errhint("Install the newer version of the extension's library.")));
+	column_damaged(reader, attidx, block, ec_status_text(status));
+}
+
+static void
+buffer_reserve(MemoryContext context, EcReaderBuffer *buffer, Size size)
+{
+	if (size <= buffer->size)
+		return;
+	if (buffer->base != NULL)
+		pfree(buffer->base);
+	memset(buffer, 0, sizeof(*buffer));
+	size = Max(size, 1024);
+	buffer->base = MemoryContextAllocHuge(context, size + BUFFER_ALIGN);
+	buffer->data = (uint8 *) TYPEALIGN(BUFFER_ALIGN, buffer->base);
+	buffer->size = size;
+}
+
+/* ------------------------------------------------------------------------
+ * Columns without a chunk
+ * ------------------------------------------------------------------------
+ */
+
+static void
+const_null(EcReader *reader, int attidx, EcReaderColumn *column)
+{
+	column->source = EC_COLUMN_CONST;
+	column->kind = reader->types[attidx].kind;
+	column->scale = reader->types[attidx].scale;
+	column->whole.phys = reader->types[attidx].phys;
+	column->whole.form = EC_FORM_CONST;
+	column->whole.nrows = column->whole.nnulls = reader->info.nrows;
+}
+
+/* The value that rows older than the column have (ALTER TABLE ADD COLUMN ... DEFAULT). */
+static void
+const_missing(EcReader *reader, int attidx, EcReaderColumn *column)
+{
+	bool isnull;
+	Datum value = getmissingattr(reader->tupdesc, attidx + 1, &isnull);
+	EcVector v;
+
+	const_null(reader, attidx, column);
+	if (isnull)
+		return;
+	if (reader->missing == NULL)
+		reader->missing = ec_batch_create(reader->tupdesc, reader->context);
+	if (ec_builder_rows(reader->missing->columns[attidx]) == 0)
+		ec_batch_append_datum(reader->missing, attidx, value, false);
+	ec_builder_view(reader->missing->columns[attidx], &v);
+	column->whole.phys = v.phys;
+	column->whole.values = v.values;
+	column->whole.nnulls = 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Choosing the source
+ * ------------------------------------------------------------------------
+ */
+
+static void
+rows_column(EcReader *reader, int attidx, EcReaderColumn *column)
+{
+	column->source = EC_COLUMN_ROWS;
+	column->kind = reader->types[attidx].kind;
+	column->scale = reader->types[attidx].scale;
+	ec_builder_view(reader->rows->columns[attidx], &column->whole);
+	if (column->whole.form == EC_FORM_DICT)
+		column->whole.dict_serial = ++last_dict_serial;
+}
+
+static EcReaderColumn *
+get_column(EcReader *reader, int attidx)
+{
+	EcReaderColumn *column = &reader->columns[attidx];
+	const EcDiskColumn *disk;
+
+	Assert(reader->current >= 0);
+	Assert(attidx >= 0 && attidx < reader->tupdesc->natts);
+	if (column->source != EC_COLUMN_UNKNOWN)
+		return column;
+	if (TupleDescAttr(reader->tupdesc, attidx)->attisdropped)
+	{
+		const_null(reader, attidx, column);
+		return column;
+	}
+	if (reader->rows != NULL)
+	{
+		rows_column(reader, attidx, column);
+		return column;
+	}
+	ec_reader_load_directory(reader);
+	if ((uint32) attidx >= reader->dir.natts)
+	{
+		const_missing(reader, attidx, column);
+		return column;
+	}
+	disk = &reader->dir.columns[attidx];
+	if (disk->len == 0)
+	{
+		const_null(reader, attidx, column);
+		return column;
+	}
+	column->source = EC_COLUMN_CHUNK;
+	column->kind = disk->kind;
+	column->scale = disk->scale;
+	return column;
+}
+
+/* ------------------------------------------------------------------------
+ * Chunks
+ * ------------------------------------------------------------------------
+ */
+
+static void
+check_chunk(EcReader *reader, int attidx, const EcReaderColumn *column, const EcDiskColumn *disk)
+{
+	const EcChunk *chunk = &column->chunk;
+	bool type_ok = true;
+
+	if (chunk->total_len != disk->len || chunk->zone.nrows != reader->info.nrows ||
+		chunk->kind != disk->kind || chunk->phys != disk->phys || chunk->scale != disk->scale)
+		column_damaged(reader, attidx, EC_ZONE_CHUNK, "its header contradicts the directory");
+
+	/* what a Datum of the column's type can be made of */
+	switch (reader->types[attidx].kind)
+	{
+		case EC_KIND_INT:
+		case EC_KIND_FLOAT:
+		case EC_KIND_UUID:
+			type_ok = chunk->kind == reader->types[attidx].kind;
+			break;
+		case EC_KIND_DECIMAL:
+		case EC_KIND_TEXT:
+		case EC_KIND_RAW:
+			/* types may be exchanged without a rewrite: numeric(10,2) to numeric, varchar to text ... */
+			type_ok = chunk->kind == EC_KIND_DECIMAL || chunk->kind == EC_KIND_TEXT ||
+					  chunk->kind == EC_KIND_RAW;
+			break;
+	}
+	if (!type_ok || (chunk->kind == EC_KIND_DECIMAL && (chunk->scale < 0 || chunk->scale > 18)))
+		column_damaged(reader, attidx, EC_ZONE_CHUNK, "its kind does not suit the column's type");
+}
+
+static void
+load_header(EcReader *reader, int attidx, EcReaderColumn *column)
+{
+	const EcDiskColumn *disk = &reader->dir.columns[attidx];
+
+	if (column->header_loaded)
+		return;
+	buffer_reserve(reader->context, &column->bytes, disk->header_len);
+	ec_reader_image_bytes(reader, disk->offset, disk->header_len, column->bytes.data);
+	check_status(reader, attidx, EC_ZONE_CHUNK,
+				 ec_chunk_parse(column->bytes.data, disk->header_len, &reader->group_allocator,
+								&column->chunk));
+	check_chunk(reader, attidx, column, disk);
+	column->header_loaded = true;
+}
+
+/* Reads the stored bytes of a piece; the chunk's header vouches for offset and length. */
+static void
+read_piece(EcReader *reader, int attidx, const EcPiece *piece, uint8 *out)
+{
+	ec_reader_image_bytes(reader, reader->dir.columns[attidx].offset + piece->offset, piece->len, out);
+}
+
+static void
+load_dict(EcReader *reader, int attidx, EcReaderColumn *column)
+{
+	EcReaderBuffer bytes = {0};
+	EcReaderBuffer scratch = {0};
+	const EcPiece *piece = &column->chunk.dict;
+
+	if (column->dict_loaded)
+		return;
+	if (column->chunk.ndict > 0)
+	{
+		buffer_reserve(reader->group_context, &bytes, piece->len);
+		buffer_reserve(reader->group_context, &scratch, piece->scratch);
+		read_piece(reader, attidx, piece, bytes.data);
+		check_status(reader, attidx, EC_ZONE_CHUNK,
+					 ec_dict_decode(reader->decoder, &column->chunk, bytes.data, scratch.data,
+									piece->scratch, &column->dict));
+		column->dict_serial = ++last_dict_serial;
+	}
+	column->dict_loaded = true;
+}
+
+static void
+load_block(EcReader *reader, int attidx, EcReaderColumn *column, uint32 block)
+{
+	const EcPiece *piece;
+	bool has_dict;
+
+	load_header(reader, attidx, column);
+	load_dict(reader, attidx, column);
+	has_dict = column->chunk.ndict > 0;
+	piece = &column->chunk.blocks[block].piece;
+	buffer_reserve(reader->context, &column->bytes, piece->len);
+	buffer_reserve(reader->context, &column->scratch, piece->scratch);
+	read_piece(reader, attidx, piece, column->bytes.data);
+	column->block_number = EC_ZONE_CHUNK;
+	check_status(reader, attidx, block,
+				 ec_block_decode(reader->decoder, &column->chunk, block, column->bytes.data,
+								 has_dict ? &column->dict : NULL, column->scratch.data,
+								 piece->scratch, &column->block));
+	if (column->block.nrows != column->chunk.blocks[block].zone.nrows)
+		column_damaged(reader, attidx, block, "it has a wrong number of rows");
+	if (column->block.form == EC_FORM_DICT && has_dict &&
+		column->block.values.any == column->dict.values.any)
+		column->block.dict_serial = column->dict_serial;
+	column->block_number = block;
+	reader->stats.blocks_read++;
+}
+
+/* ------------------------------------------------------------------------
+ * Blocks of columns held as a whole
+ * ------------------------------------------------------------------------
+ */
+
+static uint32
+count_valid(const uint64_t *validity, uint32 nrows)
+{
+	uint32 valid = 0;
+
+	for (uint32 i = 0; i < nrows / 64; i++)
+		valid += __builtin_popcountll(validity[i]);
+	if (nrows % 64 != 0)
+		valid += __builtin_popcountll(validity[nrows / 64] & ((UINT64CONST(1) << (nrows % 64)) - 1));
+	return valid;
+}
+
+static Size
+value_size(EcPhys phys)
+{
+	if (phys == EC_PHYS_INT64)
+		return sizeof(int64);
+	return phys == EC_PHYS_BYTES ? sizeof(EcBytes) : sizeof(EcUuid);
+}
+
+/* Rows [start, start + nrows) of a vector; start is a multiple of 64. */
+static void
+slice(const EcVector *whole, uint32 start, uint32 nrows, EcVector *out)
+{
+	*out = *whole;
+	out->nrows = nrows;
+	if (whole->form == EC_FORM_CONST)
+	{
+		out->nnulls = whole->nnulls > 0 ? nrows : 0;
+		return;
+	}
+	if (whole->form == EC_FORM_FLAT)
+		out->values.any = (const char *) whole->values.any + start * value_size(whole->phys);
+	else
+		out->codes = whole->codes + start;
+	if (whole->nnulls > 0)
+	{
+		out->validity = whole->validity + start / 64;
+		out->nnulls = nrows - count_valid(out->validity, nrows);
+		if (out->nnulls == 0)
+			out->validity = NULL;
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Interface
+ * ------------------------------------------------------------------------
+ */
+
+void
+ec_reader_reset_columns(EcReader *reader)
+{
+	for (int i = 0; i < reader->tupdesc->natts; i++)
+	{
+		EcReaderColumn *column = &reader->columns[i];
+		EcReaderBuffer bytes = column->bytes;
+		EcReaderBuffer scratch = column->scratch;
+
+		memset(column, 0, sizeof(*column));
+		column->block_number = EC_ZONE_CHUNK;
+		column->bytes = bytes;
+		column->scratch = scratch;
+	}
+}
+
+const EcVector *
+ec_reader_block(EcReader *reader, int attidx, uint32 block)
+{
+	EcReaderColumn *column = get_column(reader, attidx);
+
+	Assert(block < reader->info.nblocks);
+	if (column->block_number == block)
+		return &column->block;
+	if (!reader->counted)
+	{
+		reader->counted = true;
+		reader->stats.groups_read++;
+	}
+	if (column->source == EC_COLUMN_CHUNK)
+		load_block(reader, attidx, column, block);
+	else
+	{
+		slice(&column->whole, block * EC_BLOCK_ROWS, ec_reader_block_rows(reader, block), &column->block);
+		column->block_number = block;
+	}
+	return &column->block;
+}
+
+const EcVector *
+ec_reader_dict(EcReader *reader, int attidx)
+{
+	EcReaderColumn *column = get_column(reader, attidx);
+
+	if (column->source != EC_COLUMN_CHUNK)
+		return NULL;
+	load_header(reader, attidx, column);
+	load_dict(reader, attidx, column);
+	return column->chunk.ndict > 0 ? &column->dict : NULL;
+}
+
+EcKind
+ec_reader_kind(EcReader *reader, int attidx, int32 *scale)
+{
+	EcReaderColumn *column = get_column(reader, attidx);
+
+	*scale = column->scale;
+	return column->kind;
+}
+
+static bool
+zone_of_whole(const EcReaderColumn *column, EcZone *zone)
+{
+	zone->nnulls = column->source == EC_COLUMN_CONST && column->whole.nnulls > 0 ? zone->nrows : 0;
+	return false;
+}
+
+static bool
+zone_of_chunk(EcReader *reader, int attidx, EcReaderColumn *column, uint32 block, EcZone *zone)
+{
+	const EcDiskColumn *disk = &reader->dir.columns[attidx];
+
+	if (block == EC_ZONE_CHUNK)
+	{
+		zone->min = disk->min;
+		zone->max = disk->max;
+		zone->nnulls = disk->nnulls;
+	}
+	else
+	{
+		load_header(reader, attidx, column);
+		*zone = column->chunk.blocks[block].zone;
+	}
+
+	/* a type exchanged without rewrite may order the same bytes differently */
+	return (disk->flags & EC_COLUMN_HAS_ZONE) != 0 && zone->nnulls < zone->nrows &&
+		   (disk->typid == reader->types[attidx].typid || disk->kind == EC_KIND_DECIMAL ||
+			disk->kind == EC_KIND_TEXT);
+}
+
+bool
+ec_reader_zone(EcReader *reader, int attidx, uint32 block, EcZone *zone, EcKind *kind, int32 *scale)
+{
+	EcReaderColumn *column = get_column(reader, attidx);
+
+	*kind = column->kind;
+	*scale = column->scale;
+	memset(zone, 0, sizeof(*zone));
+	zone->nrows = block == EC_ZONE_CHUNK ? reader->info.nrows : ec_reader_block_rows(reader, block);
+	if (column->source != EC_COLUMN_CHUNK)
+		return zone_of_whole(column, zone);
+	return zone_of_chunk(reader, attidx, column, block, zone);
+}

@@ -1,0 +1,27 @@
+/*
+ * store.h
+ *	  The storage layer's set-up, and what its files share.
+ */
+#ifndef EC_STORE_H
+#define EC_STORE_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+/* Called once from _PG_init: hooks and transaction callbacks. */
+extern void ec_store_init(void);
+extern void ec_utility_init(void);
+
+extern void ec_store_unsupported(Relation rel, const char *what, const char *hint) pg_attribute_noreturn();
+
+/* Slots of the access method: virtual, with a tid. */
+extern const TupleTableSlotOps *ec_slot_ops(void);
+
+/* Finds the row with this tid (fetch.c). */
+extern bool ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
+extern void ec_fetch_forget(void);
+
+#endif							/* EC_STORE_H */

@@ -1,0 +1,465 @@
+/*
+ * tableam.c
+ *	  The table access method ecinsight_columnar: thin shims from PostgreSQL's
+ *	  callbacks to the files that do the work.
+ *
+ * Callbacks that are not there yet raise feature_not_supported, naming the table.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "access/multixact.h"
+#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "catalog/storage.h"
+#include "fmgr.h"
+#include "pgstat.h"
+#include "storage/smgr.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "store/catalog.h"
+#include "store/store.h"
+#include "store/tableam.h"
+#include "store/tid.h"
+#include "store/write_state.h"
+#include "store/writer.h"
+
+PG_FUNCTION_INFO_V1(ec_columnar_handler);
+
+static const TableAmRoutine methods;
+
+bool
+ec_store_is_columnar(Relation rel)
+{
+	return rel->rd_tableam == &methods;
+}
+
+void
+ec_store_unsupported(Relation rel, const char *what, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("%s is not supported for columnar table \"%s\" yet", what,
+						   RelationGetRelationName(rel)),
+					errhint("%s", hint)));
+}
+
+#define HINT_REBUILD "Insert the rows that should remain into a new table, or keep rows that change in a heap table."
+#define HINT_INDEX "Column zones take the place of many indexes; keep what needs an index in a heap table."
+
+/* ------------------------------------------------------------------------
+ * Slots and scans
+ * ------------------------------------------------------------------------
+ */
+
+static const TupleTableSlotOps *
+slot_callbacks(Relation rel)
+{
+	return ec_slot_ops();
+}
+
+typedef struct ParallelScan
+{
+	ParallelTableScanDescData base;
+	pg_atomic_uint64 next_group;
+} ParallelScan;
+
+static uint32
+parallel_next_group(void *arg)
+{
+	uint64 group = pg_atomic_fetch_add_u64(&((ParallelScan *) arg)->next_group, 1);
+
+	return group > PG_UINT32_MAX ? PG_UINT32_MAX : (uint32) group;
+}
+
+static Size
+parallelscan_estimate(Relation rel)
+{
+	return sizeof(ParallelScan);
+}
+
+static Size
+parallelscan_initialize(Relation rel, ParallelTableScanDesc pscan)
+{
+	ParallelScan *parallel = (ParallelScan *) pscan;
+
+	ec_compat_parallelscan_relation(pscan, rel);
+	pscan->phs_syncscan = false;
+	pg_atomic_init_u64(&parallel->next_group, 0);
+	return sizeof(ParallelScan);
+}
+
+static void
+parallelscan_reinitialize(Relation rel, ParallelTableScanDesc pscan)
+{
+	pg_atomic_write_u64(&((ParallelScan *) pscan)->next_group, 0);
+}
+
+static void
+begin_rows(EcTableScan *scan)
+{
+	ParallelTableScanDesc parallel = scan->base.rs_parallel;
+
+	scan->rows = ec_rowscan_begin(scan->base.rs_rd, scan->base.rs_snapshot,
+								  parallel != NULL ? parallel_next_group : NULL, parallel);
+}
+
+static TableScanDesc
+scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData *key,
+		   ParallelTableScanDesc parallel, uint32 flags)
+{
+	EcTableScan *scan = palloc0(sizeof(EcTableScan));
+
+	RelationIncrementReferenceCount(rel);
+	scan->base.rs_rd = rel;
+	scan->base.rs_snapshot = snapshot;
+	scan->base.rs_nkeys = nkeys;
+	scan->base.rs_flags = flags;
+	scan->base.rs_parallel = parallel;
+	if (nkeys > 0)
+	{
+		scan->base.rs_key = palloc(nkeys * sizeof(ScanKeyData));
+		memcpy(scan->base.rs_key, key, nkeys * sizeof(ScanKeyData));
+	}
+	if (flags & SO_TYPE_ANALYZE)
+		ec_analyze_begin(scan);
+	else if (flags & SO_TYPE_SEQSCAN)
+	{
+		pgstat_count_heap_scan(rel);
+		begin_rows(scan);
+	}
+	return &scan->base;
+}
+
+static void
+scan_end(TableScanDesc sscan)
+{
+	EcTableScan *scan = (EcTableScan *) sscan;
+
+	if (scan->rows != NULL)
+		ec_rowscan_end(scan->rows);
+	if (scan->analyze != NULL)
+		ec_analyze_end(scan);
+	if (sscan->rs_flags & SO_TEMP_SNAPSHOT)
+		UnregisterSnapshot(sscan->rs_snapshot);
+	if (sscan->rs_key != NULL)
+		pfree(sscan->rs_key);
+	RelationDecrementReferenceCount(sscan->rs_rd);
+	pfree(scan);
+}
+
+static void
+scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params, bool allow_strat,
+			bool allow_sync, bool allow_pagemode)
+{
+	EcTableScan *scan = (EcTableScan *) sscan;
+
+	if (key != NULL && sscan->rs_nkeys > 0)
+		memcpy(sscan->rs_key, key, sscan->rs_nkeys * sizeof(ScanKeyData));
+	if (scan->rows != NULL)
+	{
+		pgstat_count_heap_scan(sscan->rs_rd);
+		ec_rowscan_rescan(scan->rows);
+	}
+}
+
+static bool
+passes_keys(TableScanDesc sscan, TupleTableSlot *slot)
+{
+	for (int i = 0; i < sscan->rs_nkeys; i++)
+	{
+		ScanKey key = &sscan->rs_key[i];
+		bool isnull;
+		Datum value;
+
+		if (key->sk_flags & SK_ISNULL)
+			return false;
+		value = slot_getattr(slot, key->sk_attno, &isnull);
+		if (isnull || !DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation, value,
+													  key->sk_argument)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *slot)
+{
+	EcTableScan *scan = (EcTableScan *) sscan;
+
+	if (scan->rows == NULL)
+		begin_rows(scan);
+	while (ec_rowscan_next(scan->rows, direction, slot))
+	{
+		if (sscan->rs_nkeys == 0 || passes_keys(sscan, slot))
+		{
+			pgstat_count_heap_getnext(sscan->rs_rd);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------------
+ * Single rows
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	return ec_fetch_row(rel, tid, snapshot, slot);
+}
+
+static bool
+tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
+{
+	return ec_tid_to_row(tid) >= 0;
+}
+
+/* Rows have one version. */
+static void
+tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
+{
+}
+
+static bool
+tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
+{
+	TupleTableSlot *found = MakeSingleTupleTableSlot(RelationGetDescr(rel), ec_slot_ops());
+	bool result = ec_fetch_row(rel, &slot->tts_tid, snapshot, found);
+
+	ExecDropSingleTupleTableSlot(found);
+	return result;
+}
+
+/* ------------------------------------------------------------------------
+ * Changes
+ * ------------------------------------------------------------------------
+ */
+
+static void
+tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+			 struct BulkInsertStateData *bistate)
+{
+	ec_write_rows(rel, &slot, 1, cid);
+}
+
+static void
+multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, int options,
+			 struct BulkInsertStateData *bistate)
+{
+	ec_write_rows(rel, slots, nslots, cid);
+}
+
+static void
+finish_bulk_insert(Relation rel, int options)
+{
+	ec_catalog_ensure(rel);
+	ec_write_flush_relation(rel);
+}
+
+static void
+tuple_insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+						 struct BulkInsertStateData *bistate, uint32 token)
+{
+	ec_store_unsupported(rel, "INSERT ... ON CONFLICT", HINT_REBUILD);
+}
+
+static void
+tuple_complete_speculative(Relation rel, TupleTableSlot *slot, uint32 token, bool succeeded)
+{
+	ec_store_unsupported(rel, "INSERT ... ON CONFLICT", HINT_REBUILD);
+}
+
+static TM_Result
+tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, Snapshot crosscheck,
+			 bool wait, TM_FailureData *tmfd, bool changing_partition)
+{
+	ec_store_unsupported(rel, "DELETE", HINT_REBUILD);
+}
+
+static TM_Result
+tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid, Snapshot snapshot,
+			 Snapshot crosscheck, bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode,
+			 EcUpdateIndexes *update_indexes)
+{
+	ec_store_unsupported(rel, "UPDATE", HINT_REBUILD);
+}
+
+static TM_Result
+tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot, CommandId cid,
+		   LockTupleMode mode, LockWaitPolicy wait_policy, uint8 flags, TM_FailureData *tmfd)
+{
+	ec_store_unsupported(rel, "locking rows", "Lock the table with LOCK TABLE instead.");
+}
+
+/* ------------------------------------------------------------------------
+ * Indexes: none yet
+ * ------------------------------------------------------------------------
+ */
+
+static IndexFetchTableData *
+index_fetch_begin(Relation rel)
+{
+	ec_store_unsupported(rel, "an index scan", HINT_INDEX);
+}
+
+static void
+index_fetch_reset(IndexFetchTableData *data)
+{
+}
+
+static void
+index_fetch_end(IndexFetchTableData *data)
+{
+}
+
+static bool
+index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid, Snapshot snapshot,
+				  TupleTableSlot *slot, bool *call_again, bool *all_dead)
+{
+	ec_store_unsupported(data->rel, "an index scan", HINT_INDEX);
+}
+
+static TransactionId
+index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
+{
+	ec_store_unsupported(rel, "an index", HINT_INDEX);
+}
+
+static double
+index_build_range_scan(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync,
+					   bool anyvisible, bool progress, BlockNumber start, BlockNumber nblocks,
+					   IndexBuildCallback callback, void *state, TableScanDesc scan)
+{
+	ec_store_unsupported(rel, "an index or a constraint that needs one", HINT_INDEX);
+}
+
+static void
+index_validate_scan(Relation rel, Relation index, struct IndexInfo *info, Snapshot snapshot,
+					struct ValidateIndexState *state)
+{
+	ec_store_unsupported(rel, "an index", HINT_INDEX);
+}
+
+/* ------------------------------------------------------------------------
+ * Sampling
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+scan_analyze_next_block(EC_COMPAT_ANALYZE_NEXT_BLOCK_ARGS)
+{
+	BlockNumber block;
+
+	if (!ec_compat_analyze_block(EC_COMPAT_ANALYZE_NEXT_BLOCK_PASS, &block))
+		return false;
+	ec_analyze_block((EcTableScan *) scan, block);
+	return true;
+}
+
+static bool
+scan_analyze_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *liverows,
+						double *deadrows, TupleTableSlot *slot)
+{
+	return ec_analyze_tuple((EcTableScan *) scan, liverows, slot);
+}
+
+static bool
+scan_sample_next_block(TableScanDesc scan, struct SampleScanState *state)
+{
+	ec_store_unsupported(scan->rs_rd, "TABLESAMPLE", "Use a condition with random() instead.");
+}
+
+static bool
+scan_sample_next_tuple(TableScanDesc scan, struct SampleScanState *state, TupleTableSlot *slot)
+{
+	ec_store_unsupported(scan->rs_rd, "TABLESAMPLE", "Use a condition with random() instead.");
+}
+
+/* ------------------------------------------------------------------------
+ * Storage
+ * ------------------------------------------------------------------------
+ */
+
+static void
+relation_nontransactional_truncate(Relation rel)
+{
+	ec_fetch_forget();
+	RelationTruncate(rel, 0);
+}
+
+static bool
+relation_needs_toast_table(Relation rel)
+{
+	return true;
+}
+
+static Oid
+relation_toast_am(Relation rel)
+{
+	return HEAP_TABLE_AM_OID;
+}
+
+static const TableAmRoutine methods = {
+	.type = T_TableAmRoutine,
+
+	.slot_callbacks = slot_callbacks,
+
+	.scan_begin = scan_begin,
+	.scan_end = scan_end,
+	.scan_rescan = scan_rescan,
+	.scan_getnextslot = scan_getnextslot,
+
+	.parallelscan_estimate = parallelscan_estimate,
+	.parallelscan_initialize = parallelscan_initialize,
+	.parallelscan_reinitialize = parallelscan_reinitialize,
+
+	.index_fetch_begin = index_fetch_begin,
+	.index_fetch_reset = index_fetch_reset,
+	.index_fetch_end = index_fetch_end,
+	.index_fetch_tuple = index_fetch_tuple,
+
+	.tuple_fetch_row_version = tuple_fetch_row_version,
+	.tuple_tid_valid = tuple_tid_valid,
+	.tuple_get_latest_tid = tuple_get_latest_tid,
+	.tuple_satisfies_snapshot = tuple_satisfies_snapshot,
+	.index_delete_tuples = index_delete_tuples,
+
+	.tuple_insert = tuple_insert,
+	.tuple_insert_speculative = tuple_insert_speculative,
+	.tuple_complete_speculative = tuple_complete_speculative,
+	.multi_insert = multi_insert,
+	.tuple_delete = tuple_delete,
+	.tuple_update = tuple_update,
+	.tuple_lock = tuple_lock,
+	.finish_bulk_insert = finish_bulk_insert,
+
+	.relation_set_new_filelocator = ec_set_new_filelocator,
+	.relation_nontransactional_truncate = relation_nontransactional_truncate,
+	.relation_copy_data = ec_copy_data,
+	.relation_copy_for_cluster = ec_copy_for_cluster,
+	.relation_vacuum = ec_vacuum,
+	.scan_analyze_next_block = scan_analyze_next_block,
+	.scan_analyze_next_tuple = scan_analyze_next_tuple,
+	.index_build_range_scan = index_build_range_scan,
+	.index_validate_scan = index_validate_scan,
+
+	.relation_size = table_block_relation_size,
+	.relation_needs_toast_table = relation_needs_toast_table,
+	.relation_toast_am = relation_toast_am,
+	.relation_fetch_toast_slice = heap_fetch_toast_slice,
+
+	.relation_estimate_size = ec_estimate_size,
+
+	.scan_sample_next_block = scan_sample_next_block,
+	.scan_sample_next_tuple = scan_sample_next_tuple
+};
+
+Datum
+ec_columnar_handler(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&methods);
+}

@@ -1,0 +1,425 @@
+/*
+ * write_state.c
+ *	  Gathers inserted rows into batches until they are worth a row group.
+ *
+ * A batch holds rows of one relation, one subtransaction and one command: all of a
+ * row group's rows must share the visibility of its descriptor.  Row numbers (so
+ * tids) are assigned as rows come; they are reserved in growing steps, so that
+ * single rows waste none and bulk loads seldom touch the metapage.
+ *
+ * A batch is written, always with its own command id and only while its own
+ * subtransaction is the current one (heap_insert stamps the current xid), when
+ *	- it is full, or all batches together exceed ecinsight.write_buffer;
+ *	- its statement ends (ExecutorEnd), or a bulk insert is declared finished;
+ *	- the same subtransaction starts to scan the relation;
+ *	- a utility statement starts or ends;
+ *	- its subtransaction, or the transaction, is about to commit or prepare.
+ * It is forgotten when its (sub)transaction aborts.
+ *
+ * So while a subtransaction runs, batches of its parents can only belong to
+ * statements that are still running; ec_write_pending_groups shows those.
+ *
+ * The list lives in TopTransactionContext and is short: a linear search is enough.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "lib/ilist.h"
+#include "storage/predicate.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/guc.h"
+#include "store/group.h"
+#include "store/options.h"
+#include "store/page.h"
+#include "store/store.h"
+#include "store/tid.h"
+#include "store/write_state.h"
+
+/* Row numbers reserved at once: doubling up to this. */
+#define RESERVE_MAX 65536
+
+/* Memory after which a row group is full, whatever its rows. */
+#define GROUP_BYTES_MAX ((Size) 64 * 1024 * 1024)
+
+/* Open commands per relation and subtransaction; the one unused longest is written beyond this. */
+#define OPEN_COMMANDS_MAX 8
+
+typedef struct Pending
+{
+	dlist_node node;			/* most recently used first */
+	Oid relid;
+	SubTransactionId subid;
+	CommandId cid;
+	EcBatch *batch;
+	int64 number;				/* of the row group it will become */
+	uint32 max_rows;
+	EcDiskRange ranges[EC_RANGES_MAX]; /* count: rows used, so that it is always true */
+	uint32 nranges;
+	int64 reserved;				/* rows left of the last range */
+	int64 step;
+} Pending;
+
+static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
+
+static void
+drop_pending(Pending *p)
+{
+	dlist_delete(&p->node);
+	ec_batch_destroy(p->batch);
+	pfree(p);
+}
+
+/* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
+static void
+flush_pending(Pending *p, Relation rel)
+{
+	Assert(p->subid == GetCurrentSubTransactionId());
+	if (p->batch->nrows > 0)
+		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->cid);
+	drop_pending(p);
+}
+
+static void
+flush_pending_by_oid(Pending *p)
+{
+	Relation rel = try_relation_open(p->relid, NoLock);
+
+	if (rel == NULL)
+	{
+		/* dropped by the same transaction */
+		drop_pending(p);
+		return;
+	}
+	flush_pending(p, rel);
+	relation_close(rel, NoLock);
+}
+
+/* ------------------------------------------------------------------------
+ * Adding rows
+ * ------------------------------------------------------------------------
+ */
+
+static Pending *
+find_pending(Oid relid, SubTransactionId subid, CommandId cid)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+
+		if (p->relid == relid && p->subid == subid && p->cid == cid)
+			return p;
+	}
+	return NULL;
+}
+
+/* Keeps commands that never announced their end (logical replication's, say) from piling up. */
+static void
+limit_open_commands(Relation rel, SubTransactionId subid)
+{
+	dlist_iter iter;
+	Pending *oldest = NULL;
+	int open = 0;
+
+	dlist_foreach(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+
+		if (p->relid != RelationGetRelid(rel) || p->subid != subid)
+			continue;
+		open++;
+		oldest = p;
+	}
+	if (open >= OPEN_COMMANDS_MAX)
+		flush_pending(oldest, rel);
+}
+
+static Pending *
+create_pending(Relation rel, SubTransactionId subid, CommandId cid)
+{
+	Pending *p;
+
+	limit_open_commands(rel, subid);
+
+	/* a flush may come at a time when no xid can be assigned (parallel mode) */
+	(void) GetCurrentTransactionId();
+	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
+
+	p = MemoryContextAllocZero(TopTransactionContext, sizeof(Pending));
+	p->relid = RelationGetRelid(rel);
+	p->subid = subid;
+	p->cid = cid;
+	p->number = -1;
+	p->step = 1;
+	p->max_rows = ec_options_get(rel).row_group_rows;
+	p->batch = ec_batch_create(RelationGetDescr(rel), TopTransactionContext);
+	dlist_push_head(&pending_list, &p->node);
+	return p;
+}
+
+/* Gets more row numbers; "expected" rows are known to come. */
+static void
+reserve_rows(Relation rel, Pending *p, int64 expected)
+{
+	int64 n = Min(Max(p->step, expected), (int64) p->max_rows - p->batch->nrows);
+	int64 first;
+
+	n = Max(n, 1);
+	ec_meta_reserve(rel, n, &first, p->number < 0 ? &p->number : NULL);
+	p->step = Min(p->step * 2, RESERVE_MAX);
+	p->reserved = n;
+	if (p->nranges > 0 && p->ranges[p->nranges - 1].first + p->ranges[p->nranges - 1].count == first)
+		return;
+	p->ranges[p->nranges].first = first;
+	p->ranges[p->nranges].count = 0;
+	p->nranges++;
+}
+
+static int64
+next_row_number(Relation rel, Pending *p, int64 expected)
+{
+	EcDiskRange *range;
+
+	if (p->reserved == 0)
+		reserve_rows(rel, p, expected);
+	range = &p->ranges[p->nranges - 1];
+	p->reserved--;
+	return range->first + range->count++;
+}
+
+static Size
+total_memory(void)
+{
+	dlist_iter iter;
+	Size total = 0;
+
+	dlist_foreach(iter, &pending_list)
+	{
+		total += MemoryContextMemAllocated(dlist_container(Pending, node, iter.cur)->batch->context, true);
+	}
+	return total;
+}
+
+static bool
+is_full(Pending *p)
+{
+	return p->batch->nrows >= p->max_rows || p->batch->nrows >= EC_GROUP_ROWS_MAX ||
+		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) ||
+		   MemoryContextMemAllocated(p->batch->context, true) >= GROUP_BYTES_MAX;
+}
+
+/* Writes the largest batches of this subtransaction until all are within the limit. */
+static void
+limit_memory(void)
+{
+	Size limit = (Size) ec_guc_write_buffer * 1024;
+
+	while (total_memory() > limit)
+	{
+		dlist_iter iter;
+		Pending *largest = NULL;
+		Size most = 0;
+
+		dlist_foreach(iter, &pending_list)
+		{
+			Pending *p = dlist_container(Pending, node, iter.cur);
+			Size bytes = MemoryContextMemAllocated(p->batch->context, true);
+
+			if (p->subid == GetCurrentSubTransactionId() && bytes > most)
+			{
+				most = bytes;
+				largest = p;
+			}
+		}
+		if (largest == NULL)
+			break;
+		flush_pending_by_oid(largest);
+	}
+}
+
+static Pending *
+get_pending(Relation rel, CommandId cid)
+{
+	SubTransactionId subid = GetCurrentSubTransactionId();
+	Pending *p = find_pending(RelationGetRelid(rel), subid, cid);
+
+	if (p == NULL)
+		p = create_pending(rel, subid, cid);
+	else
+		dlist_move_head(&pending_list, &p->node);
+	return p;
+}
+
+void
+ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
+{
+	Pending *p = get_pending(rel, cid);
+
+	for (int i = 0; i < nslots; i++)
+	{
+		int64 row = next_row_number(rel, p, nslots - i);
+
+		ec_batch_append_slot(p->batch, slots[i]);
+		ec_tid_from_row(row, &slots[i]->tts_tid);
+		slots[i]->tts_tableOid = RelationGetRelid(rel);
+		if (is_full(p))
+		{
+			flush_pending(p, rel);
+			if (i + 1 < nslots)
+				p = get_pending(rel, cid);
+		}
+	}
+	limit_memory();
+}
+
+/* ------------------------------------------------------------------------
+ * Flushing
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Encoding calls no user code, but opening relations may process invalidations,
+ * so each round starts the search afresh.
+ */
+static Pending *
+find_flushable(Oid relid, bool any_command, CommandId cid)
+{
+	SubTransactionId subid = GetCurrentSubTransactionId();
+	dlist_iter iter;
+
+	dlist_foreach(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+
+		if (p->subid == subid && (!OidIsValid(relid) || p->relid == relid) &&
+			(any_command || p->cid == cid))
+			return p;
+	}
+	return NULL;
+}
+
+void
+ec_write_flush_relation(Relation rel)
+{
+	Pending *p;
+
+	if (dlist_is_empty(&pending_list))
+		return;
+	while ((p = find_flushable(RelationGetRelid(rel), true, 0)) != NULL)
+		flush_pending(p, rel);
+}
+
+void
+ec_write_flush_command(CommandId cid)
+{
+	Pending *p;
+
+	if (dlist_is_empty(&pending_list))
+		return;
+	while ((p = find_flushable(InvalidOid, false, cid)) != NULL)
+		flush_pending_by_oid(p);
+}
+
+void
+ec_write_flush_all(void)
+{
+	Pending *p;
+
+	if (dlist_is_empty(&pending_list))
+		return;
+	while ((p = find_flushable(InvalidOid, true, 0)) != NULL)
+		flush_pending_by_oid(p);
+}
+
+bool
+ec_write_any_pending(void)
+{
+	return !dlist_is_empty(&pending_list);
+}
+
+EcPendingGroup *
+ec_write_pending_groups(Relation rel, int *count)
+{
+	EcPendingGroup *groups = NULL;
+	dlist_iter iter;
+	int n = 0;
+
+	*count = 0;
+	if (dlist_is_empty(&pending_list))
+		return NULL;
+	dlist_foreach(iter, &pending_list)
+		n++;
+	groups = palloc(n * sizeof(EcPendingGroup));
+	dlist_foreach(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPendingGroup *group = &groups[*count];
+
+		if (p->relid != RelationGetRelid(rel) || p->batch->nrows == 0)
+			continue;
+		group->cid = p->cid;
+		group->payload = ec_group_serialize(rel, p->batch, p->number, p->nranges, p->ranges, &group->len);
+		(*count)++;
+	}
+	return groups;
+}
+
+/* ------------------------------------------------------------------------
+ * Ends of transactions
+ * ------------------------------------------------------------------------
+ */
+
+static void
+discard(SubTransactionId subid)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+
+		if (subid == InvalidSubTransactionId || p->subid == subid)
+			drop_pending(p);
+	}
+}
+
+static void
+at_xact_event(XactEvent event, void *arg)
+{
+	ec_fetch_forget();
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			ec_write_flush_all();
+			Assert(dlist_is_empty(&pending_list));
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			discard(InvalidSubTransactionId);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+at_subxact_event(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	ec_fetch_forget();
+	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
+		ec_write_flush_all();
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		discard(subid);
+}
+
+void
+ec_write_state_init(void)
+{
+	RegisterXactCallback(at_xact_event, NULL);
+	RegisterSubXactCallback(at_subxact_event, NULL);
+}
