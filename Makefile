@@ -38,6 +38,9 @@ ifneq ($(PGXS),)
 # The tests run against a private cluster that scripts/test starts, so PGXS's own recipes are enough.
 include $(PGXS)
 all: $(TOOLS)
+else
+all install:
+	@echo "$(PG_CONFIG) is missing: set PG_CONFIG, or let make demo or make test install and use a server of their own" >&2; exit 1
 endif
 
 sql/ecinsight--1.0.sql: $(SQL_PARTS)
