@@ -8,6 +8,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "ingest/ingest.h"
 #include "store/store.h"
 
 PG_MODULE_MAGIC;
@@ -18,5 +19,6 @@ void
 _PG_init(void)
 {
 	ec_guc_init();
+	ec_ingest_init();
 	ec_store_init();
 }

@@ -20,6 +20,9 @@
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_foreign_server.h"
+#include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
@@ -192,6 +195,27 @@ ec_compat_reindex_relation(Oid relid)
 	reindex_relation(NULL, relid, 0, &params);
 #else
 	reindex_relation(relid, 0, &params);
+#endif
+}
+
+/* 16: one function checks the privileges of all kinds of objects */
+static inline bool
+ec_compat_owns_database(Oid dboid, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, dboid, role);
+#else
+	return pg_database_ownercheck(dboid, role);
+#endif
+}
+
+static inline AclResult
+ec_compat_server_aclcheck(Oid server, Oid role, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, server, role, mode);
+#else
+	return pg_foreign_server_aclcheck(server, role, mode);
 #endif
 }
 

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 
+#include "miscadmin.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -20,7 +21,11 @@ int			ec_guc_compression_level = 3;
 int			ec_guc_row_group_rows = 262144;
 int			ec_guc_write_buffer = 262144;
 bool		ec_guc_enable_columnar_scan = true;
+char	   *ec_guc_debug_stop_point = NULL;
+int			ec_guc_max_stream_partitions = 4096;
+int			ec_guc_max_streams = 64;
 char	   *ec_guc_since = NULL;
+int			ec_guc_stream_queue_size = 262144;
 char	   *ec_guc_until = NULL;
 
 static const struct config_enum_entry compression_options[] = {
@@ -62,10 +67,27 @@ ec_guc_init(void)
 							"Level of zstd compression for new column chunks.",
 							NULL, &ec_guc_compression_level, 3, 1, 19,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("ecinsight.debug_stop_point",
+							   "Name of the place at which processes wait to be killed, for tests.",
+							   "\"name:n\" waits when a process comes by for the n-th time.",
+							   &ec_guc_debug_stop_point, "",
+							   PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL, NULL, NULL, NULL);
 	DefineCustomBoolVariable("ecinsight.enable_columnar_scan",
 							 "Enables the planner's use of columnar scan plans.",
 							 NULL, &ec_guc_enable_columnar_scan, true,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	/* these size shared memory */
+	if (process_shared_preload_libraries_in_progress)
+	{
+		DefineCustomIntVariable("ecinsight.max_stream_partitions",
+								"Partitions of all streams whose live state can be shown.",
+								NULL, &ec_guc_max_stream_partitions, 4096, 64, 1048576,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+		DefineCustomIntVariable("ecinsight.max_streams",
+								"Streams of all databases that can run at the same time.",
+								NULL, &ec_guc_max_streams, 64, 1, 10000,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	}
 	DefineCustomIntVariable("ecinsight.row_group_rows",
 							"Rows in a full row group of tables without that option.",
 							NULL, &ec_guc_row_group_rows, 262144, 1024, 1048576,
@@ -74,6 +96,11 @@ ec_guc_init(void)
 							   "Default of the insight functions' parameter since.",
 							   "An empty string means no bound.", &ec_guc_since, "",
 							   PGC_USERSET, 0, check_timestamp, NULL, NULL);
+	DefineCustomIntVariable("ecinsight.stream_queue_size",
+							"Memory for messages that a stream's worker has fetched ahead.",
+							"Should hold more than a second of the stream at full speed.",
+							&ec_guc_stream_queue_size, 262144, 1024, 2097151,
+							PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomStringVariable("ecinsight.until",
 							   "Default of the insight functions' parameter until.",
 							   "An empty string means no bound.", &ec_guc_until, "",
