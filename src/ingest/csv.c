@@ -186,19 +186,26 @@ type_chunk(EcCsv *csv)
 	}
 }
 
-/* The first row with a faulty field that is a header in truth; nrows if there is none. */
+/*
+ * The first row of the chunk that is a header in truth; chunk->nrows if there is
+ * none.  Such a row has a fault in some field, or nothing where a number belongs.
+ */
 static bool
 find_hidden_header(EcCsv *csv, uint32_t *found, EcCsvRow *row)
 {
 	EcRowChunk *chunk = &csv->chunk;
+	const uint64_t *nulls = csv->probe_column < 0 ? NULL : chunk->typed[csv->probe_column].nulls;
 
 	*found = chunk->nrows;
-	if (csv->options.header != EC_CSV_HEADER_AUTO || chunk->nfaults == 0)
+	if (csv->options.header != EC_CSV_HEADER_AUTO)
 		return true;
 	for (uint32_t r = 0; r < chunk->nrows; r++)
 	{
-		if (chunk->fault_of[r] == EC_CHUNK_NO_FAULT ||
-			chunk->faults[chunk->fault_of[r]].column < 0)
+		bool null = nulls != NULL && (nulls[r / 64] >> (r % 64) & 1) != 0;
+
+		if (chunk->fault_of[r] == EC_CHUNK_NO_FAULT
+				? !null
+				: chunk->faults[chunk->fault_of[r]].column < 0)
 			continue;
 		if (!ec_csv_split_row(csv, chunk->refs[r].begin - csv->region_offset, row))
 			return false;
@@ -231,6 +238,7 @@ flush_chunk(EcCsv *csv, size_t *at)
 	{
 		csv->row = chunk->refs[nrows].row - 1;
 		csv->line = chunk->lines[nrows] + header.lines;
+		csv->result->blanks = csv->blanks_before[nrows];
 		csv->result->headers++;
 		*at = header.next;
 		if (!ec_csv_take_header(csv, &header))
@@ -356,6 +364,7 @@ add_to_run(EcCsv *csv, Run *run, uint32_t first, size_t begin, size_t end)
 	chunk->refs[r].begin = (uint32_t) (csv->region_offset + begin);
 	chunk->refs[r].end = (uint32_t) (csv->region_offset + end);
 	chunk->lines[r] = csv->line++;
+	csv->blanks_before[r] = csv->result->blanks;
 	chunk->fault_of[r] = EC_CHUNK_NO_FAULT;
 }
 
@@ -383,7 +392,7 @@ take_scanned(EcCsv *csv, size_t *at)
 			end--;
 		if (last - first + 1 == (uint32_t) csv->nfields && end > begin &&
 			!(scan->odd_bytes && ec_csv_check_bytes(csv, scan->base + begin, end - begin) != 0) &&
-			!(csv->header_may_pass &&
+			!(csv->probe_column < 0 && csv->options.header == EC_CSV_HEADER_AUTO &&
 			  ec_csv_maybe_header(csv, scan->base, begin, &scan->marks[first], csv->nfields)))
 		{
 			add_to_run(csv, &run, first, begin, end);

@@ -15,7 +15,8 @@
  *			empty line is no row: it is counted as blank.
  *	header	With EC_CSV_HEADER_AUTO any line, first or not, is a header if it names
  *			every column of the list, or if more than half of its fields are names
- *			of columns (trimmed, ASCII case ignored).  Its order holds from there
+ *			of columns (trimmed, ASCII case ignored); unless the first column of
+ *			integers or UUIDs in force holds a value of its type.  Its order holds from there
  *			on, also in the messages that follow.  Fields with other names are
  *			skipped; columns not named are NULL; of a name given twice the first
  *			counts.  Until a header is seen the order is that of the column list.

@@ -4,6 +4,7 @@
  *	  Pure C.
  */
 #include "ingest/csv_internal.h"
+#include "ingest/rowparse_field.h"
 
 #include <string.h>
 
@@ -70,9 +71,30 @@ names_suffice(const EcCsv *csv, uint32_t nnames, uint32_t nfields)
 	return nnames > 0 && (nnames * 2 > nfields || nnames >= (uint32_t) csv->chunk.ncolumns);
 }
 
+/* Does the row just split hold a number (or UUID) where the order in force has one? */
+static bool
+has_probe_value(const EcCsv *csv, const EcCsvRow *row)
+{
+	const EcRowColumn *col;
+	const uint8_t *p;
+	EcCell cell;
+	EcUuid uuid;
+	int64_t value;
+
+	if (csv->probe_column < 0 || row->nfields != (uint32_t) csv->nfields)
+		return false;
+	col = &csv->chunk.columns[csv->probe_column];
+	cell = csv->fields[csv->column_field[csv->probe_column]];
+	p = ec_cell_text(&csv->chunk, cell);
+	if (col->type == EC_FIELD_UUID)
+		return ec_field_uuid(p, cell.len & EC_CELL_LEN, &uuid) == EC_FIELD_OK;
+	return ec_field_int(p, cell.len & EC_CELL_LEN, &value) == EC_FIELD_OK && value >= col->min &&
+		value <= col->max;
+}
+
 /*
- * expected: the line should be a header, so one name is enough.  Each column
- * counts once; the loop ends as soon as names cannot suffice any more.
+ * expected: the line should be a header, so one name is enough.  The loop ends as
+ * soon as names cannot suffice any more.
  */
 bool
 ec_csv_is_header(EcCsv *csv, const EcCsvRow *row, bool expected)
@@ -80,7 +102,7 @@ ec_csv_is_header(EcCsv *csv, const EcCsvRow *row, bool expected)
 	uint32_t nfields = row->nfields;
 	uint32_t nnames = 0;
 
-	if (row->fault != 0 || nfields > EC_CSV_FIELDS_MAX)
+	if (row->fault != 0 || nfields > EC_CSV_FIELDS_MAX || (!expected && has_probe_value(csv, row)))
 		return false;
 	for (uint32_t i = 0; i < nfields; i++)
 	{
@@ -160,17 +182,13 @@ install_names(EcCsv *csv, char *names, int nfields)
 	csv->names = names;
 	csv->nfields = nfields;
 
-	/*
-	 * A line of names cannot be taken for a row where a column of numbers or
-	 * UUIDs is filled: such rows need no look.
-	 */
-	csv->header_may_pass = csv->options.header == EC_CSV_HEADER_AUTO;
-	for (int i = 0; i < csv->chunk.ncolumns; i++)
+	csv->probe_column = -1;
+	for (int i = csv->chunk.ncolumns - 1; i >= 0; i--)
 	{
 		EcFieldType type = csv->chunk.columns[i].type;
 
 		if (csv->column_field[i] >= 0 && (type == EC_FIELD_INT || type == EC_FIELD_UUID))
-			csv->header_may_pass = false;
+			csv->probe_column = i;
 	}
 	return true;
 }

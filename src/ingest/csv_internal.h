@@ -38,7 +38,7 @@ struct EcCsv
 	int *column_field;			/* [ncolumns]: index of the field, -1: absent */
 	char *names;				/* NUL-terminated names, one after the other; NULL: the column list's */
 	uint32_t header_serial;
-	bool header_may_pass;		/* a header could be taken for a row: every row must be looked at */
+	int probe_column;			/* a column of numbers, which no header passes unnoticed; -1: none */
 	uint64_t name_lengths;		/* bit n: some column's name has n bytes (63: or more) */
 
 	EcCell *fields;				/* [EC_CSV_FIELDS_MAX] of the row last split */
@@ -49,6 +49,7 @@ struct EcCsv
 	EcBuilder **builders;
 	uint32_t row;				/* data rows so far, in the chunk or beyond */
 	uint32_t line;				/* of the next row */
+	uint32_t blanks_before[EC_CHUNK_ROWS];	/* blank lines counted before each row of the chunk */
 	bool header_wanted;			/* next line must be looked at, or must be a header */
 	EcCsvResult *result;
 	EcRowRef *refs;				/* of the good rows */

@@ -314,6 +314,7 @@ ec_csv_row_to_chunk(EcCsv *csv, const EcCsvRow *row)
 	chunk->refs[r].begin = (uint32_t) (csv->region_offset + row->begin);
 	chunk->refs[r].end = (uint32_t) (csv->region_offset + row->end);
 	chunk->lines[r] = csv->line;
+	csv->blanks_before[r] = csv->result->blanks;
 	chunk->fault_of[r] = EC_CHUNK_NO_FAULT;
 	if (code == 0 && row->nfields != (uint32_t) csv->nfields)
 		code = EC_FAULT_FIELD_COUNT;

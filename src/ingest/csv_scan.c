@@ -9,6 +9,14 @@
 
 #if defined(__x86_64__) && !defined(EC_SCAN_PORTABLE)
 #include <immintrin.h>
+#define EC_ON_X86
+#endif
+
+/* The tests define EC_SCAN_PORTABLE or EC_SCAN_SSE2_ONLY to see the other variants, too. */
+#ifdef EC_SCAN_SSE2_ONLY
+#define HAVE_AVX2 false
+#else
+#define HAVE_AVX2 __builtin_cpu_supports("avx2")
 #endif
 
 /* Which of 64 bytes are what: bit i speaks of byte i. */
@@ -100,7 +108,7 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 	scan->odd_bytes = odd != 0;
 }
 
-#if defined(__x86_64__) && !defined(EC_SCAN_PORTABLE)
+#ifdef EC_ON_X86
 
 static inline __attribute__((always_inline)) uint64_t
 equal_mask_sse2(const __m128i v[4], uint8_t c)
@@ -173,7 +181,7 @@ scan_sse2(EcCsvScan *scan, size_t begin)
 void
 ec_csv_scan(EcCsvScan *scan, size_t begin)
 {
-	if (__builtin_cpu_supports("avx2"))
+	if (HAVE_AVX2)
 		scan_avx2(scan, begin);
 	else
 		scan_sse2(scan, begin);
