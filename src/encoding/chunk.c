@@ -53,7 +53,6 @@ _Static_assert(sizeof(BlockOnDisk) == 40, "no padding");
 
 #define HEADER_LEN(nblocks) \
 	(sizeof(HeaderOnDisk) + (size_t) (nblocks) * sizeof(BlockOnDisk) + sizeof(uint32_t))
-#define NBLOCKS(nrows) (((nrows) + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS)
 
 static uint32_t
 checksum(const void *data, size_t len)
@@ -89,6 +88,7 @@ ec_encoder_create(const EcAllocator *alloc)
 		return NULL;
 	memset(enc, 0, sizeof(*enc));
 	enc->alloc = *alloc;
+	enc->trial.alloc = &enc->alloc;
 	mem.customAlloc = zstd_alloc;
 	mem.customFree = zstd_free;
 	mem.opaque = &enc->alloc;
@@ -111,6 +111,7 @@ ec_encoder_destroy(EcEncoder *enc)
 		return;
 	alloc = enc->alloc;
 	ZSTD_freeCCtx(enc->zstd);
+	ec_buf_free(&enc->trial);
 	for (work = enc->work; work < enc->work + EC_NWORK; work++)
 	{
 		if (work->data != NULL)
@@ -170,40 +171,15 @@ entry_prefixes(EcEncoder *enc, const EcVector *v, EcKind kind, const int64_t **p
 	return EC_OK;
 }
 
-static uint32_t
-count_nulls(const EcVector *v, uint32_t first, uint32_t nrows)
-{
-	const uint64_t *words;
-	uint32_t valid = 0;
-	uint32_t i;
-
-	if (v->nnulls == 0)
-		return 0;
-	if (v->validity == NULL)
-		return nrows;
-	words = v->validity + first / 64;
-	for (i = 0; i < nrows / 64; i++)
-		valid += (uint32_t) __builtin_popcountll(words[i]);
-	if (nrows % 64 != 0)
-		valid += (uint32_t) __builtin_popcountll(words[i] &
-												 ((UINT64_C(1) << (nrows % 64)) - 1));
-	return nrows - valid;
-}
-
 static EcStatus
 encode_dict_piece(EcEncoder *enc, const EcVector *v, HeaderOnDisk *h, EcBuf *out)
 {
-	EcVector entries = {0};
 	EcPiece piece = {0};
 	size_t at = out->len;
 
 	if (v->form != EC_FORM_DICT)
 		return EC_OK;
-	entries.phys = v->phys;
-	entries.form = EC_FORM_FLAT;
-	entries.nrows = v->ndict;
-	entries.values = v->values;
-	EC_TRY(ec_choose_dict(enc, &entries, &piece, out));
+	EC_TRY(ec_choose_dict(enc, v, &piece, out));
 	h->ndict = v->ndict;
 	h->dict_len = piece.len;
 	h->dict_checksum = checksum(out->data + at, piece.len);
@@ -238,23 +214,18 @@ encode_block(EcEncoder *enc, const EcRows *rows, EcKind kind, const int64_t *pre
 }
 
 static EcStatus
-encode_blocks(EcEncoder *enc, const EcVector *v, EcKind kind, size_t start, EcZone *total,
+encode_blocks(EcEncoder *enc, const EcShape *shape, EcKind kind, size_t start, EcZone *total,
 			  EcBuf *out)
 {
 	const int64_t *prefixes;
 	uint32_t i;
 
-	EC_TRY(entry_prefixes(enc, v, kind, &prefixes));
-	for (i = 0; i < NBLOCKS(v->nrows); i++)
+	EC_TRY(entry_prefixes(enc, &shape->v, kind, &prefixes));
+	for (i = 0; i < EC_BLOCKS(shape->v.nrows); i++)
 	{
 		EcRows rows;
 
-		rows.column = v;
-		rows.first = i * EC_BLOCK_ROWS;
-		rows.nrows = v->nrows - rows.first;
-		if (rows.nrows > EC_BLOCK_ROWS)
-			rows.nrows = EC_BLOCK_ROWS;
-		rows.nnulls = count_nulls(v, rows.first, rows.nrows);
+		ec_shape_block(shape, i, &rows);
 		EC_TRY(encode_block(enc, &rows, kind, prefixes,
 							start + sizeof(HeaderOnDisk) + i * sizeof(BlockOnDisk), total, out));
 	}
@@ -266,10 +237,10 @@ ec_chunk_encode(EcEncoder *enc, const EcVector *column, const EcEncodeOptions *o
 				uint32_t *header_len)
 {
 	size_t start = out->len;
-	size_t hlen = HEADER_LEN(NBLOCKS(column->nrows));
+	size_t hlen = HEADER_LEN(EC_BLOCKS(column->nrows));
 	HeaderOnDisk h = {0};
 	EcZone total = {0};
-	EcVector v;
+	EcShape shape;
 	uint32_t sum;
 
 	if (column->nrows == 0 || column->nrows > EC_GROUP_ROWS_MAX)
@@ -279,17 +250,17 @@ ec_chunk_encode(EcEncoder *enc, const EcVector *column, const EcEncodeOptions *o
 	EC_TRY(ec_buf_reserve(out, hlen));
 	memset(out->data + start, 0, hlen);
 	out->len += hlen;
-	EC_TRY(ec_shape_column(enc, column, opts, &v));
-	EC_TRY(encode_dict_piece(enc, &v, &h, out));
-	EC_TRY(encode_blocks(enc, &v, opts->kind, start, &total, out));
+	EC_TRY(ec_choose_form(enc, column, opts->kind, &shape));
+	EC_TRY(encode_dict_piece(enc, &shape.v, &h, out));
+	EC_TRY(encode_blocks(enc, &shape, opts->kind, start, &total, out));
 	h.version = FORMAT_VERSION;
-	h.phys = v.phys;
+	h.phys = shape.v.phys;
 	h.kind = opts->kind;
 	h.scale = opts->scale;
 	h.header_len = (uint32_t) hlen;
-	h.nblocks = NBLOCKS(v.nrows);
+	h.nblocks = EC_BLOCKS(shape.v.nrows);
 	h.total_len = out->len - start;
-	h.nrows = v.nrows;
+	h.nrows = shape.v.nrows;
 	h.nnulls = total.nnulls;
 	h.min = total.min;
 	h.max = total.max;
@@ -323,7 +294,7 @@ static EcStatus
 check_header(const HeaderOnDisk *h, size_t header_len)
 {
 	if (h->flags != 0 || h->header_len != header_len || !phys_fits_kind(h->phys, h->kind) ||
-		h->nrows == 0 || h->nrows > EC_GROUP_ROWS_MAX || h->nblocks != NBLOCKS(h->nrows) ||
+		h->nrows == 0 || h->nrows > EC_GROUP_ROWS_MAX || h->nblocks != EC_BLOCKS(h->nrows) ||
 		header_len != HEADER_LEN(h->nblocks) || h->nnulls > h->nrows ||
 		h->ndict > h->nrows || h->total_len < header_len)
 		return EC_ERR_CORRUPT;

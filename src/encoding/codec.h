@@ -23,9 +23,12 @@ typedef enum EcEncoding
 {
 	EC_ENC_CONST = 1,
 	EC_ENC_PLAIN = 2,
-	EC_ENC_UUID = 3,
-	EC_ENC_STRINGS = 4,
-	EC_ENC_DICT = 5,
+	EC_ENC_FOR = 3,
+	EC_ENC_DELTA = 4,
+	EC_ENC_RLE = 5,
+	EC_ENC_UUID = 6,
+	EC_ENC_STRINGS = 7,
+	EC_ENC_DICT = 8,
 	EC_ENC_LAST = EC_ENC_DICT
 } EcEncoding;
 
@@ -48,13 +51,23 @@ typedef struct EcWork
 typedef enum EcWorkName
 {
 	EC_WORK_PACKED,				/* compressed candidate of a stream */
+	EC_WORK_PLANE,				/* a byte plane, or packed integers */
+	EC_WORK_INTS,				/* integers of a block, transformed */
+	EC_WORK_MAGNITUDES,			/* of differences */
+	EC_WORK_FILLED,				/* values of a block, NULLs filled */
+	EC_WORK_RUNS,				/* values of runs */
+	EC_WORK_LENGTHS,			/* of runs or strings */
 	EC_WORK_BITS,				/* validity of a block */
-	EC_WORK_INTS,				/* values of a block, transformed */
-	EC_WORK_LENGTHS,			/* of a block's strings */
-	EC_WORK_BYTES,				/* their characters */
-	EC_WORK_MARKS,				/* per entry of an incoming dictionary */
-	EC_WORK_CODES,				/* codes of the chunk, if its dictionary is made or pruned here */
-	EC_WORK_DICT,				/* entries of that dictionary */
+	EC_WORK_BYTES,				/* characters of a block's strings, or fixed-width values */
+	EC_WORK_SLOTS,				/* hash table, or marks per entry of an incoming dictionary */
+	EC_WORK_CODES,				/* codes and entries of the dictionary in order of appearance */
+	EC_WORK_DICT,
+	EC_WORK_RANKED_CODES,		/* the same in order of frequency */
+	EC_WORK_RANKED_DICT,
+	EC_WORK_COUNTS,				/* rows per entry */
+	EC_WORK_ORDER,				/* entries, being sorted */
+	EC_WORK_ORDER2,
+	EC_WORK_FLAT,				/* the column without dictionary */
 	EC_WORK_PREFIXES,			/* zone value of each entry */
 	EC_NWORK
 } EcWorkName;
@@ -68,6 +81,7 @@ struct EcEncoder
 	EcCodec codec;				/* of the chunk in work */
 	int level;
 	EcCodec codec_used;			/* by the piece in work so far */
+	EcBuf trial;				/* pieces that are only measured */
 	EcWork work[EC_NWORK];
 };
 
@@ -99,7 +113,19 @@ typedef struct EcRows
 	uint32_t first;				/* a multiple of 64 */
 	uint32_t nrows;
 	uint32_t nnulls;
+	bool by_appearance;			/* codes are numbered in order of first appearance ... */
+	uint32_t seen;				/* ... this many of them before these rows */
 } EcRows;
+
+#define EC_BLOCKS(nrows) (((nrows) + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS)
+
+/* A whole column on its way in. */
+typedef struct EcShape
+{
+	EcVector v;
+	bool by_appearance;
+	uint32_t seen[EC_BLOCKS(EC_GROUP_ROWS_MAX)];	/* per block, if by_appearance */
+} EcShape;
 
 /* Everything that a decoder of a piece needs. */
 typedef struct EcPieceReader
@@ -138,9 +164,20 @@ extern bool ec_get_bytes(EcCursor *in, size_t n, const uint8_t **p);
 /* compress.c */
 extern EcStatus ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out,
 							  uint64_t *scratch);
+/* Without trying to compress. */
+extern EcStatus ec_stream_put_raw(const void *raw, size_t len, EcBuf *out);
 extern EcStatus ec_stream_get(EcPieceReader *r, const uint8_t **raw, size_t *len);
 /* The same when the decoder knows how long the stream has to be. */
 extern EcStatus ec_stream_get_exact(EcPieceReader *r, uint64_t len, const uint8_t **raw);
+
+/*
+ * ints.c: arrays of unsigned integers.  The reader names how many it expects and
+ * gives memory from the arena; values that may not fit 32 bits are refused by get32.
+ */
+extern EcStatus ec_ints_put(EcEncoder *enc, const uint64_t *x, uint32_t n, EcBuf *out,
+							uint64_t *scratch);
+extern EcStatus ec_ints_get32(EcPieceReader *r, uint32_t n, uint32_t *x);
+extern EcStatus ec_ints_get64(EcPieceReader *r, uint32_t n, uint64_t *x);
 
 /* plain.c: the bitmap of a block, see there */
 extern EcStatus ec_validity_put(EcEncoder *enc, const EcRows *rows, EcBuf *out,
@@ -159,6 +196,9 @@ extern const EcEncodingOps *ec_encoding_ops(int encoding);
 
 extern const EcEncodingOps ec_const_ops;
 extern const EcEncodingOps ec_plain_ops;
+extern const EcEncodingOps ec_for_ops;
+extern const EcEncodingOps ec_delta_ops;
+extern const EcEncodingOps ec_rle_ops;
 extern const EcEncodingOps ec_uuid_ops;
 extern const EcEncodingOps ec_strings_ops;
 extern const EcEncodingOps ec_dict_ops;
@@ -169,14 +209,32 @@ extern void ec_zone_of_rows(const EcRows *rows, EcKind kind, const int64_t *pref
 extern int64_t ec_zone_value(const EcVector *v, uint32_t index, EcKind kind);
 extern void ec_zone_merge(EcZone *into, const EcZone *zone);
 
-/* shape.c: the column as it will be encoded: pruned or flattened dictionary, packed UUIDs */
-extern EcStatus ec_shape_column(EcEncoder *enc, const EcVector *column,
-								const EcEncodeOptions *opts, EcVector *shaped);
+/* shape.c: other forms of a column; the results live in the encoder's arrays */
+extern EcStatus ec_shape_flatten(EcEncoder *enc, const EcVector *v, EcVector *flat);
+extern EcStatus ec_shape_prune(EcEncoder *enc, EcVector *v);
+extern EcStatus ec_shape_pack_uuids(EcEncoder *enc, EcVector *v);
+/* *interned tells whether it was worth it. */
+extern EcStatus ec_shape_intern(EcEncoder *enc, const EcVector *flat, EcVector *dict,
+								bool *interned);
+extern EcStatus ec_shape_rank(EcEncoder *enc, const EcVector *dict, EcVector *ranked);
+extern void ec_shape_init(EcShape *shape, const EcVector *v, bool by_appearance);
+extern void ec_shape_block(const EcShape *shape, uint32_t block, EcRows *rows);
 
-/* choose.c: append a piece's bytes and fill all of *piece but offset and checksum */
+/* choose.c: the form in which a column is encoded; the encoding of a piece */
+extern EcStatus ec_choose_form(EcEncoder *enc, const EcVector *column, EcKind kind,
+							   EcShape *chosen);
+/* These append a piece's bytes and fill all of *piece but offset and checksum. */
 extern EcStatus ec_choose_block(EcEncoder *enc, const EcRows *rows, EcPiece *piece, EcBuf *out);
 extern EcStatus ec_choose_dict(EcEncoder *enc, const EcVector *entries, EcPiece *piece,
 							   EcBuf *out);
+
+static inline size_t
+ec_value_width(EcPhys phys)
+{
+	return phys == EC_PHYS_INT64 ? sizeof(int64_t)
+		: phys == EC_PHYS_UUID	 ? sizeof(EcUuid)
+								 : sizeof(EcBytes);
+}
 
 static inline uint32_t
 ec_rows_index(const EcRows *rows, uint32_t i)

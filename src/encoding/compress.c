@@ -38,23 +38,36 @@ compress(EcEncoder *enc, const void *raw, size_t len, size_t *packed_len)
 	return EC_OK;
 }
 
+static EcStatus
+put_header(EcCodec codec, size_t raw_len, size_t stored_len, EcBuf *out)
+{
+	uint32_t header[3] = {codec, (uint32_t) raw_len, (uint32_t) stored_len};
+
+	if (raw_len > EC_STREAM_MAX)
+		return EC_ERR_LIMIT;
+	return ec_buf_append(out, header, STREAM_HEADER);
+}
+
+EcStatus
+ec_stream_put_raw(const void *raw, size_t len, EcBuf *out)
+{
+	EC_TRY(put_header(EC_CODEC_NONE, len, len, out));
+	return ec_buf_append(out, raw, len);
+}
+
 EcStatus
 ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out, uint64_t *scratch)
 {
 	size_t packed;
-	uint32_t header[3];
 
 	if (len > EC_STREAM_MAX)
 		return EC_ERR_LIMIT;
 	EC_TRY(compress(enc, raw, len, &packed));
-	header[0] = packed > 0 ? enc->codec : EC_CODEC_NONE;
-	header[1] = (uint32_t) len;
-	header[2] = (uint32_t) (packed > 0 ? packed : len);
-	EC_TRY(ec_buf_append(out, header, STREAM_HEADER));
 	if (packed == 0)
-		return ec_buf_append(out, raw, len);
+		return ec_stream_put_raw(raw, len, out);
 	enc->codec_used = enc->codec;
 	*scratch += EC_ARENA_BYTES(len);
+	EC_TRY(put_header(enc->codec, len, packed, out));
 	return ec_buf_append(out, EC_WORK(enc, PACKED)->data, packed);
 }
 

@@ -2,18 +2,133 @@
  * dict.c
  *	  DICT: rows as codes into the chunk's dictionary.  Pure C.
  *
- *	stream of u32 codes; a NULL row has code ndict
+ *	u8 numbering | u32 seen | ints
+ *	DIRECT	the ints are codes; a NULL row has code ndict
+ *	RECENT	codes are numbered in order of first appearance, "seen" of them before
+ *			this block: 0 is the next new one, d > 0 is the code d below the next
+ *			new one.  Values that come back soon, as those of a session do, get
+ *			small numbers.
+ *	RECENT_NULL	the same, but 1 is NULL and d > 1 the code d - 1 below
  */
 #include "encoding/codec.h"
+
+#define NUMBERING_DIRECT 0
+#define NUMBERING_RECENT 1
+#define NUMBERING_RECENT_NULL 2
+
+static void
+direct_numbers(const uint32_t *codes, uint32_t n, uint64_t *x)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		x[i] = codes[i];
+}
+
+/* The codes must be numbered by appearance. */
+static void
+recent_numbers(const uint32_t *codes, uint32_t n, uint32_t null_code, bool nulls, uint32_t seen,
+			   uint64_t *x)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		uint32_t code = codes[i];
+
+		if (code == null_code)
+			x[i] = 1;
+		else if (code < seen)
+			x[i] = seen - code + nulls;
+		else
+		{
+			x[i] = 0;
+			seen++;
+		}
+	}
+}
 
 static EcStatus
 dict_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
 {
-	*scratch += EC_ARENA_BYTES(rows->nrows * sizeof(uint32_t));
+	const EcVector *v = rows->column;
+	const uint32_t *codes = v->codes + rows->first;
+	uint32_t n = rows->nrows;
+	uint8_t numbering = !rows->by_appearance ? NUMBERING_DIRECT
+		: rows->nnulls == 0					 ? NUMBERING_RECENT
+											 : NUMBERING_RECENT_NULL;
+	uint64_t *x;
+
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, INTS), n * sizeof(uint64_t)));
+	x = EC_WORK(enc, INTS)->data;
+	if (numbering == NUMBERING_DIRECT)
+		direct_numbers(codes, n, x);
+	else
+		recent_numbers(codes, n, v->ndict, rows->nnulls > 0, rows->seen, x);
+	*scratch += EC_ARENA_BYTES(n * sizeof(uint32_t));
 	if (rows->nnulls > 0)
-		*scratch += EC_ARENA_BYTES(EC_VALIDITY_WORDS(rows->nrows) * sizeof(uint64_t));
-	return ec_stream_put(enc, rows->column->codes + rows->first, rows->nrows * sizeof(uint32_t),
-						 out, scratch);
+		*scratch += EC_ARENA_BYTES(EC_VALIDITY_WORDS(n) * sizeof(uint64_t));
+	EC_TRY(ec_buf_append(out, &numbering, 1));
+	EC_TRY(ec_put_u32(out, numbering == NUMBERING_DIRECT ? 0 : rows->seen));
+	return ec_ints_put(enc, x, n, out, scratch);
+}
+
+/* In place.  Nonsense wraps around to codes above ndict, which are refused later. */
+static void
+codes_of_recent(uint32_t *x, uint32_t n, uint32_t seen)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		uint32_t d = x[i];
+
+		x[i] = seen - d;
+		seen += d == 0;
+	}
+}
+
+static void
+codes_of_recent_null(uint32_t *x, uint32_t n, uint32_t seen, uint32_t null_code)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		uint32_t d = x[i];
+
+		x[i] = d == 1 ? null_code : seen - (d - (d > 1));
+		seen += d == 0;
+	}
+}
+
+static uint32_t
+greatest_of(const uint32_t *x, uint32_t n)
+{
+	uint32_t greatest = 0;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		greatest = x[i] > greatest ? x[i] : greatest;
+	return greatest;
+}
+
+/* Bit i % 64 of the result's word i / 64: whether codes[i] is not that of NULL. */
+static void
+valid_bits(const uint32_t *codes, uint32_t n, uint32_t null_code, uint64_t *bits)
+{
+	uint32_t i;
+	uint32_t j;
+
+	for (i = 0; i < n; i += 64)
+	{
+		uint32_t rows = n - i < 64 ? n - i : 64;
+		uint64_t word = 0;
+
+		for (j = 0; j < rows; j++)
+			word |= (uint64_t) (codes[i + j] != null_code) << j;
+		bits[i / 64] = word;
+	}
 }
 
 /* Validity from codes; the number of NULLs must be as announced. */
@@ -21,51 +136,47 @@ static EcStatus
 validity_of_codes(EcPieceReader *r, EcVector *v)
 {
 	size_t words = EC_VALIDITY_WORDS(r->nrows);
+	uint32_t valid = 0;
 	uint64_t *bits;
-	uint32_t nulls = 0;
-	uint32_t i;
+	size_t i;
 
-	for (i = 0; i < r->nrows; i++)
-		nulls += v->codes[i] == v->ndict;
-	if (nulls != r->nnulls)
+	if (r->nnulls == 0)
+		return greatest_of(v->codes, r->nrows) < v->ndict ? EC_OK : EC_ERR_CORRUPT;
+	if (greatest_of(v->codes, r->nrows) > v->ndict)
 		return EC_ERR_CORRUPT;
-	if (nulls == 0)
-		return EC_OK;
 	bits = ec_arena_take(&r->arena, words * sizeof(uint64_t));
 	if (bits == NULL)
 		return EC_ERR_SPACE;
-	memset(bits, 0, words * sizeof(uint64_t));
-	for (i = 0; i < r->nrows; i++)
-		bits[i / 64] |= (uint64_t) (v->codes[i] != v->ndict) << (i % 64);
+	valid_bits(v->codes, r->nrows, v->ndict, bits);
+	for (i = 0; i < words; i++)
+		valid += (uint32_t) __builtin_popcountll(bits[i]);
 	v->validity = bits;
-	return EC_OK;
+	return valid == r->nrows - r->nnulls ? EC_OK : EC_ERR_CORRUPT;
 }
 
 static EcStatus
 dict_decode(EcPieceReader *r, EcVector *v)
 {
-	size_t size = r->nrows * sizeof(uint32_t);
-	const uint8_t *raw;
+	uint8_t numbering;
+	uint32_t seen;
 	uint32_t *codes;
-	uint32_t greatest = 0;
-	uint32_t i;
 
-	if (r->dict == NULL)
+	if (r->dict == NULL || !ec_get_u8(&r->in, &numbering) || !ec_get_u32(&r->in, &seen) ||
+		numbering > NUMBERING_RECENT_NULL)
 		return EC_ERR_CORRUPT;
-	EC_TRY(ec_stream_get_exact(r, size, &raw));
-	codes = ec_arena_take(&r->arena, size);
+	codes = ec_arena_take(&r->arena, r->nrows * sizeof(uint32_t));
 	if (codes == NULL)
 		return EC_ERR_SPACE;
-	memcpy(codes, raw, size);
-	for (i = 0; i < r->nrows; i++)
-		greatest = codes[i] > greatest ? codes[i] : greatest;
-	if (greatest > r->dict->nrows)
-		return EC_ERR_CORRUPT;
+	EC_TRY(ec_ints_get32(r, r->nrows, codes));
 	v->form = EC_FORM_DICT;
 	v->values = r->dict->values;
 	v->ndict = r->dict->nrows;
 	v->dict_serial = r->dict->dict_serial;
 	v->codes = codes;
+	if (numbering == NUMBERING_RECENT)
+		codes_of_recent(codes, r->nrows, seen);
+	else if (numbering == NUMBERING_RECENT_NULL)
+		codes_of_recent_null(codes, r->nrows, seen, v->ndict);
 	return validity_of_codes(r, v);
 }
 

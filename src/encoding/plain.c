@@ -151,8 +151,8 @@ fixed_encode(EcEncoder *enc, const EcRows *rows, size_t width, EcBuf *out, uint6
 	EC_TRY(ec_validity_put(enc, rows, out, scratch));
 	if (rows->nnulls == 0)
 		return ec_stream_put(enc, from, rows->nrows * width, out, scratch);
-	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, INTS), rows->nrows * width));
-	copy = EC_WORK(enc, INTS)->data;
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, BYTES), rows->nrows * width));
+	copy = EC_WORK(enc, BYTES)->data;
 	memcpy(copy, from, rows->nrows * width);
 	for (i = 0; i < rows->nrows; i++)
 	{

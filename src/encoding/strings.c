@@ -2,7 +2,7 @@
  * strings.c
  *	  STRINGS: byte strings one after another.  Pure C.
  *
- *	[validity] stream of u32 lengths | stream of the characters
+ *	[validity] ints: lengths | stream of the characters
  */
 #include "encoding/codec.h"
 
@@ -10,13 +10,13 @@ static EcStatus
 strings_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
 {
 	const EcBytes *values = rows->column->values.bytes + rows->first;
-	uint32_t *lengths;
+	uint64_t *lengths;
 	uint8_t *to;
 	uint64_t total = 0;
 	uint32_t i;
 
 	EC_TRY(ec_validity_put(enc, rows, out, scratch));
-	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, LENGTHS), rows->nrows * sizeof(uint32_t)));
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, LENGTHS), rows->nrows * sizeof(uint64_t)));
 	lengths = EC_WORK(enc, LENGTHS)->data;
 	for (i = 0; i < rows->nrows; i++)
 	{
@@ -33,16 +33,17 @@ strings_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch
 			memcpy(to, values[i].ptr, lengths[i]);
 		to += lengths[i];
 	}
-	*scratch += EC_ARENA_BYTES(rows->nrows * sizeof(EcBytes));
-	EC_TRY(ec_stream_put(enc, lengths, rows->nrows * sizeof(uint32_t), out, scratch));
+	*scratch += EC_ARENA_BYTES(rows->nrows * sizeof(EcBytes)) +
+		EC_ARENA_BYTES(rows->nrows * sizeof(uint32_t));
+	EC_TRY(ec_ints_put(enc, lengths, rows->nrows, out, scratch));
 	return ec_stream_put(enc, EC_WORK(enc, BYTES)->data, total, out, scratch);
 }
 
 static EcStatus
 strings_decode(EcPieceReader *r, EcVector *v)
 {
-	const uint8_t *lengths;
 	const uint8_t *chars;
+	uint32_t *lengths;
 	EcBytes *values;
 	size_t left;
 	uint32_t i;
@@ -50,22 +51,20 @@ strings_decode(EcPieceReader *r, EcVector *v)
 	if (r->phys != EC_PHYS_BYTES)
 		return EC_ERR_CORRUPT;
 	EC_TRY(ec_validity_get(r, v));
-	EC_TRY(ec_stream_get_exact(r, r->nrows * sizeof(uint32_t), &lengths));
-	EC_TRY(ec_stream_get(r, &chars, &left));
+	lengths = ec_arena_take(&r->arena, r->nrows * sizeof(uint32_t));
 	values = ec_arena_take(&r->arena, r->nrows * sizeof(EcBytes));
-	if (values == NULL)
+	if (lengths == NULL || values == NULL)
 		return EC_ERR_SPACE;
+	EC_TRY(ec_ints_get32(r, r->nrows, lengths));
+	EC_TRY(ec_stream_get(r, &chars, &left));
 	for (i = 0; i < r->nrows; i++)
 	{
-		uint32_t len;
-
-		memcpy(&len, lengths + i * sizeof(len), sizeof(len));
-		if (len > left)
+		if (lengths[i] > left)
 			return EC_ERR_CORRUPT;
 		values[i].ptr = chars;
-		values[i].len = len;
-		chars += len;
-		left -= len;
+		values[i].len = lengths[i];
+		chars += lengths[i];
+		left -= lengths[i];
 	}
 	v->form = EC_FORM_FLAT;
 	v->values.bytes = values;

@@ -1,0 +1,242 @@
+/*
+ * ints.c
+ *	  Arrays of unsigned integers, the building block of most encodings.  Pure C.
+ *
+ *	u8 layout
+ *	PACKED	u8 width of each mini | stream of the minis (bitpack.c)
+ *	PLANES	u8 nplanes | a stream for each byte of the values, the lowest first
+ *
+ * Planes let zstd's entropy coder at the skewed high bytes while the even low ones
+ * stay as they are; they are taken if they save a tenth of the packed size.
+ */
+#include "encoding/bitpack.h"
+#include "encoding/codec.h"
+
+#define LAYOUT_PACKED 0
+#define LAYOUT_PLANES 1
+
+/* Packed arrays shorter than this are not worth planes. */
+#define MIN_PLANES 128
+
+#define MINIS(n) (((n) + EC_MINI_ROWS - 1) / EC_MINI_ROWS)
+
+static uint32_t
+mini_rows(uint32_t n, uint32_t mini)
+{
+	uint32_t left = n - mini * EC_MINI_ROWS;
+
+	return left < EC_MINI_ROWS ? left : EC_MINI_ROWS;
+}
+
+static EcStatus
+put_planes(EcEncoder *enc, const uint64_t *x, uint32_t n, uint32_t nplanes, EcBuf *out,
+		   uint64_t *scratch)
+{
+	uint8_t head[2] = {LAYOUT_PLANES, (uint8_t) nplanes};
+	uint8_t *plane;
+	uint32_t p;
+	uint32_t i;
+
+	EC_TRY(ec_buf_append(out, head, sizeof(head)));
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, PLANE), n));
+	plane = EC_WORK(enc, PLANE)->data;
+	for (p = 0; p < nplanes; p++)
+	{
+		for (i = 0; i < n; i++)
+			plane[i] = (uint8_t) (x[i] >> (8 * p));
+		EC_TRY(ec_stream_put(enc, plane, n, out, scratch));
+	}
+	return EC_OK;
+}
+
+/* compress: whether it may still pay to try. */
+static EcStatus
+put_packed(EcEncoder *enc, const uint64_t *x, uint32_t n, const uint8_t *widths, size_t size,
+		   bool compress, EcBuf *out, uint64_t *scratch)
+{
+	uint8_t layout = LAYOUT_PACKED;
+	uint8_t *to;
+	uint32_t mini;
+
+	EC_TRY(ec_buf_append(out, &layout, 1));
+	EC_TRY(ec_buf_append(out, widths, MINIS(n)));
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, PLANE), size));
+	to = EC_WORK(enc, PLANE)->data;
+	for (mini = 0; mini < MINIS(n); mini++)
+	{
+		uint32_t rows = mini_rows(n, mini);
+
+		if (widths[mini] > 0)
+			ec_pack_mini(x + mini * EC_MINI_ROWS, rows, widths[mini], to);
+		to += ec_mini_bytes(rows, widths[mini]);
+	}
+	if (compress)
+		return ec_stream_put(enc, EC_WORK(enc, PLANE)->data, size, out, scratch);
+	return ec_stream_put_raw(EC_WORK(enc, PLANE)->data, size, out);
+}
+
+EcStatus
+ec_ints_put(EcEncoder *enc, const uint64_t *x, uint32_t n, EcBuf *out, uint64_t *scratch)
+{
+	uint8_t widths[MINIS(EC_GROUP_ROWS_MAX)];
+	uint32_t greatest = 0;
+	uint64_t planes_scratch = *scratch;
+	size_t at = out->len;
+	size_t size = 0;
+	uint32_t mini;
+	EcCodec codec_used = enc->codec_used;
+	bool try_planes;
+
+	for (mini = 0; mini < MINIS(n); mini++)
+	{
+		uint32_t rows = mini_rows(n, mini);
+		uint32_t width = ec_bit_width(x + mini * EC_MINI_ROWS, rows);
+
+		widths[mini] = (uint8_t) width;
+		greatest = width > greatest ? width : greatest;
+		size += ec_mini_bytes(rows, width);
+	}
+	try_planes = enc->codec != EC_CODEC_NONE && size >= MIN_PLANES;
+	if (try_planes)
+	{
+		EC_TRY(put_planes(enc, x, n, (greatest + 7) / 8, out, &planes_scratch));
+		if (out->len - at < size - size / 10)
+		{
+			*scratch = planes_scratch;
+			return EC_OK;
+		}
+		out->len = at;
+		enc->codec_used = codec_used;
+	}
+	return put_packed(enc, x, n, widths, size, !try_planes, out, scratch);
+}
+
+static EcStatus
+get_widths(EcPieceReader *r, uint32_t n, uint32_t max_width, const uint8_t **widths,
+		   const uint8_t **data)
+{
+	uint64_t size = 0;
+	uint32_t mini;
+
+	if (!ec_get_bytes(&r->in, MINIS(n), widths))
+		return EC_ERR_CORRUPT;
+	for (mini = 0; mini < MINIS(n); mini++)
+	{
+		if ((*widths)[mini] > max_width)
+			return EC_ERR_CORRUPT;
+		size += ec_mini_bytes(mini_rows(n, mini), (*widths)[mini]);
+	}
+	return ec_stream_get_exact(r, size, data);
+}
+
+static EcStatus
+get_planes(EcPieceReader *r, uint32_t n, uint32_t max_planes, const uint8_t **planes,
+		   uint32_t *nplanes)
+{
+	uint8_t count;
+	uint32_t p;
+
+	if (!ec_get_u8(&r->in, &count) || count == 0 || count > max_planes)
+		return EC_ERR_CORRUPT;
+	for (p = 0; p < count; p++)
+		EC_TRY(ec_stream_get_exact(r, n, &planes[p]));
+	*nplanes = count;
+	return EC_OK;
+}
+
+static void
+join_planes32(const uint8_t *const *planes, uint32_t nplanes, uint32_t n, uint32_t *restrict x)
+{
+	const uint8_t *a = planes[0];
+	const uint8_t *b = planes[nplanes > 1];
+	uint32_t p;
+	uint32_t i;
+
+	if (nplanes == 1)
+	{
+		for (i = 0; i < n; i++)
+			x[i] = a[i];
+		return;
+	}
+	for (i = 0; i < n; i++)
+		x[i] = a[i] | (uint32_t) b[i] << 8;
+	for (p = 2; p < nplanes; p++)
+	{
+		const uint8_t *more = planes[p];
+
+		for (i = 0; i < n; i++)
+			x[i] |= (uint32_t) more[i] << (8 * p);
+	}
+}
+
+static void
+join_planes64(const uint8_t *const *planes, uint32_t nplanes, uint32_t n, uint64_t *restrict x)
+{
+	uint32_t p;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		x[i] = planes[0][i];
+	for (p = 1; p < nplanes; p++)
+	{
+		const uint8_t *more = planes[p];
+
+		for (i = 0; i < n; i++)
+			x[i] |= (uint64_t) more[i] << (8 * p);
+	}
+}
+
+/* Into memory of the caller, which has EC_ARENA_SLACK after it. */
+EcStatus
+ec_ints_get32(EcPieceReader *r, uint32_t n, uint32_t *x)
+{
+	const uint8_t *planes[4];
+	const uint8_t *widths;
+	const uint8_t *data;
+	uint32_t nplanes;
+	uint32_t mini;
+	uint8_t layout;
+
+	if (!ec_get_u8(&r->in, &layout) || layout > LAYOUT_PLANES)
+		return EC_ERR_CORRUPT;
+	if (layout == LAYOUT_PLANES)
+	{
+		EC_TRY(get_planes(r, n, 4, planes, &nplanes));
+		join_planes32(planes, nplanes, n, x);
+		return EC_OK;
+	}
+	EC_TRY(get_widths(r, n, 32, &widths, &data));
+	for (mini = 0; mini < MINIS(n); mini++)
+	{
+		ec_unpack_mini32(data, mini_rows(n, mini), widths[mini], x + mini * EC_MINI_ROWS);
+		data += ec_mini_bytes(mini_rows(n, mini), widths[mini]);
+	}
+	return EC_OK;
+}
+
+EcStatus
+ec_ints_get64(EcPieceReader *r, uint32_t n, uint64_t *x)
+{
+	const uint8_t *planes[8];
+	const uint8_t *widths;
+	const uint8_t *data;
+	uint32_t nplanes;
+	uint32_t mini;
+	uint8_t layout;
+
+	if (!ec_get_u8(&r->in, &layout) || layout > LAYOUT_PLANES)
+		return EC_ERR_CORRUPT;
+	if (layout == LAYOUT_PLANES)
+	{
+		EC_TRY(get_planes(r, n, 8, planes, &nplanes));
+		join_planes64(planes, nplanes, n, x);
+		return EC_OK;
+	}
+	EC_TRY(get_widths(r, n, 64, &widths, &data));
+	for (mini = 0; mini < MINIS(n); mini++)
+	{
+		ec_unpack_mini64(data, mini_rows(n, mini), widths[mini], x + mini * EC_MINI_ROWS);
+		data += ec_mini_bytes(mini_rows(n, mini), widths[mini]);
+	}
+	return EC_OK;
+}
