@@ -5,11 +5,13 @@
  *	  cc -O3 -Isrc -Itest/ingest_unit -o csv_bench test/bench/csv_bench.c \
  *	     src/ingest/csv*.c src/ingest/rowparse*.c (without *_server.c) \
  *	     src/vector/builder.c src/vector/vector.c
- *	  csv_bench [file.csv]
+ *	  csv_bench [--whole N] [file.csv]
  *
  * Without a file it makes shop-like events (sessions of some rows each).  They are
  * fed as messages of 5,000 rows; builders are emptied every 262,144 rows, as a
- * flush does.
+ * flush does.  The best of several rounds is shown, by the CPU time of the process,
+ * since a shared machine's clock says little.  --whole N: only the whole way, N
+ * times (for a profiler).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,7 @@ now(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (double) ts.tv_sec + (double) ts.tv_nsec * 1e-9;
 }
 
@@ -174,6 +176,8 @@ bench_feed(const Input *in, const EcRowColumn *columns, const EcKind *kinds, int
 	const char *names[SHOP_NCOLUMNS];
 
 	ec_csv_options_init(&options);
+	if (ncolumns < SHOP_NCOLUMNS)
+		options.header = EC_CSV_HEADER_ABSENT;	/* a text column alone would be looked at for headers */
 	for (int i = 0; i < SHOP_NCOLUMNS; i++)
 	{
 		builders[i] = ec_builder_create(kinds[i], &ec_malloc_allocator);
@@ -214,34 +218,56 @@ report(const char *stage, double seconds, const Input *in)
 		   (double) in->len / seconds / 1e6, seconds / (double) in->rows * 1e9);
 }
 
+static void
+keep_best(double *best, double seconds)
+{
+	if (*best == 0 || seconds < *best)
+		*best = seconds;
+}
+
+#define ROUNDS 7
+
 int
 main(int argc, char **argv)
 {
 	Input in;
 	EcCsvResult total;
-	double t;
+	double best[SHOP_NCOLUMNS + 2] = {0};
+	int whole = 0;
 
+	if (argc > 2 && strcmp(argv[1], "--whole") == 0)
+	{
+		whole = atoi(argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc > 1)
 		read_input(&in, argv[1]);
 	else
 		make_input(&in, 1000000);
 	cut_messages(&in);
-	printf("%zu rows, %zu bytes, %zu messages\n", in.rows, in.len, in.nmessages);
-	for (int round = 0; round < 3; round++)
+	for (int round = 0; round < (whole ? whole : ROUNDS); round++)
 	{
-		report("find delimiters", bench_scan(&in), &in);
+		keep_best(&best[0], bench_feed(&in, shop_columns, shop_kinds, SHOP_NCOLUMNS, &total));
+		if (whole)
+			continue;
+		keep_best(&best[1], bench_scan(&in));
 		for (int i = 0; i < SHOP_NCOLUMNS; i++)
 		{
-			EcRowColumn one = shop_columns[i];
+			EcCsvResult ignored;
 
-			t = bench_feed(&in, &one, shop_kinds, 1, &total);
-			if (round == 2)
-				report(one.name, t, &in);
+			keep_best(&best[2 + i], bench_feed(&in, &shop_columns[i], shop_kinds, 1, &ignored));
 		}
-		t = bench_feed(&in, shop_columns, shop_kinds, SHOP_NCOLUMNS, &total);
-		report("all columns into builders", t, &in);
 	}
-	printf("rows %u, faults %u\n", total.rows, total.faults);
+	printf("%zu rows (%u good, %u faults), %zu bytes, %zu messages\n", in.rows, total.rows,
+		   total.faults, in.len, in.nmessages);
+	if (!whole)
+	{
+		report("find delimiters", best[1], &in);
+		for (int i = 0; i < SHOP_NCOLUMNS; i++)
+			report(shop_columns[i].name, best[2 + i], &in);
+	}
+	report("all columns into builders", best[0], &in);
 	free(in.data);
 	free(in.messages);
 	return 0;
