@@ -51,10 +51,8 @@ ec_fail(const char *format, ...)
 	exit(1);
 }
 
-static void usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-
-static void
-usage_error(const char *format, ...)
+void
+ec_usage_error(const char *format, ...)
 {
 	va_list args;
 
@@ -124,7 +122,7 @@ read_count(const char *option, const char *s, uint64_t lowest, uint64_t highest)
 		end++;
 	if (errno != 0 || end == s || *end != '\0' || *s == '-' || v > highest / factor ||
 		v * factor < lowest)
-		usage_error("option %s needs a number from %llu to %llu, not \"%s\"", option,
+		ec_usage_error("option %s needs a number from %llu to %llu, not \"%s\"", option,
 					(unsigned long long) lowest, (unsigned long long) highest, s);
 	return v * factor;
 }
@@ -143,12 +141,12 @@ read_date(const char *option, const char *s)
 
 	if (sscanf(s, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 || s[used] != '\0' ||
 		year < 1970 || month < 1 || month > 12 || day < 1)
-		usage_error("option %s needs a day such as 2019-10-01, from 1970 on, not \"%s\"", option,
+		ec_usage_error("option %s needs a day such as 2019-10-01, from 1970 on, not \"%s\"", option,
 					s);
 	days = ec_days_from_civil(year, month, day);
 	ec_civil_from_days(days, &year2, &month2, &day2);
 	if (day2 != day)
-		usage_error("option %s: there is no day \"%s\"", option, s);
+		ec_usage_error("option %s: there is no day \"%s\"", option, s);
 	return days * 86400;
 }
 
@@ -159,7 +157,7 @@ read_percent(const char *option, const char *s)
 	double v = strtod(s, &end);
 
 	if (end == s || *end != '\0' || !(v >= 0.0 && v <= 100.0))
-		usage_error("option %s needs a percentage from 0 to 100, not \"%s\"", option, s);
+		ec_usage_error("option %s needs a percentage from 0 to 100, not \"%s\"", option, s);
 	return v;
 }
 
@@ -255,13 +253,13 @@ read_options(Options *o, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "n:s:o:", long_options, NULL)) != -1)
 		read_option(o, c);
 	if (optind < argc)
-		usage_error("unexpected argument \"%s\"", argv[optind]);
+		ec_usage_error("unexpected argument \"%s\"", argv[optind]);
 	if (o->end <= o->start)
-		usage_error("--end must be later than --start");
+		ec_usage_error("--end must be later than --start");
 	if (o->end - o->start > INT64_C(20) * 366 * 86400)
-		usage_error("the time from --start to --end must not exceed 20 years");
+		ec_usage_error("the time from --start to --end must not exceed 20 years");
 	if (o->dirty < 0.0 && (o->dirty_kinds != NULL || o->dirty_report != NULL))
-		usage_error("--dirty-kinds and --dirty-report need --dirty");
+		ec_usage_error("--dirty-kinds and --dirty-report need --dirty");
 }
 
 /* Fewer rows see fewer users and products, but not in proportion. */
@@ -308,5 +306,7 @@ main(int argc, char **argv)
 	if (o.dirty_report != NULL &&
 		!ec_dirty_report(traffic.dirty, o.dirty_report, o.rows, o.header))
 		ec_fail("could not write \"%s\": %s", o.dirty_report, strerror(errno));
+	ec_catalog_free(&catalog);
+	ec_dirty_free(traffic.dirty);
 	return 0;
 }

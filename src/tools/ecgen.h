@@ -176,6 +176,7 @@ typedef struct EcCatalog
 } EcCatalog;
 
 extern void ec_catalog_build(EcCatalog *catalog, uint64_t seed, uint32_t nproducts);
+extern void ec_catalog_free(EcCatalog *catalog);
 extern void ec_product_reprice(EcCatalog *catalog, uint32_t product, uint32_t second);
 extern int ec_format_cents(char *to, uint32_t cents);
 extern int64_t ec_catalog_category_of_code(const EcCatalog *catalog, const char *code);
@@ -216,6 +217,7 @@ extern EcDirty *ec_dirty_create(uint64_t seed, double percent, const char *kinds
 extern bool ec_dirty_start(EcDirty *dirty, EcOutput *out);
 extern void ec_dirty_row(EcDirty *dirty, EcOutput *out, const char *row, size_t len, bool last);
 extern bool ec_dirty_report(const EcDirty *dirty, const char *path, uint64_t rows, bool header);
+extern void ec_dirty_free(EcDirty *dirty);
 extern void ec_dirty_list_kinds(FILE *to);
 
 /* ---- ecgen_traffic.c ---- */
@@ -237,5 +239,8 @@ extern int64_t ec_days_from_civil(int64_t year, int month, int day);
 extern void ec_civil_from_days(int64_t days, int64_t *year, int *month, int *day);
 
 extern void ec_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+extern void ec_usage_error(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
 
 #endif							/* ECGEN_H */

@@ -444,6 +444,21 @@ ec_catalog_build(EcCatalog *catalog, uint64_t seed, uint32_t nproducts)
 		build_products_of(catalog, i, block, &text, &rng);
 }
 
+void
+ec_catalog_free(EcCatalog *catalog)
+{
+	for (uint32_t g = 0; g < catalog->ngroups; g++)
+	{
+		free(catalog->group_members[g]);
+		free(catalog->group_share[g]);
+	}
+	free(catalog->categories);
+	free(catalog->by_share);
+	free(catalog->products);
+	free(catalog->popularity);
+	free(catalog->text);
+}
+
 /* Catch up with the price changes until this second; in rare ones the price is missing. */
 void
 ec_product_reprice(EcCatalog *catalog, uint32_t product, uint32_t second)

@@ -12,9 +12,9 @@
  *	  loss  eats rows after it; how many depends on how the input is cut
  *
  * The judgement is COPY's for the shop's columns, all nullable: event_time
- * timestamptz, ids bigint, price numeric(10,2), the rest text.  Beyond COPY: each
- * row may end in LF or CRLF by itself, empty and header lines are skipped, an
- * integer written with an exponent is refused.
+ * timestamptz, ids bigint, price numeric(10,2), the rest text.  Where COPY is not
+ * RFC 4180 the latter counts: each row may end in LF or CRLF by itself, a quote
+ * belongs at the start of a field.  Empty and header lines are skipped.
  *
  *-------------------------------------------------------------------------
  */
@@ -217,6 +217,18 @@ nul_byte(Row *row, Text *to)
 	put_row(row, to);
 }
 
+static void
+stray_quote(Row *row, Text *to)
+{
+	put_with(row, to, F_BRAND, CHOOSE(row, "5\" screen", "\"a\"b", "a\"\"", "\"a\" "));
+}
+
+static void
+stray_cr(Row *row, Text *to)
+{
+	put_with(row, to, F_BRAND, "a\rb");
+}
+
 /* Cut within the eighth field and without an end of line. */
 static void
 torn_tail(Row *row, Text *to)
@@ -404,6 +416,8 @@ static const Kind kinds[] = {
 	{"price_range", CLASS_BAD, PLACE_ANY, true, price_range, "a price beyond numeric(10,2)"},
 	{"bad_utf8", CLASS_BAD, PLACE_ANY, true, bad_utf8, "bytes that are no UTF-8"},
 	{"nul_byte", CLASS_BAD, PLACE_ANY, true, nul_byte, "a NUL byte"},
+	{"stray_quote", CLASS_BAD, PLACE_ANY, true, stray_quote, "a quote within a field"},
+	{"stray_cr", CLASS_BAD, PLACE_ANY, true, stray_cr, "a CR within a row"},
 	{"crlf", CLASS_GOOD, PLACE_ANY, true, crlf, "the row ends in CR LF"},
 	{"short_price", CLASS_GOOD, PLACE_ANY, true, short_price, "33.2, 38, .5"},
 	{"price_exponent", CLASS_GOOD, PLACE_ANY, true, price_exponent, "1.5e1"},
@@ -457,7 +471,7 @@ enable_kinds(EcDirty *dirty, const char *list)
 			if (strlen(kinds[k].name) == len && strncmp(kinds[k].name, list, len) == 0)
 				break;
 		if (k == NKINDS)
-			ec_fail("unknown kind of dirt \"%.*s\" (see --help)", (int) len, list);
+			ec_usage_error("unknown kind of dirt \"%.*s\"", (int) len, list);
 		dirty->on[k] = true;
 		list += len;
 		list += strspn(list, ",");
@@ -589,6 +603,12 @@ ec_dirty_report(const EcDirty *dirty, const char *path, uint64_t rows, bool head
 		return false;
 	write_report(dirty, f, rows, header);
 	return fclose(f) == 0;
+}
+
+void
+ec_dirty_free(EcDirty *dirty)
+{
+	free(dirty);
 }
 
 void

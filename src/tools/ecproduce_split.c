@@ -60,6 +60,7 @@ begin_line(Scanner *s)
 	const EcSplitRules *rules = s->rules;
 	const char *line = s->data + s->at;
 	const char *end;
+	size_t whole;
 	size_t len;
 
 	s->line_start = false;
@@ -69,14 +70,14 @@ begin_line(Scanner *s)
 	end = memchr(line, '\n', s->len - s->at);
 	if (end == NULL && !s->eof)
 		return true; /* incomplete: won't be part of the answer */
-	len = end ? (size_t) (end - line) : s->len - s->at;
+	whole = len = end ? (size_t) (end - line) : s->len - s->at;
 	if (len > 0 && line[len - 1] == '\r')
 		len--;
 	if (len == 0)
 		s->kind = BLANK;
 	else if (rules->header && rules->header_len == len && memcmp(line, rules->header, len) == 0)
 		s->kind = HEADER_AGAIN;
-	else if (rules->expected && ec_line_is_header(line, len, rules->expected, rules->delimiter))
+	else if (rules->expected && ec_line_is_header(line, whole, rules->expected, rules->delimiter))
 	{
 		s->split.header_follows = true;
 		return false;
