@@ -164,6 +164,9 @@ extern bool ec_get_bytes(EcCursor *in, size_t n, const uint8_t **p);
 /* compress.c */
 extern EcStatus ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out,
 							  uint64_t *scratch);
+/* For bytes whose frequencies are skewed but which hardly repeat in runs. */
+extern EcStatus ec_stream_put_plane(EcEncoder *enc, const void *raw, size_t len, EcBuf *out,
+									uint64_t *scratch);
 /* Without trying to compress. */
 extern EcStatus ec_stream_put_raw(const void *raw, size_t len, EcBuf *out);
 extern EcStatus ec_stream_get(EcPieceReader *r, const uint8_t **raw, size_t *len);

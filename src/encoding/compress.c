@@ -12,9 +12,33 @@
 /* Shorter streams are not worth a codec's own overhead. */
 #define MIN_COMPRESS 64
 
-/* Compresses into enc->packed; *packed_len is 0 if that is of no use. */
+/*
+ * Byte planes hardly repeat; what shrinks them is the entropy coder.  zstd's lowest
+ * level with only long matches allowed gave the fewest bytes and the fastest
+ * decoding of them; higher levels give more bytes.
+ */
+#define PLANE_LEVEL 1
+#define PLANE_MIN_MATCH 7
+
+static size_t
+compress_zstd(EcEncoder *enc, const void *raw, size_t len, size_t bound, bool plane)
+{
+	size_t n;
+
+	if (!plane)
+		n = ZSTD_compressCCtx(enc->zstd, EC_WORK(enc, PACKED)->data, bound, raw, len, enc->level);
+	else
+	{
+		ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_compressionLevel, PLANE_LEVEL);
+		ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_minMatch, PLANE_MIN_MATCH);
+		n = ZSTD_compress2(enc->zstd, EC_WORK(enc, PACKED)->data, bound, raw, len);
+	}
+	return ZSTD_isError(n) ? 0 : n;
+}
+
+/* Compresses into EC_WORK_PACKED; *packed_len is 0 if that is of no use. */
 static EcStatus
-compress(EcEncoder *enc, const void *raw, size_t len, size_t *packed_len)
+compress(EcEncoder *enc, const void *raw, size_t len, bool plane, size_t *packed_len)
 {
 	size_t bound;
 	size_t n;
@@ -29,8 +53,8 @@ compress(EcEncoder *enc, const void *raw, size_t len, size_t *packed_len)
 	if (enc->codec == EC_CODEC_LZ4)
 		n = (size_t) LZ4_compress_default(raw, EC_WORK(enc, PACKED)->data, (int) len, (int) bound);
 	else
-		n = ZSTD_compressCCtx(enc->zstd, EC_WORK(enc, PACKED)->data, bound, raw, len, enc->level);
-	if (n == 0 || (enc->codec == EC_CODEC_ZSTD && ZSTD_isError(n)))
+		n = compress_zstd(enc, raw, len, bound, plane);
+	if (n == 0)
 		return EC_ERR_NOMEM;
 	/* Decompression costs time: it must save a tenth. */
 	if (n < len - len / 10)
@@ -55,20 +79,32 @@ ec_stream_put_raw(const void *raw, size_t len, EcBuf *out)
 	return ec_buf_append(out, raw, len);
 }
 
-EcStatus
-ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out, uint64_t *scratch)
+static EcStatus
+put_stream(EcEncoder *enc, const void *raw, size_t len, bool plane, EcBuf *out, uint64_t *scratch)
 {
 	size_t packed;
 
 	if (len > EC_STREAM_MAX)
 		return EC_ERR_LIMIT;
-	EC_TRY(compress(enc, raw, len, &packed));
+	EC_TRY(compress(enc, raw, len, plane, &packed));
 	if (packed == 0)
 		return ec_stream_put_raw(raw, len, out);
 	enc->codec_used = enc->codec;
 	*scratch += EC_ARENA_BYTES(len);
 	EC_TRY(put_header(enc->codec, len, packed, out));
 	return ec_buf_append(out, EC_WORK(enc, PACKED)->data, packed);
+}
+
+EcStatus
+ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out, uint64_t *scratch)
+{
+	return put_stream(enc, raw, len, false, out, scratch);
+}
+
+EcStatus
+ec_stream_put_plane(EcEncoder *enc, const void *raw, size_t len, EcBuf *out, uint64_t *scratch)
+{
+	return put_stream(enc, raw, len, true, out, scratch);
 }
 
 /* Uncompressed streams are used where they lie. */

@@ -113,22 +113,38 @@ greatest_of(const uint32_t *x, uint32_t n)
 	return greatest;
 }
 
-/* Bit i % 64 of the result's word i / 64: whether codes[i] is not that of NULL. */
+/* 64 bits: whether codes[i] is not that of NULL. */
+static inline uint64_t
+valid_word(const uint32_t *codes, uint32_t null_code)
+{
+	uint8_t valid[64];
+	uint64_t word = 0;
+	uint32_t i;
+
+	for (i = 0; i < 64; i++)
+		valid[i] = codes[i] != null_code;
+	for (i = 0; i < 64; i += 8)
+	{
+		uint64_t bytes;
+
+		/* The multiplication gathers the lowest bits of eight bytes in the top one. */
+		memcpy(&bytes, valid + i, 8);
+		word |= (bytes * UINT64_C(0x0102040810204080) >> 56) << i;
+	}
+	return word;
+}
+
 static void
 valid_bits(const uint32_t *codes, uint32_t n, uint32_t null_code, uint64_t *bits)
 {
 	uint32_t i;
-	uint32_t j;
 
-	for (i = 0; i < n; i += 64)
-	{
-		uint32_t rows = n - i < 64 ? n - i : 64;
-		uint64_t word = 0;
-
-		for (j = 0; j < rows; j++)
-			word |= (uint64_t) (codes[i + j] != null_code) << j;
-		bits[i / 64] = word;
-	}
+	for (i = 0; i + 64 <= n; i += 64)
+		bits[i / 64] = valid_word(codes + i, null_code);
+	if (i < n)
+		bits[i / 64] = 0;
+	for (; i < n; i++)
+		bits[i / 64] |= (uint64_t) (codes[i] != null_code) << (i % 64);
 }
 
 /* Validity from codes; the number of NULLs must be as announced. */

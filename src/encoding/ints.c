@@ -44,7 +44,7 @@ put_planes(EcEncoder *enc, const uint64_t *x, uint32_t n, uint32_t nplanes, EcBu
 	{
 		for (i = 0; i < n; i++)
 			plane[i] = (uint8_t) (x[i] >> (8 * p));
-		EC_TRY(ec_stream_put(enc, plane, n, out, scratch));
+		EC_TRY(ec_stream_put_plane(enc, plane, n, out, scratch));
 	}
 	return EC_OK;
 }
