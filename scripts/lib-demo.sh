@@ -142,7 +142,7 @@ make_sample()
 	ok "$(commas "$ROWS") rows by ecgen, $(megabytes "$(stat -c %s "$FILE")") in $(calc "$(now) - $start") s: .demo/events.csv"
 }
 
-megabytes() { calc "$1 / 1000000" '%.1f MB'; }
+megabytes() { if [ "$1" -lt 1000000 ]; then calc "$1 / 1000" '%.0f kB'; else calc "$1 / 1000000" '%.1f MB'; fi; }
 
 create_stream()
 {
@@ -218,17 +218,15 @@ load()
 		case $state in failed|paused|stopped) die "stream shop is $state: $(sql -c "SELECT last_error FROM ecinsight.streams")" ;; esac
 	done
 	read -r rows messages errors seconds lag state < <(worker_figures "$from")
-	draw "$(last_progress "$RUN/producer.err")" "$(commas "$rows") rows, lag $(commas "${lag/-/?}") messages, $state" last
+	draw "$(commas "$(producer_figure rows)") rows, done" "$(commas "$rows") rows, lag $(commas "${lag/-/?}") messages, $state" last
 	agree "$from"
 }
 
 # In a subshell: becomes the producer, its bar for draw() in producer.err, its figures as JSON in producer.out.
 produce()
 {
-	local bar=()
-	if [ -t 1 ]; then bar=(--bar); fi
 	exec "$EC_TOP/bin/ecproduce" --brokers "$BOOTSTRAP" --topic "$TOPIC" --rows-per-message "$ROWS_PER_MESSAGE" \
-		--json "${bar[@]}" "$FILE" >"$RUN/producer.out" 2>"$RUN/producer.err"
+		--bar --json "$FILE" >"$RUN/producer.out" 2>"$RUN/producer.err"
 }
 
 producer_figure() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$RUN/producer.out"; }
@@ -236,7 +234,7 @@ producer_figure() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$RUN/producer.out";
 # Producer and worker must tell the same story.
 agree()
 {
-	local rows messages errors seconds stored
+	local rows messages errors seconds stored bytes
 	P_ROWS=$(producer_figure rows)
 	P_MESSAGES=$(producer_figure messages)
 	P_BYTES=$(producer_figure bytes_read)
@@ -251,17 +249,19 @@ agree()
 		"$(calc "$seconds" %.2f)" "$(commas "$(calc "$rows / ($seconds + 0.001)" %.0f)")"
 	say
 	if [ "$errors" != 0 ]; then
-		say "Rows that could not be taken (ecinsight.dead_letters), by reason:"
-		sql -F '  ' -c "SELECT '   ', count(*), reason FROM ecinsight.dead_letters GROUP BY reason ORDER BY 2 DESC, 3"
+		say "Rows that could not be taken (ecinsight.dead_letters), by reason, with an example:"
+		sql -F '  ' -c "
+			SELECT to_char(count(*), '999,999,999,999'), reason, left((array_agg(error ORDER BY partition, message_offset, row_number))[1], 100)
+			FROM ecinsight.dead_letters GROUP BY reason ORDER BY count(*) DESC, reason"
+		say
 	fi
 	if [ $((rows + errors)) != "$P_ROWS" ] || [ "$messages" != "$P_MESSAGES" ] || [ "$stored" != "$rows" ]; then
 		die "the figures don't agree: produced $P_ROWS rows in $P_MESSAGES messages; consumed $rows rows and $errors dead letters in $messages messages; table events has $stored rows"
 	fi
 	ok "rows of the worker + dead letters = rows of the producer; table events holds $(commas "$stored") rows"
-	sql -F ' ' -c "SELECT pg_total_relation_size('events')" | {
-		read -r bytes
-		ok "$(megabytes "$bytes") on disk for $(megabytes "$P_BYTES") of CSV: $(calc "$P_BYTES / ($bytes + 0.001)") times smaller, $(calc "$bytes / ($stored + 0.001)") bytes a row"
-	}
+	if [ "$stored" = 0 ]; then die "not one row could be taken"; fi
+	bytes=$(sql -c "SELECT pg_total_relation_size('events')")
+	ok "$(megabytes "$bytes") on disk for $(megabytes "$P_BYTES") of CSV: $(calc "$P_BYTES / $bytes") times smaller, $(calc "$bytes / $stored") bytes a row"
 }
 
 # ----------------------------------------------------------------------------------------
