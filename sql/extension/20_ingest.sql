@@ -132,8 +132,9 @@ WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
 COMMENT ON VIEW ecinsight.streams IS 'Streams, their settings and what they are doing';
 
 CREATE VIEW ecinsight.stream_partitions WITH (security_barrier) AS
-SELECT s.name AS stream, o.topic, o.partition, o.next_offset, p.high_watermark,
-	greatest(p.high_watermark - o.next_offset, 0) AS lag_messages,
+SELECT s.name AS stream, o.topic, o.partition, o.next_offset,
+	CASE WHEN p.high_watermark IS NOT NULL THEN greatest(p.high_watermark, o.next_offset) END AS high_watermark,
+	CASE WHEN p.high_watermark IS NOT NULL THEN greatest(p.high_watermark - o.next_offset, 0) END AS lag_messages,
 	CASE WHEN p.high_watermark <= o.next_offset THEN 0
 		WHEN p.high_watermark IS NOT NULL THEN greatest(0, EXTRACT(epoch FROM pg_catalog.clock_timestamp() - o.message_time))::float8
 	END AS lag_seconds,

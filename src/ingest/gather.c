@@ -260,6 +260,7 @@ stored(EcWorker *w, TimestampTz flush_begin)
 	w->header_serial = ec_csv_header_serial(ec_target_csv(w->target));
 	if (w->batch_begin != 0)
 		ec_status_count(w->slot, c, &record);
+	ec_worker_show(w);
 	ec_worker_forget(w);
 	pgstat_report_stat(false);
 }

@@ -29,6 +29,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -287,12 +288,15 @@ show_logs(EcWorker *w)
 
 	/* librdkafka's levels are syslog's: below 5 stands what an operator may want to see */
 	for (int i = 0; i < 100 && w->source->ops->next_log(w->source, &level, text, sizeof(text)); i++)
-		ereport(level <= 4 || level == 7 ? LOG : DEBUG1,
-				(errmsg("stream \"%s\": %s", w->stream->name, text)));
+	{
+		int severity = level <= 4 || level == 7 ? LOG : DEBUG1;
+
+		ereport(severity, (errmsg("stream \"%s\": %s", w->stream->name, text)));
+	}
 }
 
-static void
-show_partitions(EcWorker *w)
+void
+ec_worker_show(EcWorker *w)
 {
 	EcStreamPartition *parts = palloc(sizeof(EcStreamPartition) * Max(w->nparts, 1));
 
@@ -310,6 +314,9 @@ static void
 handle_interrupts(void)
 {
 	CHECK_FOR_INTERRUPTS();
+	/* a busy worker never waits, so wouldn't be told */
+	if (!PostmasterIsAlive())
+		proc_exit(1);
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
@@ -480,7 +487,7 @@ assign(EcWorker *w)
 		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR), errmsg("could not assign partitions: %s", w->source->error)));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
-	show_partitions(w);
+	ec_worker_show(w);
 }
 
 /* The target was altered under a batch, or offsets were moved: plan and read again from what is saved. */
@@ -566,7 +573,7 @@ keep_house(EcWorker *w, Housekeeping *h, TimestampTz now, bool busy)
 	if (due(&h->heartbeat, now, HEARTBEAT_MS))
 	{
 		show_logs(w);
-		show_partitions(w);
+		ec_worker_show(w);
 	}
 	if (ec_status_take_recheck(w->slot) || due(&h->checked, now, RECHECK_MS) || connection_changed)
 	{

@@ -74,6 +74,7 @@ typedef struct EcWorker
 extern void ec_worker_begin(EcWorker *w);	/* a transaction as the stream's owner, with a snapshot */
 extern void ec_worker_end(EcWorker *w);
 extern void ec_worker_fail(EcWorker *w, const char *reason) pg_attribute_noreturn();	/* until somebody resumes the stream */
+extern void ec_worker_show(EcWorker *w);	/* live positions, for the views */
 
 /* gather.c */
 extern bool ec_worker_consume(EcWorker *w);	/* false: nothing there */
