@@ -16,7 +16,7 @@ foreach my $file (files(qr{^src/(?!tools/).*\.[ch]$}))
 	{
 		my ($name, $call, $at) = ($1, $2, $-[0]);
 		my $line = 1 + (substr($code, 0, $at) =~ tr/\n//);
-		next if $name eq 'ereport' && $call !~ /^\(\s*(ERROR|FATAL|PANIC|elevel|level)\b/;
+		next if $name eq 'ereport' && $call !~ /^\((?:\s*\w*level\s*,|[^,]*\b(?:ERROR|FATAL|PANIC)\b)/;
 		complain("$file:$line: $name without errcode") unless $call =~ /\berrcode(_for_\w+)?\s*\(/;
 	}
 }
