@@ -9,6 +9,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "ingest/ingest.h"
+#include "scan/scan.h"
 #include "store/store.h"
 
 PG_MODULE_MAGIC;
@@ -21,4 +22,5 @@ _PG_init(void)
 	ec_guc_init();
 	ec_ingest_init();
 	ec_store_init();
+	ec_scan_init();
 }

@@ -15,8 +15,11 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
+#include "commands/explain.h"
 #include "commands/vacuum.h"
 #include "executor/executor.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
@@ -24,12 +27,17 @@
 #include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
+#include "utils/pg_locale.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"				/* was part of postgres.h */
 #endif
 #if PG_VERSION_NUM >= 170000
 #include "storage/read_stream.h"
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #endif
 
 /* 16: DecodeDateTime also returns the name of a bad zone or field */
@@ -216,6 +224,29 @@ ec_compat_server_aclcheck(Oid server, Oid role, AclMode mode)
 	return object_aclcheck(ForeignServerRelationId, server, role, mode);
 #else
 	return pg_foreign_server_aclcheck(server, role, mode);
+#endif
+}
+
+/* 18: lc_collate_is_c has gone into the locale */
+static inline bool
+ec_compat_collate_is_c(Oid collation)
+{
+#if PG_VERSION_NUM >= 180000
+	return pg_newlocale_from_collation(collation)->collate_is_c;
+#else
+	return lc_collate_is_c(collation);
+#endif
+}
+
+/* A path that enable_seqscan = off speaks of; 18: counted, not priced. */
+static inline void
+ec_compat_disable_path(Path *path)
+{
+#if PG_VERSION_NUM >= 180000
+	path->disabled_nodes++;
+#else
+	path->startup_cost += disable_cost;
+	path->total_cost += disable_cost;
 #endif
 }
 
