@@ -96,7 +96,7 @@ BEGIN
 	RETURN result -> 0 -> 'Plan' ->> 'Total Cost';
 END $$;
 SELECT scan_cost('SELECT user_id FROM scan_events') < scan_cost('SELECT * FROM scan_events') AS projection,
-	scan_cost('SELECT user_id FROM scan_events WHERE event_time < ''2019-10-02''') < scan_cost('SELECT user_id FROM scan_events WHERE product_id = 5') AS zones;
+	scan_cost('SELECT user_id FROM scan_events WHERE event_time < ''2019-10-01 01:00''') < scan_cost('SELECT user_id FROM scan_events WHERE price < 0.06') AS zones;
 
 DROP TABLE scan_events, scan_blocks;
 DROP FUNCTION scan_show, scan_json, scan_cost, scan_noisy;

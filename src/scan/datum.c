@@ -20,6 +20,9 @@
 #define MEMO_FALSE 1
 #define MEMO_TRUE 2
 
+/* Ids of dictionaries that belong to one block only; the reader's serials stay below. */
+#define LOCAL_DICT_ID (UINT64CONST(1) << 63)
+
 /* The column's vector for the current block. */
 const EcVector *
 ec_scan_vector(EcScanState *scan, EcScanColumn *column)
@@ -28,6 +31,10 @@ ec_scan_vector(EcScanState *scan, EcScanColumn *column)
 	{
 		column->kind = ec_reader_kind(scan->reader, column->attidx, &column->scale);
 		column->vector = ec_reader_block(scan->reader, column->attidx, scan->block);
+		if (column->vector->form == EC_FORM_DICT && column->vector->dict_serial != 0)
+			column->dict_id = column->vector->dict_serial;
+		else
+			column->dict_id = LOCAL_DICT_ID | ++scan->last_dict_id;
 	}
 	return column->vector;
 }
@@ -48,13 +55,13 @@ dict_datum(EcScanState *scan, EcScanColumn *column, const EcVector *v, uint32 ro
 {
 	uint32 i = ec_vector_index(v, row);
 
-	if (column->dict_datums == NULL || column->dict_values != v->values.any)
+	if (column->dict_datums == NULL || column->dict_datums_id != column->dict_id)
 	{
 		Size n = v->form == EC_FORM_DICT ? v->ndict : 1;
 
 		column->dict_datums = MemoryContextAllocExtended(scan->group, n * sizeof(Datum),
 														 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		column->dict_values = v->values.any;
+		column->dict_datums_id = column->dict_id;
 	}
 	if (column->dict_datums[i] == 0)
 		column->dict_datums[i] = make_datum(column, v, row, scan->group);
@@ -119,15 +126,15 @@ memo_entry(EcScanState *scan, EcScanClause *clause)
 	if (!clause->can_memo)
 		return NULL;
 	v = ec_scan_vector(scan, clause->columns[0]);
-	if (v->form != EC_FORM_DICT)
+	if (v->form == EC_FORM_FLAT)
 		return NULL;
-	if (clause->memo == NULL || clause->memo_values != v->values.any)
+	if (clause->memo == NULL || clause->memo_id != clause->columns[0]->dict_id)
 	{
-		n = (Size) v->ndict + 1;
+		n = v->form == EC_FORM_DICT ? (Size) v->ndict + 1 : 1;
 		clause->memo = MemoryContextAllocExtended(scan->group, n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		clause->memo_values = v->values.any;
+		clause->memo_id = clause->columns[0]->dict_id;
 	}
-	return &clause->memo[v->codes[scan->row]];
+	return &clause->memo[v->form == EC_FORM_DICT ? v->codes[scan->row] : 0];
 }
 
 static bool

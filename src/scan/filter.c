@@ -101,42 +101,30 @@ match_value(const EcLeaf *leaf, const EcVector *v, uint32 i)
 	return match_bytes(leaf, (const uint8 *) text, EC_UUID_TEXT_LEN);
 }
 
-/* Another chunk's dictionary may take the place of the last one in memory. */
-void
-ec_leaf_forget_dict(EcLeaf *leaf)
+/* Does any entry of a chunk's dictionary (a FLAT vector without NULLs) satisfy the leaf? */
+bool
+ec_leaf_match_any(const EcLeaf *leaf, const EcVector *dict)
 {
-	leaf->dict_tested = false;
+	for (uint32 i = 0; i < dict->nrows; i++)
+		if (match_value(leaf, dict, i))
+			return true;
+	return false;
 }
 
 static void
-test_dict(EcLeaf *leaf, const EcVector *v, uint32 ndict)
+test_dict(EcLeaf *leaf, const EcVector *v)
 {
-	uint32 matches = 0;
-
-	if (leaf->dict_tested && leaf->dict_values == v->values.any)
+	if (v->dict_serial != 0 && leaf->dict_serial == v->dict_serial)
 		return;
-	if (leaf->dict_capacity < ndict + 1)
+	if (leaf->dict_capacity < v->ndict + 1)
 	{
-		leaf->dict_capacity = ndict + 1;
+		leaf->dict_capacity = v->ndict + 1;
 		leaf->dict_match = MemoryContextAllocHuge(leaf->context, leaf->dict_capacity);
 	}
-	for (uint32 i = 0; i < ndict; i++)
-	{
+	for (uint32 i = 0; i < v->ndict; i++)
 		leaf->dict_match[i] = match_value(leaf, v, i);
-		matches += leaf->dict_match[i];
-	}
-	leaf->dict_match[ndict] = leaf->nulls;
-	leaf->dict_truth = matches == 0 ? EC_TRUTH_NONE : matches == ndict ? EC_TRUTH_ALL : EC_TRUTH_SOME;
-	leaf->dict_values = v->values.any;
-	leaf->dict_tested = true;
-}
-
-/* The leaf's truth for all entries of a chunk's dictionary (which are never NULL). */
-EcTruth
-ec_leaf_dict(EcLeaf *leaf, const EcVector *dict)
-{
-	test_dict(leaf, dict, dict->nrows);
-	return leaf->dict_truth;
+	leaf->dict_match[v->ndict] = leaf->nulls;
+	leaf->dict_serial = v->dict_serial;
 }
 
 static void
@@ -238,7 +226,7 @@ ec_leaf_filter(EcLeaf *leaf, const EcVector *v, uint64 *rows)
 		filter_nulls(leaf, v, rows);
 	else if (v->form == EC_FORM_DICT)
 	{
-		test_dict(leaf, v, v->ndict);
+		test_dict(leaf, v);
 		filter_codes(leaf, v, rows);
 	}
 	else if (v->phys == EC_PHYS_INT64 && leaf->nranges == 1)

@@ -270,7 +270,7 @@ ec_leaf_set_scale(EcLeaf *leaf, int32 scale)
 		return;
 	old = MemoryContextSwitchTo(leaf->context);
 	leaf->scale = scale;
-	leaf->dict_tested = false;
+	leaf->dict_serial = 0;
 	derive_ranges(leaf);
 	MemoryContextSwitchTo(old);
 }
@@ -398,7 +398,7 @@ eval_leaf(EcLeaf *leaf, ExprContext *econtext, MemoryContext context)
 	leaf->nulls = leaf->inverted = false;
 	leaf->nkeys = leaf->nranges = 0;
 	leaf->scale = leaf->kind == EC_KIND_DECIMAL ? -1 : 0;
-	leaf->dict_tested = false;
+	leaf->dict_serial = 0;
 	leaf->dict_match = NULL;
 	leaf->dict_capacity = 0;
 	if (leaf->cmp == EC_CMP_NULL || leaf->cmp == EC_CMP_NOT_NULL)

@@ -171,6 +171,18 @@ join_predicates(PlannerInfo *root, RelOptInfo *rel, Bitmapset *attrs)
 	return result;
 }
 
+/* (A Bitmapset is no Node before 16, so list_member can't be asked.) */
+static bool
+is_tried(List *tried, Relids outer)
+{
+	ListCell *lc;
+
+	foreach (lc, tried)
+		if (bms_equal(lfirst(lc), outer))
+			return true;
+	return false;
+}
+
 static void
 add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation, Bitmapset *attrs,
 						double plain_share)
@@ -186,7 +198,7 @@ add_parameterised_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation, B
 		double share;
 
 		outer = bms_add_members(outer, rel->lateral_relids);
-		if (bms_is_empty(outer) || bms_overlap(outer, rel->relids) || list_member(tried, outer))
+		if (bms_is_empty(outer) || bms_overlap(outer, rel->relids) || is_tried(tried, outer))
 			continue;
 		tried = lappend(tried, outer);
 		path = make_path(root, rel, relation, attrs, outer, 0, &share);

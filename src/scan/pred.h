@@ -90,11 +90,9 @@ typedef struct EcLeaf
 	int32 scale;				/* decimals: that of the ranges; -1: not derived yet */
 	MemoryContext context;		/* of all this; reset when keys are evaluated again */
 
-	/* which entries of the current chunk's dictionary satisfy the leaf */
-	bool dict_tested;
-	const void *dict_values;	/* if tested: identifies the dictionary (NULL if it's empty) */
+	/* which entries of a dictionary satisfy the leaf */
+	uint64 dict_serial;			/* the dictionary's; 0: none tested, or one that can't be recognised */
 	uint8 *dict_match;			/* [ndict + 1], the last is NULL's */
-	EcTruth dict_truth;			/* of the entries alone, NULL left out */
 	uint32 dict_capacity;		/* of dict_match */
 } EcLeaf;
 
@@ -128,8 +126,7 @@ extern EcTruth ec_leaf_zone(EcLeaf *leaf, const EcZone *zone, EcKind kind, int32
 
 /* filter.c */
 extern bool ec_leaf_reads_kind(const EcLeaf *leaf, EcKind kind);
-extern void ec_leaf_forget_dict(EcLeaf *leaf);
-extern EcTruth ec_leaf_dict(EcLeaf *leaf, const EcVector *dict);
+extern bool ec_leaf_match_any(const EcLeaf *leaf, const EcVector *dict);
 extern void ec_leaf_filter(EcLeaf *leaf, const EcVector *v, uint64 *rows);
 
 #endif							/* EC_PRED_H */

@@ -67,9 +67,7 @@ dict_test(EcScanState *scan, EcLeaf *leaf, uint32 block)
 		ec_reader_kind(scan->reader, leaf->attidx, &scale) != leaf->kind)
 		return truth;
 	dict = ec_reader_dict(scan->reader, leaf->attidx);
-	if (dict == NULL || ec_leaf_dict(leaf, dict) != EC_TRUTH_NONE)
-		return truth;
-	return EC_TRUTH_NONE;
+	return dict == NULL || ec_leaf_match_any(leaf, dict) ? truth : EC_TRUTH_NONE;
 }
 
 /* Makes the leaf ready for the current group; stops the visit if it can't be used there. */
@@ -81,7 +79,6 @@ leaf_unusable(EcLeaf *leaf, void *arg)
 	int32 scale;
 	EcKind kind = ec_reader_kind(scan->reader, leaf->attidx, &scale);
 
-	ec_leaf_forget_dict(leaf);
 	if (!ec_leaf_reads_kind(leaf, kind))
 		return true;
 	ec_leaf_set_scale(leaf, scale);

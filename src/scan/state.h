@@ -38,8 +38,9 @@ typedef struct EcScanColumn
 	EcKind kind;				/* of the current group's chunk */
 	int32 scale;
 	uint64 filled;				/* serial of the row whose value is in the slot */
+	uint64 dict_id;				/* of the vector's dictionary: equal ids, equal entries */
 	Datum *dict_datums;			/* by-reference entries, 0: not made yet; NULL: none yet */
-	const void *dict_values;	/* identifies their dictionary */
+	uint64 dict_datums_id;		/* which dictionary's */
 } EcScanColumn;
 
 /* One clause of the WHERE list, in the plan's order. */
@@ -51,7 +52,7 @@ typedef struct EcScanClause
 	EcScanColumn **columns;		/* that the expression reads */
 	bool can_memo;				/* reads one column and always gives the same for the same value */
 	uint8 *memo;				/* MEMO_* of datum.c by dictionary code; NULL: none yet */
-	const void *memo_values;	/* identifies the dictionary */
+	uint64 memo_id;				/* which dictionary's */
 	bool by_vector;				/* in the current group: pred decides, exactly */
 	EcTruth group_truth;		/* of pred in the current group */
 	EcTruth block_truth;		/* of pred in the current block */
@@ -98,6 +99,7 @@ typedef struct EcScanState
 	uint32 block_rows;
 	uint64 rows[EC_ROW_WORDS];	/* of the block, qualified by vectors */
 	uint64 row_serial;
+	uint64 last_dict_id;		/* given to a dictionary of one block */
 
 	EcScanCounts counts;		/* this process's */
 	EcScanCounts workers;		/* leader: the workers', known when they have finished */
