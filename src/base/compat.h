@@ -250,4 +250,28 @@ ec_compat_disable_path(Path *path)
 #endif
 }
 
+/* 16: privileges to check moved from range table entries to a list beside them */
+#if PG_VERSION_NUM >= 160000
+#define ec_compat_query_set_rtable(query, pstate) \
+	((query)->rtable = (pstate)->p_rtable, (query)->rteperminfos = (pstate)->p_rteperminfos)
+#else
+#define ec_compat_query_set_rtable(query, pstate) ((query)->rtable = (pstate)->p_rtable)
+#endif
+
+/* 18: without execute_once; we step forward, a count at a time */
+#if PG_VERSION_NUM >= 180000
+#define ec_compat_executor_run(desc, count) ExecutorRun((desc), ForwardScanDirection, (count))
+#else
+#define ec_compat_executor_run(desc, count) \
+	ExecutorRun((desc), ForwardScanDirection, (count), false)
+#endif
+
+/* 16: one function for the ownership of every kind of object */
+#if PG_VERSION_NUM >= 160000
+#define ec_compat_class_ownercheck(relid, role) \
+	object_ownercheck(RelationRelationId, (relid), (role))
+#else
+#define ec_compat_class_ownercheck(relid, role) pg_class_ownercheck((relid), (role))
+#endif
+
 #endif							/* EC_COMPAT_H */

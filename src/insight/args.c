@@ -1,0 +1,95 @@
+/*
+ * args.c
+ *	  Common parameters of the insight functions, and their result rows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "base/guc.h"
+#include "insight/args.h"
+
+/*
+ * A bound: the argument, else the configuration parameter.  The infinity that
+ * bounds nothing (open) stands for "no bound, whatever the parameter says".
+ */
+static bool
+get_bound(FunctionCallInfo fcinfo, int argno, const char *guc, TimestampTz open,
+		  TimestampTz *bound)
+{
+	if (!PG_ARGISNULL(argno))
+		*bound = PG_GETARG_TIMESTAMPTZ(argno);
+	else if (guc != NULL && *guc != '\0')
+		*bound = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(guc),
+														 ObjectIdGetDatum(InvalidOid),
+														 Int32GetDatum(-1)));
+	else
+		return false;
+	return *bound != open;
+}
+
+/* event_types: NULL elements equal nothing, as in event_type = ANY (event_types). */
+static void
+get_types(ArrayType *array, EcArgs *args)
+{
+	Datum *elements;
+	bool *nulls;
+	int n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	args->filter_types = true;
+	args->types = palloc(sizeof(text *) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			args->types[args->ntypes++] = DatumGetTextPP(elements[i]);
+	}
+}
+
+void
+ec_args_get(FunctionCallInfo fcinfo, int first, EcArgs *args)
+{
+	memset(args, 0, sizeof(EcArgs));
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("events must not be null")));
+	args->relid = PG_GETARG_OID(0);
+	args->has_since = get_bound(fcinfo, first, ec_guc_since, DT_NOBEGIN, &args->since);
+	args->has_until = get_bound(fcinfo, first + 1, ec_guc_until, DT_NOEND, &args->until);
+	if (!PG_ARGISNULL(first + 2))
+		get_types(PG_GETARG_ARRAYTYPE_P(first + 2), args);
+	args->complete_only = !PG_ARGISNULL(first + 3) && PG_GETARG_BOOL(first + 3);
+}
+
+int64
+ec_args_get_k(FunctionCallInfo fcinfo, int argno)
+{
+	int32 k;
+
+	if (PG_ARGISNULL(argno))
+		return EC_K_ALL;
+	k = PG_GETARG_INT32(argno);
+	if (k < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be at least 1"),
+						errhint("Use NULL for all rows.")));
+	return k;
+}
+
+void
+ec_result_begin(EcResult *result, FunctionCallInfo fcinfo)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	result->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	result->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight result row", ALLOCSET_SMALL_SIZES);
+}
+
+void
+ec_result_put(EcResult *result, Datum *values, bool *nulls)
+{
+	tuplestore_putvalues(result->rsinfo->setResult, result->rsinfo->setDesc, values, nulls);
+	MemoryContextReset(result->row_context);
+}

@@ -1,0 +1,45 @@
+/*
+ * args.h
+ *	  The parameters that all insight functions share, and their result rows.
+ */
+#ifndef EC_ARGS_H
+#define EC_ARGS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/timestamp.h"
+
+typedef struct EcArgs
+{
+	Oid relid;
+	bool has_since;				/* rows with event_time >= since */
+	bool has_until;				/* rows with event_time < until */
+	TimestampTz since;
+	TimestampTz until;
+	bool filter_types;			/* only rows of these event types */
+	int ntypes;
+	text **types;
+	bool complete_only;			/* only rows without NULL in any of the nine columns */
+} EcArgs;
+
+#define EC_K_ALL (-1)
+
+/* events is argument 0; since, until, event_types, complete_only are arguments first .. first + 3. */
+extern void ec_args_get(FunctionCallInfo fcinfo, int first, EcArgs *args);
+
+/* Rows wanted, EC_K_ALL for NULL; error 22023 if below 1. */
+extern int64 ec_args_get_k(FunctionCallInfo fcinfo, int argno);
+
+/* A row of the result; ec_result_begin first. */
+typedef struct EcResult
+{
+	ReturnSetInfo *rsinfo;
+	MemoryContext row_context;	/* for a row's Datums, reset by ec_result_put */
+} EcResult;
+
+extern void ec_result_begin(EcResult *result, FunctionCallInfo fcinfo);
+extern void ec_result_put(EcResult *result, Datum *values, bool *nulls);
+
+#endif							/* EC_ARGS_H */

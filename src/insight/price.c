@@ -1,0 +1,206 @@
+/*
+ * price.c
+ *	  Exact sums, averages and extremes of prices.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "insight/price.h"
+#include "vector/coltype.h"
+
+#define MONEY_DECIMALS 2
+#define AVERAGE_DECIMALS 6
+#define AVERAGE_UNIT 1000000	/* 10 ^ AVERAGE_DECIMALS */
+
+static Numeric
+add(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+static Numeric
+multiply(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(numeric_mul, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+static int
+compare(Numeric a, Numeric b)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a), NumericGetDatum(b)));
+}
+
+static Datum
+round_to(Numeric value, int32 decimals)
+{
+	return DirectFunctionCall2(numeric_round, NumericGetDatum(value), Int32GetDatum(decimals));
+}
+
+static Numeric
+from_scaled(int64 value, int32 scale)
+{
+	return DatumGetNumeric(ec_numeric_from_scaled(value, scale));
+}
+
+/* value / 10^scale, by its decimal digits; also for PG_INT64_MAX, which from_scaled takes for NaN */
+static Numeric
+from_scaled_128(int128 value, int32 scale)
+{
+	char digits[64];			/* 39 digits, sign, and an exponent */
+	char *at = digits + sizeof(digits);
+	bool negative = value < 0;
+	unsigned __int128 rest = negative ? -(unsigned __int128) value : (unsigned __int128) value;
+
+	if (value >= PG_INT64_MIN && value < PG_INT64_MAX)
+		return from_scaled((int64) value, scale);
+	at -= 8;
+	snprintf(at, 8, "e-%d", scale);
+	do
+	{
+		*--at = '0' + (int) (rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (negative)
+		*--at = '-';
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(at),
+											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+static Numeric
+copy_numeric(Numeric value, MemoryContext context)
+{
+	Numeric copy = MemoryContextAlloc(context, VARSIZE(value));
+
+	memcpy(copy, value, VARSIZE(value));
+	return copy;
+}
+
+void
+ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext context)
+{
+	EcOddPrices *odd = price->odd;
+	MemoryContext old;
+	Numeric sum;
+
+	if (odd == NULL)
+	{
+		odd = price->odd = MemoryContextAllocZero(context, sizeof(EcOddPrices));
+		odd->n = 1;
+		odd->sum = copy_numeric(value, context);
+		odd->min = copy_numeric(value, context);
+		odd->max = copy_numeric(value, context);
+		return;
+	}
+	old = MemoryContextSwitchTo(context);
+	sum = add(odd->sum, value);
+	pfree(odd->sum);
+	odd->sum = sum;
+	odd->n++;
+	if (compare(value, odd->min) < 0)
+	{
+		pfree(odd->min);
+		odd->min = copy_numeric(value, context);
+	}
+	if (compare(value, odd->max) > 0)
+	{
+		pfree(odd->max);
+		odd->max = copy_numeric(value, context);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+int64
+ec_price_count(const EcPriceSum *price)
+{
+	return price->n + (price->odd != NULL ? price->odd->n : 0);
+}
+
+static Numeric
+exact_sum(const EcPriceSum *price, int32 scale)
+{
+	Numeric sum = from_scaled_128(price->sum, scale);
+
+	return price->odd != NULL ? add(sum, price->odd->sum) : sum;
+}
+
+Datum
+ec_price_total(const EcPriceSum *price, int32 scale)
+{
+	return round_to(exact_sum(price, scale), MONEY_DECIMALS);
+}
+
+/*
+ * Rounds the exact quotient once: trunc((2 |sum| 10^6 + n) / 2n), an integer, is
+ * |average| 10^6 rounded half up.  (numeric's own division rounds to its scale first.)
+ */
+Datum
+ec_price_average(const EcPriceSum *price, int32 scale)
+{
+	int64 n = ec_price_count(price);
+	Numeric sum = exact_sum(price, scale);
+	bool negative = compare(sum, from_scaled(0, 0)) < 0;
+	Numeric magnitude;
+	Numeric rounded;
+
+	sum = DatumGetNumeric(DirectFunctionCall1(numeric_abs, NumericGetDatum(sum)));
+	magnitude = add(multiply(sum, from_scaled(2 * AVERAGE_UNIT, 0)), from_scaled(n, 0));
+	rounded = DatumGetNumeric(DirectFunctionCall2(numeric_div_trunc, NumericGetDatum(magnitude),
+												  NumericGetDatum(from_scaled(2 * n, 0))));
+	rounded = multiply(rounded, from_scaled(negative ? -1 : 1, AVERAGE_DECIMALS));
+	return round_to(rounded, AVERAGE_DECIMALS);
+}
+
+Datum
+ec_price_min(const EcPriceSum *price, int32 scale)
+{
+	Numeric min = price->n > 0 ? from_scaled_128(price->min, scale) : price->odd->min;
+
+	if (price->odd != NULL && compare(price->odd->min, min) < 0)
+		min = price->odd->min;
+	return round_to(min, MONEY_DECIMALS);
+}
+
+Datum
+ec_price_max(const EcPriceSum *price, int32 scale)
+{
+	Numeric max = price->n > 0 ? from_scaled_128(price->max, scale) : price->odd->max;
+
+	if (price->odd != NULL && compare(price->odd->max, max) > 0)
+		max = price->odd->max;
+	return round_to(max, MONEY_DECIMALS);
+}
+
+static int
+compare_exactly(const EcPriceSum *a, const EcPriceSum *b, int32 scale)
+{
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight averages", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Numeric left = multiply(exact_sum(a, scale), from_scaled(ec_price_count(b), 0));
+	Numeric right = multiply(exact_sum(b, scale), from_scaled(ec_price_count(a), 0));
+	int order = compare(left, right);
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	return order;
+}
+
+int
+ec_price_compare_averages(const EcPriceSum *a, const EcPriceSum *b, int32 scale)
+{
+	int64 an = ec_price_count(a);
+	int64 bn = ec_price_count(b);
+	int128 left;
+	int128 right;
+
+	if (an == 0 || bn == 0)
+		return (an != 0) - (bn != 0);
+	if (a->odd != NULL || b->odd != NULL || __builtin_mul_overflow(a->sum, (int128) bn, &left) ||
+		__builtin_mul_overflow(b->sum, (int128) an, &right))
+		return compare_exactly(a, b, scale);
+	return (left > right) - (left < right);
+}

@@ -1,0 +1,65 @@
+/*
+ * price.h
+ *	  Exact sums, averages and extremes of prices.
+ *
+ * A column of prices has one scale (decimals of its values as integers) for a whole
+ * query.  Sums are 128-bit integers at that scale; the rare value that the scale
+ * can't hold (unconstrained numeric, floats) is "odd" and summed as numeric.
+ * NaN and infinite prices never get here.
+ */
+#ifndef EC_PRICE_H
+#define EC_PRICE_H
+
+#include "postgres.h"
+
+#include "utils/numeric.h"
+
+typedef struct EcOddPrices
+{
+	int64 n;
+	Numeric sum;
+	Numeric min;
+	Numeric max;
+} EcOddPrices;
+
+typedef struct EcPriceSum
+{
+	int128 sum;					/* of the n values that are not odd */
+	int64 n;
+	int64 min;					/* meaningless if n is 0 */
+	int64 max;
+	EcOddPrices *odd;			/* NULL: none */
+} EcPriceSum;
+
+static inline void
+ec_price_init(EcPriceSum *price)
+{
+	memset(price, 0, sizeof(EcPriceSum));
+	price->min = PG_INT64_MAX;
+	price->max = PG_INT64_MIN;
+}
+
+static inline void
+ec_price_add(EcPriceSum *price, int64 value)
+{
+	price->sum += value;
+	price->n++;
+	price->min = Min(price->min, value);
+	price->max = Max(price->max, value);
+}
+
+/* Memory is taken from context; value is copied. */
+extern void ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext context);
+
+extern int64 ec_price_count(const EcPriceSum *price);
+
+/* Results, palloc'd in the current context.  Money has two decimals, averages six; both round half away from zero. */
+extern Datum ec_price_total(const EcPriceSum *price, int32 scale);	/* 0.00 if there are none */
+extern Datum ec_price_average(const EcPriceSum *price, int32 scale);	/* count must not be 0 */
+extern Datum ec_price_min(const EcPriceSum *price, int32 scale);	/* count must not be 0 */
+extern Datum ec_price_max(const EcPriceSum *price, int32 scale);
+
+/* Order of the exact averages; those of nothing come first (they are the least). */
+extern int	ec_price_compare_averages(const EcPriceSum *a, const EcPriceSum *b, int32 scale);
+
+#endif							/* EC_PRICE_H */

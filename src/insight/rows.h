@@ -1,0 +1,114 @@
+/*
+ * rows.h
+ *	  The selected rows of an events relation, batch by batch, in the forms that
+ *	  aggregation wants: ids, integers, prices.
+ *
+ * Wraps a source (scan/source.h): adds the filters of the common parameters and
+ * brings the columns of the rows that pass into dense arrays of rows->n elements.
+ * Arrays live until the next batch.
+ */
+#ifndef EC_ROWS_H
+#define EC_ROWS_H
+
+#include "postgres.h"
+
+#include "insight/args.h"
+#include "insight/columns.h"
+#include "insight/interner.h"
+#include "scan/source.h"
+
+/* Ids of event types that the measures know; other types have greater ones, NULL has EC_ID_NULL. */
+#define EC_TYPE_VIEW 1
+#define EC_TYPE_CART 2
+#define EC_TYPE_PURCHASE 3
+
+/* A text (or enum) column seen through an interner; remembers what it mapped last. */
+typedef struct EcTextColumn
+{
+	EcEventColumn column;
+	EcInterner *interner;
+	uint64 serial;				/* of the dictionary that map holds; 0: none */
+	uint32 *map;				/* code to id */
+	uint32 map_capacity;
+	int64 last_enum;			/* enum columns: the last value and its id */
+	uint32 last_id;
+	uint32 *ids;				/* [EC_BLOCK_ROWS] */
+} EcTextColumn;
+
+typedef struct EcIntColumn
+{
+	EcEventColumn column;
+	int64 *values;				/* [EC_BLOCK_ROWS] */
+	uint8 *nulls;				/* [EC_BLOCK_ROWS] */
+} EcIntColumn;
+
+typedef enum EcPriceState
+{
+	EC_PRICE_VALUE,				/* values[i] */
+	EC_PRICE_NONE,				/* NULL, NaN, infinite */
+	EC_PRICE_ODD				/* odd[i] */
+} EcPriceState;
+
+typedef struct EcPrices
+{
+	const int64 *values;
+	const uint8 *states;		/* EcPriceState; NULL: all are values */
+	struct NumericData **odd;
+	bool are_small;				/* all |values| < EC_PRICE_SMALL, and states is NULL */
+} EcPrices;
+
+/* Sums of 2^20 such prices stay within 63 bits. */
+#define EC_PRICE_SMALL (INT64CONST(1) << 42)
+
+typedef struct EcRows
+{
+	uint32 n;					/* selected rows of the batch */
+
+	/* the rest is rows.c's own */
+	EcArgs args;
+	EcEvents events;
+	MemoryContext context;
+	MemoryContext batch_context;
+	EcSource *source;			/* NULL: nothing can match */
+	EcSourceBatch batch;
+	int indexes[EC_EVENT_COLUMNS];	/* event column to the source's column */
+	bool all;					/* no row of the batch is filtered out */
+	uint64 *keep;				/* bitmap of rows that pass */
+	uint32 *selection;			/* [n] their numbers, if not all */
+	int64 time_min;				/* bounds as values of the time column, inclusive */
+	int64 time_max;
+	bool time_filter;
+	EcTextColumn types;
+	bool *accepted;				/* [accepted_count] by type id */
+	uint32 accepted_count;
+	int32 price_scale;
+	int64 *price_values;
+	uint8 *price_states;
+	struct NumericData **price_odd;
+} EcRows;
+
+/*
+ * columns: bits of those that the caller will ask for; the filters' own are added.
+ * Uses the active snapshot.  Everything is palloc'd below context.
+ */
+extern void ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext context);
+extern bool ec_rows_next(EcRows *rows);
+extern void ec_rows_close(EcRows *rows);
+
+extern void ec_text_column_init(EcTextColumn *text, EcEventColumn column, EcInterner *interner,
+								MemoryContext context);
+extern void ec_int_column_init(EcIntColumn *ints, EcEventColumn column, MemoryContext context);
+
+/* Ids of a text column's values. */
+extern const uint32 *ec_rows_ids(EcRows *rows, EcTextColumn *text);
+
+/* Event types: EC_TYPE_*, EC_ID_NULL, or greater. */
+extern const uint32 *ec_rows_types(EcRows *rows);
+
+/* Integers; *nulls is NULL if none is NULL, else one byte a row (values of NULLs are 0). */
+extern const int64 *ec_rows_ints(EcRows *rows, EcIntColumn *ints, const uint8 **nulls);
+
+/* Prices, at rows->price_scale. */
+extern void ec_rows_prices(EcRows *rows, EcPrices *prices);
+
+#endif							/* EC_ROWS_H */

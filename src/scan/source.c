@@ -1,0 +1,257 @@
+/*
+ * source.c
+ *	  Column vectors of any events relation: straight from row groups where that
+ *	  is the same as the caller's SELECT, else through the executor.
+ *
+ * Row groups are read directly if the relation is an ordinary columnar table
+ * without children, without row security for the current user, without virtual
+ * generated columns, and if no module wants to check permissions by a hook.
+ * Otherwise source_query.c does the work.
+ *
+ * A source lives in a memory context of its own, below the one current at open.
+ * Errors need no clean-up here: locks, buffers and registered snapshots belong to
+ * the resource owner.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#include "scan/source.h"
+#include "scan/source_query.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+#define ATTRIBUTE_VIRTUAL 'v'	/* attgenerated, from PostgreSQL 18 on */
+
+struct EcSource
+{
+	MemoryContext context;
+	Relation rel;
+	int ncolumns;
+	AttrNumber *attnums;
+	int nranges;
+	EcSourceRange *ranges;
+	EcColType *types;
+	EcKind *kinds;
+	int32 *scales;
+	const EcVector **columns;
+
+	/* direct */
+	EcReader *reader;			/* NULL: through the executor */
+	Snapshot snapshot;			/* registered */
+	bool in_group;
+	uint32 block;				/* next one of the current group */
+
+	/* through the executor */
+	EcSourceQuery *query;
+	EcVector *vectors;
+};
+
+/* May row groups be read directly, with the same outcome as the current user's SELECT? */
+static bool
+is_direct(Relation rel)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION || !ec_store_is_columnar(rel))
+		return false;
+	if (RELATION_IS_OTHER_TEMP(rel) || ExecutorCheckPerms_hook != NULL)
+		return false;
+	if (check_enable_rls(RelationGetRelid(rel), InvalidOid, true) == RLS_ENABLED)
+		return false;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attgenerated == ATTRIBUTE_VIRTUAL)
+			return false;
+	}
+	return !rel->rd_rel->relhassubclass ||
+		   find_inheritance_children(RelationGetRelid(rel), AccessShareLock) == NIL;
+}
+
+/* The executor's rule: SELECT on the table, or on each of the columns. */
+static void
+check_select_privilege(Relation rel, int ncolumns, const AttrNumber *attnums)
+{
+	Oid relid = RelationGetRelid(rel);
+
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return;
+	for (int i = 0; i < ncolumns; i++)
+	{
+		if (pg_attribute_aclcheck(relid, attnums[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(rel->rd_rel->relkind),
+						   RelationGetRelationName(rel));
+	}
+}
+
+static void
+open_direct(EcSource *source, Snapshot snapshot)
+{
+	check_select_privilege(source->rel, source->ncolumns, source->attnums);
+	source->snapshot = RegisterSnapshot(snapshot);
+	source->reader = ec_reader_begin(source->rel, source->snapshot, source->context);
+}
+
+static void
+open_query(EcSource *source, Snapshot snapshot)
+{
+	source->query = ec_source_query_begin(source->rel, source->ncolumns, source->attnums,
+										  source->nranges, source->ranges, snapshot);
+	source->vectors = palloc0(sizeof(EcVector) * source->ncolumns);
+	for (int i = 0; i < source->ncolumns; i++)
+	{
+		source->columns[i] = &source->vectors[i];
+		source->kinds[i] = source->types[i].kind;
+		source->scales[i] = source->types[i].scale;
+	}
+}
+
+EcSource *
+ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int nranges,
+			   const EcSourceRange *ranges, Snapshot snapshot)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight source", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcSource *source = palloc0(sizeof(EcSource));
+
+	source->context = context;
+	source->rel = table_open(relid, AccessShareLock);
+	source->ncolumns = ncolumns;
+	source->attnums = palloc(sizeof(AttrNumber) * ncolumns);
+	memcpy(source->attnums, attnums, sizeof(AttrNumber) * ncolumns);
+	source->nranges = nranges;
+	source->ranges = palloc(sizeof(EcSourceRange) * Max(nranges, 1));
+	if (nranges > 0)
+		memcpy(source->ranges, ranges, sizeof(EcSourceRange) * nranges);
+	source->types = palloc0(sizeof(EcColType) * ncolumns);
+	source->kinds = palloc0(sizeof(EcKind) * ncolumns);
+	source->scales = palloc0(sizeof(int32) * ncolumns);
+	source->columns = palloc0(sizeof(EcVector *) * ncolumns);
+	for (int i = 0; i < ncolumns; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(source->rel), attnums[i] - 1);
+
+		ec_coltype_init(&source->types[i], att->atttypid, att->atttypmod, att->attcollation);
+	}
+	if (is_direct(source->rel))
+		open_direct(source, snapshot);
+	else
+		open_query(source, snapshot);
+	MemoryContextSwitchTo(old);
+	return source;
+}
+
+const EcColType *
+ec_source_types(const EcSource *source)
+{
+	return source->types;
+}
+
+/* Can any row of the block (or of the chunk) lie within all ranges? */
+static bool
+zone_matches(EcSource *source, uint32 block)
+{
+	for (int i = 0; i < source->nranges; i++)
+	{
+		const EcSourceRange *range = &source->ranges[i];
+		EcZone zone;
+		EcKind kind;
+		int32 scale;
+
+		if (!ec_reader_zone(source->reader, source->attnums[range->column] - 1, block, &zone, &kind,
+							&scale))
+			continue;
+		if (kind == EC_KIND_INT && (zone.max < range->min || zone.min > range->max))
+			return false;
+	}
+	return true;
+}
+
+/* Positions the reader on the next block that may hold wanted rows. */
+static bool
+advance_block(EcSource *source)
+{
+	for (;;)
+	{
+		const EcReaderGroup *group;
+
+		if (!source->in_group)
+		{
+			if (!ec_reader_next_group(source->reader))
+				return false;
+			source->in_group = true;
+			source->block = 0;
+			group = ec_reader_group(source->reader);
+			if (source->nranges > 0 && !zone_matches(source, EC_ZONE_CHUNK))
+			{
+				ec_reader_count_skipped(source->reader, (uint64) group->nblocks * source->ncolumns);
+				source->block = group->nblocks;
+			}
+		}
+		group = ec_reader_group(source->reader);
+		for (; source->block < group->nblocks; source->block++)
+		{
+			if (source->nranges == 0 || zone_matches(source, source->block))
+				return true;
+			ec_reader_count_skipped(source->reader, source->ncolumns);
+		}
+		source->in_group = false;
+	}
+}
+
+static uint32
+next_direct(EcSource *source)
+{
+	uint32 block;
+
+	if (!advance_block(source))
+		return 0;
+	block = source->block++;
+	for (int i = 0; i < source->ncolumns; i++)
+	{
+		int attidx = source->attnums[i] - 1;
+
+		source->columns[i] = ec_reader_block(source->reader, attidx, block);
+		source->kinds[i] = ec_reader_kind(source->reader, attidx, &source->scales[i]);
+	}
+	return ec_reader_block_rows(source->reader, block);
+}
+
+bool
+ec_source_next(EcSource *source, EcSourceBatch *batch)
+{
+	MemoryContext old = MemoryContextSwitchTo(source->context);
+
+	batch->nrows = source->reader != NULL ? next_direct(source)
+										  : ec_source_query_next(source->query, source->vectors);
+	batch->columns = source->columns;
+	batch->kinds = source->kinds;
+	batch->scales = source->scales;
+	MemoryContextSwitchTo(old);
+	return batch->nrows > 0;
+}
+
+void
+ec_source_close(EcSource *source)
+{
+	if (source->reader != NULL)
+	{
+		ec_reader_end(source->reader);
+		UnregisterSnapshot(source->snapshot);
+	}
+	else
+		ec_source_query_end(source->query);
+	table_close(source->rel, NoLock);
+	MemoryContextDelete(source->context);
+}
