@@ -5,6 +5,8 @@
 -- RESTRICTED (they may read temporary relations and views of any content).
 --
 
+GRANT USAGE ON SCHEMA ecinsight TO PUBLIC;
+
 CREATE TABLE column_maps
 (
     relid regclass PRIMARY KEY,

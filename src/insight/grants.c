@@ -1,0 +1,124 @@
+/*
+ * grants.c
+ *	  ecinsight.grant_read: what a role needs to read the views by a live connection.
+ *
+ * Views and functions check their caller, so the role also gets SELECT on the events
+ * relations that the views depend on, and USAGE on their schemas.  Only what the role
+ * lacks is granted, so that a caller without the right to grant the rest (say, on
+ * the extension's schema, which PUBLIC may use) meets no error.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "insight/views.h"
+
+PG_FUNCTION_INFO_V1(ec_grant_read);
+
+static void
+grant_schema(Oid namespace, const char *role, Oid roleid)
+{
+	const char *name = get_namespace_name(namespace);
+
+	if (!DatumGetBool(DirectFunctionCall3(has_schema_privilege_id_id, ObjectIdGetDatum(roleid),
+										  ObjectIdGetDatum(namespace),
+										  PointerGetDatum(cstring_to_text("USAGE")))))
+		ec_views_execute(psprintf("GRANT USAGE ON SCHEMA %s TO %s", quote_identifier(name), role));
+}
+
+static void
+grant_relation(Oid relid, const char *role, Oid roleid)
+{
+	Oid namespace = get_rel_namespace(relid);
+	const char *name = quote_qualified_identifier(get_namespace_name(namespace), get_rel_name(relid));
+
+	grant_schema(namespace, role, roleid);
+	if (pg_class_aclcheck(relid, roleid, ACL_SELECT) != ACLCHECK_OK)
+		ec_views_execute(psprintf("GRANT SELECT ON TABLE %s TO %s", name, role));
+}
+
+static void
+grant_database(const char *role, Oid roleid)
+{
+	Datum privileges[] = {PointerGetDatum(cstring_to_text("CONNECT")),
+						  PointerGetDatum(cstring_to_text("TEMPORARY"))};
+
+	for (int i = 0; i < lengthof(privileges); i++)
+	{
+		if (!DatumGetBool(DirectFunctionCall3(has_database_privilege_id_id, ObjectIdGetDatum(roleid),
+											  ObjectIdGetDatum(MyDatabaseId), privileges[i])))
+			ec_views_execute(psprintf("GRANT %s ON DATABASE %s TO %s",
+									  TextDatumGetCString(privileges[i]),
+									  quote_identifier(get_database_name(MyDatabaseId)), role));
+	}
+}
+
+/* Relations that a view's rule refers to: in FROM, or as a regclass constant. */
+static void
+grant_sources(Oid view, const char *role, Oid roleid)
+{
+	char *query = psprintf("SELECT DISTINCT d.refobjid FROM pg_rewrite r "
+						   "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid "
+						   "JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid "
+						   "WHERE r.ev_class = %u AND c.oid <> r.ev_class "
+						   "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+						   view);
+	SPITupleTable *rows;
+	uint64 n;
+
+	if (SPI_execute(query, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute: %s", query);
+	rows = SPI_tuptable;
+	n = SPI_processed;
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool isnull;
+
+		grant_relation(DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull)),
+					   role, roleid);
+	}
+}
+
+/* grant_read(role name, schema name) */
+Datum
+ec_grant_read(PG_FUNCTION_ARGS)
+{
+	const char *rolename = NameStr(*PG_GETARG_NAME(0));
+	const char *schema = NameStr(*PG_GETARG_NAME(1));
+	Oid roleid = get_role_oid(rolename, false);
+	Oid namespace = get_namespace_oid(schema, false);
+	const char *role = quote_identifier(rolename);
+	const char *name;
+	int nviews = 0;
+	int level;
+
+	SPI_connect();
+	level = ec_views_safe_path();
+	grant_database(role, roleid);
+	grant_schema(get_namespace_oid("ecinsight", false), role, roleid);
+	for (int i = 0; (name = ec_views_name(i)) != NULL; i++)
+	{
+		Oid view = get_relname_relid(name, namespace);
+
+		if (!OidIsValid(view) || get_rel_relkind(view) != RELKIND_VIEW)
+			continue;
+		grant_relation(view, role, roleid);
+		grant_sources(view, role, roleid);
+		nviews++;
+	}
+	ec_views_restore_path(level);
+	SPI_finish();
+	if (nviews == 0)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("schema \"%s\" has no insight views", schema),
+						errhint("Make them with ecinsight.create_views.")));
+	PG_RETURN_VOID();
+}
