@@ -67,6 +67,31 @@ ALTER TABLE altered_events ADD COLUMN brand text;
 INSERT INTO altered_events (event_time, event_type, product_id, category_id, category_code, brand, price, user_id, user_session)
 SELECT * FROM heap_events WHERE brand IS NOT NULL;
 
+-- The parameter sets: what the calls say, and the same as a condition; k as 'ALL' is NULL.
+CREATE TABLE parameters (id serial PRIMARY KEY, k text, arguments text, condition text);
+WITH bounds (arguments, condition) AS (VALUES
+    ('', 'true'),
+    (', since => ''2019-10-03 05:00:00+00''', 'event_time >= ''2019-10-03 05:00:00+00'''),
+    (', until => ''2019-10-10''', 'event_time < ''2019-10-10'''),
+    (', since => ''2019-10-04 23:59:59+00'', until => ''2019-10-05 00:00:01+00''', 'event_time >= ''2019-10-04 23:59:59+00'' AND event_time < ''2019-10-05 00:00:01+00'''),
+    (', since => ''2019-10-02'', until => ''2019-10-21''', 'event_time >= ''2019-10-02'' AND event_time < ''2019-10-21'''),
+    (', since => ''2020-10-02''', 'event_time >= ''2020-10-02'''),
+    (', since => ''2019-10-02'', until => ''2019-10-02''', 'false')),
+types (arguments, condition) AS (VALUES
+    ('', 'true'),
+    (', event_types => ''{purchase}''', 'event_type = ''purchase'''),
+    (', event_types => ''{"",View,cart,none,NULL}''', 'event_type IN ('''', ''View'', ''cart'')'),
+    (', event_types => ''{}''', 'false')),
+complete (arguments, condition) AS (VALUES
+    ('', 'true'),
+    (', complete_only => true', 'num_nulls(event_time, event_type, product_id, category_id, category_code, brand, price, user_id, user_session) = 0')),
+ks (k) AS (VALUES ('1'), ('7'), ('100'), ('ALL'))
+INSERT INTO parameters (k, arguments, condition)
+SELECT k, b.arguments || t.arguments || c.arguments, format('%s AND %s AND %s', b.condition, t.condition, c.condition)
+FROM bounds b, types t, complete c, ks
+WHERE (k = 'ALL')::int + (b.arguments = '')::int + (t.arguments = '')::int + (c.arguments = '')::int >= 3
+   OR k = '7' AND b.arguments <> '' AND t.arguments LIKE '%View%' AND c.arguments <> '';
+
 CREATE FUNCTION rows_of(query text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     result text[];
@@ -75,81 +100,52 @@ BEGIN
     RETURN result;
 END $$;
 
--- One call of each function, and its definition over the reference relation.
-CREATE FUNCTION call_all(events regclass, reference regclass, k int, common text, condition text)
-RETURNS TABLE (function text, got text[], wanted text[]) LANGUAGE plpgsql AS $$
+-- What the functions are to give: their definitions as plain SQL on heap.
+CREATE TABLE wanted (id int, function text, rows text[]);
+CREATE FUNCTION fill_wanted() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    arguments text := format('%L, k => %s%s', events, coalesce(k::text, 'NULL'), common);
-    lim text := coalesce(k::text, 'ALL');
-    source text := format('(SELECT *, CASE WHEN price < ''Infinity'' AND price > ''-Infinity'' THEN price END AS p FROM %s WHERE %s) s', reference, condition);
+    parameter parameters;
     counts text := 'count(*) AS n, count(*) FILTER (WHERE event_type = ''view'') AS v, count(*) FILTER (WHERE event_type = ''cart'') AS c,
         count(*) FILTER (WHERE event_type = ''purchase'') AS b, round(coalesce(sum(p) FILTER (WHERE event_type = ''purchase''), 0), 2) AS r';
-    calls text[] := ARRAY[
-        format('SELECT * FROM top_user_categories(%s)', arguments),
-        format('SELECT row_number() OVER (), * FROM (SELECT user_id, category_code, count(*) AS n FROM %s GROUP BY 1, 2 ORDER BY n DESC, user_id, category_code COLLATE "C" LIMIT %s) t', source, lim),
-        format('SELECT * FROM top_user_category_brands(%s)', arguments),
-        format('SELECT row_number() OVER (), * FROM (SELECT user_id, category_code, brand, count(*) AS n FROM %s GROUP BY 1, 2, 3 ORDER BY n DESC, user_id, category_code COLLATE "C", brand COLLATE "C" LIMIT %s) t', source, lim),
-        format('SELECT * FROM popular_categories(%s)', arguments),
-        format('SELECT row_number() OVER (), * FROM (SELECT category_id, category_code, %s FROM %s GROUP BY 1, 2 ORDER BY n DESC, category_id, category_code COLLATE "C" LIMIT %s) t', counts, source, lim),
-        format('SELECT * FROM popular_categories(%s, by => ''code'')', arguments),
-        format('SELECT row_number() OVER (), NULL, t.* FROM (SELECT category_code, %s FROM %s GROUP BY 1 ORDER BY n DESC, category_code COLLATE "C" LIMIT %s) t', counts, source, lim),
-        format('SELECT * FROM price_sensitivity(%s)', arguments),
-        format('SELECT row_number() OVER (), * FROM (SELECT category_code, round(avg(p), 6) AS a, round(max(p), 2), round(min(p), 2), count(*) AS n FROM %s GROUP BY 1 ORDER BY avg(p) DESC NULLS LAST, category_code COLLATE "C" LIMIT %s) t', source, lim)];
 BEGIN
-    FOR i IN 1 .. array_length(calls, 1) BY 2 LOOP
-        got := rows_of(calls[i]);
-        wanted := rows_of(calls[i + 1]);
-        function := calls[i];
-        RETURN NEXT;
+    CREATE TEMP TABLE chosen AS SELECT *, price AS p FROM heap_events LIMIT 0;
+    FOR parameter IN SELECT * FROM parameters LOOP
+        TRUNCATE chosen;
+        EXECUTE format('INSERT INTO chosen SELECT *, CASE WHEN price < ''Infinity'' AND price > ''-Infinity'' THEN price END FROM heap_events WHERE %s', parameter.condition);
+        INSERT INTO wanted VALUES
+            (parameter.id, 'top_user_categories(%L, k => %s%s)', rows_of(format('SELECT row_number() OVER (), * FROM
+                (SELECT user_id, category_code, count(*) AS n FROM chosen GROUP BY 1, 2 ORDER BY n DESC, user_id, category_code COLLATE "C" LIMIT %s) t', parameter.k))),
+            (parameter.id, 'top_user_category_brands(%L, k => %s%s)', rows_of(format('SELECT row_number() OVER (), * FROM
+                (SELECT user_id, category_code, brand, count(*) AS n FROM chosen GROUP BY 1, 2, 3 ORDER BY n DESC, user_id, category_code COLLATE "C", brand COLLATE "C" LIMIT %s) t', parameter.k))),
+            (parameter.id, 'popular_categories(%L, k => %s%s)', rows_of(format('SELECT row_number() OVER (), * FROM
+                (SELECT category_id, category_code, %s FROM chosen GROUP BY 1, 2 ORDER BY n DESC, category_id, category_code COLLATE "C" LIMIT %s) t', counts, parameter.k))),
+            (parameter.id, 'popular_categories(%L, k => %s%s, by => ''code'')', rows_of(format('SELECT row_number() OVER (), NULL, t.* FROM
+                (SELECT category_code, %s FROM chosen GROUP BY 1 ORDER BY n DESC, category_code COLLATE "C" LIMIT %s) t', counts, parameter.k))),
+            (parameter.id, 'price_sensitivity(%L, k => %s%s)', rows_of(format('SELECT row_number() OVER (), * FROM
+                (SELECT category_code, round(avg(p), 6) AS a, round(max(p), 2), round(min(p), 2), count(*) AS n FROM chosen GROUP BY 1 ORDER BY avg(p) DESC NULLS LAST, category_code COLLATE "C" LIMIT %s) t', parameter.k)));
     END LOOP;
+    DROP TABLE chosen;
 END $$;
+SELECT fill_wanted();
 
--- All combinations of parameters; the number of calls compared, and what differs.
-CREATE FUNCTION compare(events regclass, reference regclass DEFAULT 'heap_events',
-    OUT calls int, OUT rows bigint, OUT different int, OUT example text) LANGUAGE plpgsql AS $$
+-- Calls compared over one relation, the rows they were to give, and what differs.
+CREATE FUNCTION compare(events regclass, OUT calls int, OUT rows bigint, OUT different int, OUT example text) LANGUAGE plpgsql AS $$
 DECLARE
-    k int;
-    bounds text[];
-    types text[];
-    complete boolean;
-    found record;
+    w record;
+    call text;
+    got text[];
 BEGIN
     calls := 0;
     rows := 0;
     different := 0;
-    FOREACH bounds SLICE 1 IN ARRAY ARRAY[
-        ['', 'true'],
-        [', since => ''2019-10-03 05:00:00+00''', 'event_time >= ''2019-10-03 05:00:00+00'''],
-        [', until => ''2019-10-10''', 'event_time < ''2019-10-10'''],
-        [', since => ''2019-10-04 23:59:59+00'', until => ''2019-10-05 00:00:01+00''', 'event_time >= ''2019-10-04 23:59:59+00'' AND event_time < ''2019-10-05 00:00:01+00'''],
-        [', since => ''2019-10-02'', until => ''2019-10-21''', 'event_time >= ''2019-10-02'' AND event_time < ''2019-10-21'''],
-        [', since => ''2020-10-02''', 'event_time >= ''2020-10-02'''],
-        [', since => ''2019-10-02'', until => ''2019-10-02''', 'false'],
-        [', since => ''infinity''', 'event_time >= ''infinity''']]
-    LOOP
-        FOREACH types SLICE 1 IN ARRAY ARRAY[
-            ['', 'true'],
-            [', event_types => ''{purchase}''', 'event_type = ''purchase'''],
-            [', event_types => ''{"",View,cart,none,NULL}''', 'event_type IN ('''', ''View'', ''cart'')'],
-            [', event_types => ''{}''', 'false']]
-        LOOP
-            FOREACH complete IN ARRAY ARRAY[false, true] LOOP
-                FOREACH k IN ARRAY ARRAY[1, 7, 100, NULL] LOOP
-                    CONTINUE WHEN k = 100 AND bounds[1] <> '';
-                    FOR found IN SELECT * FROM call_all(events, reference, k,
-                        bounds[1] || types[1] || CASE WHEN complete THEN ', complete_only => true' ELSE '' END,
-                        bounds[2] || ' AND ' || types[2] ||
-                        CASE WHEN complete THEN ' AND num_nulls(event_time, event_type, product_id, category_id, category_code, brand, price, user_id, user_session) = 0' ELSE '' END)
-                    LOOP
-                        calls := calls + 1;
-                        rows := rows + coalesce(cardinality(found.wanted), 0);
-                        CONTINUE WHEN found.got IS NOT DISTINCT FROM found.wanted;
-                        different := different + 1;
-                        example := left(found.function || E'\n got ' || coalesce(found.got::text, 'nothing') || E'\n wanted ' || coalesce(found.wanted::text, 'nothing'), 2000);
-                    END LOOP;
-                END LOOP;
-            END LOOP;
-        END LOOP;
+    FOR w IN SELECT * FROM wanted JOIN parameters USING (id) LOOP
+        call := format(w.function, events, CASE WHEN w.k <> 'ALL' THEN w.k ELSE 'NULL' END, w.arguments);
+        got := rows_of('SELECT * FROM ' || call);
+        calls := calls + 1;
+        rows := rows + coalesce(cardinality(w.rows), 0);
+        CONTINUE WHEN got IS NOT DISTINCT FROM w.rows;
+        different := different + 1;
+        example := left(format(E'%s\n got %s\n wanted %s', call, got, w.rows), 2000);
     END LOOP;
 END $$;
 
