@@ -6,3 +6,54 @@ COMMENT ON FUNCTION columnar_handler(internal) IS 'handler of the access method 
 
 CREATE ACCESS METHOD ecinsight_columnar TYPE TABLE HANDLER columnar_handler;
 COMMENT ON ACCESS METHOD ecinsight_columnar IS 'compressed columnar tables';
+
+-- Options of tables; a NULL column means the configuration parameter's value.
+
+CREATE TABLE table_options (
+	relation regclass PRIMARY KEY,
+	compression text CHECK (compression IN ('none', 'lz4', 'zstd')),
+	compression_level int CHECK (compression_level BETWEEN 1 AND 19),
+	row_group_rows int CHECK (row_group_rows BETWEEN 1024 AND 1048576)
+);
+COMMENT ON TABLE table_options IS 'options of columnar tables; use ecinsight.set_options to change them';
+SELECT pg_catalog.pg_extension_config_dump('table_options', '');
+
+CREATE FUNCTION table_options_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'ec_table_options_changed' LANGUAGE C;
+CREATE TRIGGER table_options_changed AFTER INSERT OR UPDATE OR DELETE ON table_options
+	FOR EACH ROW EXECUTE FUNCTION table_options_changed();
+
+CREATE FUNCTION set_options(relation regclass, compression text DEFAULT NULL,
+		compression_level int DEFAULT NULL, row_group_rows int DEFAULT NULL,
+		order_by text[] DEFAULT NULL, bloom text[] DEFAULT NULL, summaries text DEFAULT NULL)
+	RETURNS void
+	AS 'MODULE_PATHNAME', 'ec_set_options' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION set_options(regclass, text, int, int, text[], text[], text)
+	IS 'sets options of a columnar table for rows to come; NULL leaves an option as it is';
+
+CREATE FUNCTION options(relation regclass, OUT option text, OUT setting text, OUT source text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'ec_options' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 3;
+COMMENT ON FUNCTION options(regclass) IS 'options in force for a columnar table, and where they come from';
+
+-- Inspection
+
+CREATE FUNCTION row_groups(relation regclass, OUT number bigint, OUT level int, OUT rows int,
+		OUT bytes bigint, OUT is_inline boolean, OUT form text, OUT first_row bigint, OUT row_ranges int,
+		OUT first_block bigint, OUT pages int)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'ec_row_groups' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION row_groups(regclass) IS 'row groups of a columnar table';
+
+CREATE FUNCTION columnar_stats(relation regclass, OUT level int, OUT column_name name,
+		OUT encoding text, OUT codec text, OUT pieces bigint, OUT rows bigint, OUT masked_rows bigint,
+		OUT bytes bigint, OUT decoded_bytes bigint, OUT ratio double precision)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'ec_columnar_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION columnar_stats(regclass)
+	IS 'for each level: row groups (as pieces), rows and bytes; for each column: pieces and bytes by encoding';
+
+CREATE FUNCTION verify(relation regclass, OUT row_group bigint, OUT column_name name, OUT problem text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'ec_verify' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION verify(regclass) IS 'reads and checks all of a columnar table; no rows: nothing is wrong';

@@ -15,16 +15,18 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
 #include "commands/vacuum.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
-#include "catalog/pg_database.h"
-#include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/pg_locale.h"
@@ -143,6 +145,17 @@ ec_compat_analyze_block(BlockNumber blockno, BlockNumber *block)
 	return true;
 }
 #endif
+
+/* 16: ownership of all kinds of objects is checked by one function */
+static inline bool
+ec_compat_owns_relation(Oid relid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, GetUserId());
+#else
+	return pg_class_ownercheck(relid, GetUserId());
+#endif
+}
 
 /* 18: ExecutorRun lost its last argument */
 #if PG_VERSION_NUM >= 180000

@@ -246,9 +246,8 @@ rows_damaged(Relation rel, const EcDescriptor *desc)
 }
 
 void
-ec_image_read_rows(Relation rel, const EcDescriptor *desc, EcBatch *batch)
+ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, EcBatch *batch)
 {
-	TupleDesc tupdesc = RelationGetDescr(rel);
 	Datum *values = palloc(Max(tupdesc->natts, 1) * sizeof(Datum));
 	bool *isnull = palloc(Max(tupdesc->natts, 1) * sizeof(bool));
 	Size at = 0;

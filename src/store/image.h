@@ -30,8 +30,8 @@ extern uint32 ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int le
 /* The batch's rows as MinimalTuples, if they take at most limit bytes; else NULL. */
 extern uint8 *ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len);
 
-/* Appends the rows of a EC_FORM_ROWS descriptor to a batch of the relation as it is now. */
-extern void ec_image_read_rows(Relation rel, const EcDescriptor *desc, EcBatch *batch);
+/* Appends the rows of a EC_FORM_ROWS descriptor to a batch made with the same tupdesc. */
+extern void ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, EcBatch *batch);
 
 /* bytes must be MAXALIGNed; number is for messages. */
 extern void ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len,

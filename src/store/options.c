@@ -1,20 +1,359 @@
 /*
  * options.c
- *	  Per-table options.
+ *	  Per-table options: rows of ecinsight.table_options, which pg_dump keeps as the
+ *	  extension's configuration.
+ *
+ * PostgreSQL allows no reloptions to a table access method, hence the table.  What
+ * a table's row says is cached in its relcache entry (rd_amcache), which
+ * set_options invalidates; a trigger on table_options does so for restores and
+ * manual changes.
+ *
+ * A rewrite (ALTER TABLE, REFRESH MATERIALIZED VIEW) fills a new table named
+ * pg_temp_<oid>, which then lends its files to the old one: options of that one
+ * hold for it.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/compat.h"
 #include "base/guc.h"
 #include "store/options.h"
+#include "store/writer.h"
+
+PG_FUNCTION_INFO_V1(ec_set_options);
+PG_FUNCTION_INFO_V1(ec_options);
+PG_FUNCTION_INFO_V1(ec_table_options_changed);
+
+/* Columns of ecinsight.table_options and results of ecinsight.options(). */
+enum
+{
+	OPT_RELATION,
+	OPT_COMPRESSION,
+	OPT_COMPRESSION_LEVEL,
+	OPT_ROW_GROUP_ROWS,
+	OPT_COLUMNS
+};
+
+/* What a table's row says; -1: nothing. */
+typedef struct StoredOptions
+{
+	int codec;
+	int level;
+	int row_group_rows;
+} StoredOptions;
+
+static const char *const codec_names[] = {"none", "lz4", "zstd"};
+
+static int
+codec_from_name(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(codec_names); i++)
+	{
+		if (strcmp(name, codec_names[i]) == 0)
+			return i;
+	}
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("invalid value for option \"compression\": \"%s\"", name),
+					errhint("Valid values are \"none\", \"lz4\" and \"zstd\".")));
+}
+
+/* ------------------------------------------------------------------------
+ * Reading
+ * ------------------------------------------------------------------------
+ */
+
+static Relation
+open_options(LOCKMODE lockmode)
+{
+	Oid namespace = get_namespace_oid("ecinsight", true);
+	Oid relid = OidIsValid(namespace) ? get_relname_relid("table_options", namespace) : InvalidOid;
+
+	return OidIsValid(relid) ? try_table_open(relid, lockmode) : NULL;
+}
+
+static SysScanDesc
+begin_lookup(Relation options, Oid relid, Snapshot snapshot)
+{
+	List *indexes = RelationGetIndexList(options);
+	Oid index = indexes == NIL ? InvalidOid : linitial_oid(indexes);
+	ScanKeyData key;
+
+	ScanKeyInit(&key, OPT_RELATION + 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	list_free(indexes);
+	return systable_beginscan(options, index, OidIsValid(index), snapshot, 1, &key);
+}
+
+static int
+int_or_unset(Datum value, bool isnull)
+{
+	return isnull ? -1 : DatumGetInt32(value);
+}
+
+static void
+read_stored(Oid relid, StoredOptions *stored)
+{
+	Relation options = open_options(AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	stored->codec = stored->level = stored->row_group_rows = -1;
+	if (options == NULL)
+		return;
+	scan = begin_lookup(options, relid, NULL);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Datum values[OPT_COLUMNS];
+		bool isnull[OPT_COLUMNS];
+
+		heap_deform_tuple(tuple, RelationGetDescr(options), values, isnull);
+		if (!isnull[OPT_COMPRESSION])
+			stored->codec = codec_from_name(TextDatumGetCString(values[OPT_COMPRESSION]));
+		stored->level = int_or_unset(values[OPT_COMPRESSION_LEVEL], isnull[OPT_COMPRESSION_LEVEL]);
+		stored->row_group_rows = int_or_unset(values[OPT_ROW_GROUP_ROWS], isnull[OPT_ROW_GROUP_ROWS]);
+	}
+	systable_endscan(scan);
+	table_close(options, AccessShareLock);
+}
+
+/* The table whose options hold: for the target of a rewrite, the table being rewritten. */
+static Oid
+options_owner(Relation rel)
+{
+	const char *name = RelationGetRelationName(rel);
+	Oid original;
+	char expected[NAMEDATALEN];
+
+	if (rel->rd_createSubid == InvalidSubTransactionId || strncmp(name, "pg_temp_", 8) != 0)
+		return RelationGetRelid(rel);
+	original = (Oid) strtoul(name + 8, NULL, 10);
+	snprintf(expected, sizeof(expected), "pg_temp_%u", original);
+	return strcmp(name, expected) == 0 ? original : RelationGetRelid(rel);
+}
+
+static const StoredOptions *
+cached_options(Relation rel)
+{
+	StoredOptions stored;
+
+	if (rel->rd_amcache == NULL)
+	{
+		StoredOptions *copy;
+
+		read_stored(options_owner(rel), &stored);
+		copy = MemoryContextAlloc(CacheMemoryContext, sizeof(StoredOptions));
+		*copy = stored;
+		rel->rd_amcache = copy;
+	}
+	return rel->rd_amcache;
+}
 
 EcTableOptions
 ec_options_get(Relation rel)
 {
-	EcTableOptions options = {
-		.codec = ec_guc_compression,
-		.level = ec_guc_compression_level,
-		.row_group_rows = ec_guc_row_group_rows,
-	};
+	const StoredOptions *stored = cached_options(rel);
+	EcTableOptions options;
 
+	options.codec = stored->codec >= 0 ? stored->codec : ec_guc_compression;
+	options.level = stored->level >= 0 ? stored->level : ec_guc_compression_level;
+	options.row_group_rows = stored->row_group_rows >= 0 ? stored->row_group_rows : ec_guc_row_group_rows;
 	return options;
+}
+
+/* ------------------------------------------------------------------------
+ * Changing
+ * ------------------------------------------------------------------------
+ */
+
+void
+ec_options_drop(Oid relid)
+{
+	Relation options = open_options(RowExclusiveLock);
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (options == NULL)
+		return;
+	scan = begin_lookup(options, relid, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		CatalogTupleDelete(options, &tuple->t_self);
+	systable_endscan(scan);
+	table_close(options, RowExclusiveLock);
+}
+
+static Relation
+open_for_change(Oid relid)
+{
+	Relation rel = table_open(relid, ShareUpdateExclusiveLock);
+
+	if (!ec_compat_owns_relation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
+	if (!ec_store_is_columnar(rel))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not a columnar table", RelationGetRelationName(rel)),
+						errhint("Create it with USING ecinsight_columnar.")));
+	return rel;
+}
+
+static void
+check_range(const char *name, int value, int min, int max)
+{
+	if (value < min || value > max)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("value %d out of bounds for option \"%s\"", value, name),
+						errdetail("Valid values are between \"%d\" and \"%d\".", min, max)));
+}
+
+static void
+check_options(FunctionCallInfo fcinfo)
+{
+	static const char *const not_yet[] = {"order_by", "bloom", "summaries"};
+
+	if (!PG_ARGISNULL(OPT_COMPRESSION))
+		codec_from_name(text_to_cstring(PG_GETARG_TEXT_PP(OPT_COMPRESSION)));
+	if (!PG_ARGISNULL(OPT_COMPRESSION_LEVEL))
+		check_range("compression_level", PG_GETARG_INT32(OPT_COMPRESSION_LEVEL), 1, 19);
+	if (!PG_ARGISNULL(OPT_ROW_GROUP_ROWS))
+		check_range("row_group_rows", PG_GETARG_INT32(OPT_ROW_GROUP_ROWS), 1024, EC_GROUP_ROWS_MAX);
+	for (int i = 0; i < (int) lengthof(not_yet); i++)
+	{
+		if (!PG_ARGISNULL(OPT_COLUMNS + i))
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("option \"%s\" is not supported yet", not_yet[i]),
+							errhint("Leave it out.")));
+	}
+}
+
+/*
+ * set_options(relation, compression, compression_level, row_group_rows, order_by,
+ * bloom, summaries): the argument that is NULL leaves its option as it is.
+ */
+Datum
+ec_set_options(PG_FUNCTION_ARGS)
+{
+	Relation rel;
+	Relation options;
+	SysScanDesc scan;
+	HeapTuple old_tuple;
+	Datum values[OPT_COLUMNS] = {0};
+	bool isnull[OPT_COLUMNS];
+	bool replace[OPT_COLUMNS] = {0};
+
+	if (PG_ARGISNULL(OPT_RELATION))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("relation must not be null")));
+	rel = open_for_change(PG_GETARG_OID(OPT_RELATION));
+	check_options(fcinfo);
+	for (int i = 0; i < OPT_COLUMNS; i++)
+	{
+		isnull[i] = PG_ARGISNULL(i);
+		replace[i] = !isnull[i];
+		if (!isnull[i])
+			values[i] = PG_GETARG_DATUM(i);
+	}
+
+	options = open_options(RowExclusiveLock);
+	if (options == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table ecinsight.table_options does not exist"),
+						errhint("Run CREATE EXTENSION ecinsight.")));
+	scan = begin_lookup(options, RelationGetRelid(rel), NULL);
+	old_tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(old_tuple))
+		CatalogTupleUpdate(options, &old_tuple->t_self,
+						   heap_modify_tuple(old_tuple, RelationGetDescr(options), values, isnull, replace));
+	else
+		CatalogTupleInsert(options, heap_form_tuple(RelationGetDescr(options), values, isnull));
+	systable_endscan(scan);
+	table_close(options, RowExclusiveLock);
+	CommandCounterIncrement();
+	CacheInvalidateRelcache(rel);
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/* Options in force, as name and value; "source" tells where each comes from. */
+Datum
+ec_options(PG_FUNCTION_ARGS)
+{
+	Relation rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	StoredOptions stored;
+	EcTableOptions options;
+	const char *names[] = {"compression", "compression_level", "row_group_rows"};
+	char *texts[3];
+	bool is_stored[3];
+
+	if (!ec_store_is_columnar(rel))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not a columnar table", RelationGetRelationName(rel))));
+	options = ec_options_get(rel);
+	read_stored(RelationGetRelid(rel), &stored);
+	table_close(rel, AccessShareLock);
+	texts[0] = pstrdup(codec_names[options.codec]);
+	texts[1] = psprintf("%d", options.level);
+	texts[2] = psprintf("%u", options.row_group_rows);
+	is_stored[0] = stored.codec >= 0;
+	is_stored[1] = stored.level >= 0;
+	is_stored[2] = stored.row_group_rows >= 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < 3; i++)
+	{
+		Datum values[3] = {CStringGetTextDatum(names[i]), CStringGetTextDatum(texts[i]),
+						   CStringGetTextDatum(is_stored[i] ? "table" : "parameter")};
+		bool isnull[3] = {0};
+
+		tuplestore_putvalues(((ReturnSetInfo *) fcinfo->resultinfo)->setResult,
+							 ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, values, isnull);
+	}
+	PG_RETURN_NULL();
+}
+
+static void
+invalidate_owner(HeapTuple tuple, TupleDesc tupdesc)
+{
+	bool isnull;
+	Datum relid;
+
+	if (tuple == NULL)
+		return;
+	relid = heap_getattr(tuple, OPT_RELATION + 1, tupdesc, &isnull);
+	if (!isnull && SearchSysCacheExists1(RELOID, relid))
+		CacheInvalidateRelcacheByRelid(DatumGetObjectId(relid));
+}
+
+/* Trigger of table_options, for rows that come by COPY (pg_restore) or by hand. */
+Datum
+ec_table_options_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleDesc tupdesc;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function %s can only be called as a trigger", "table_options_changed")));
+	tupdesc = RelationGetDescr(data->tg_relation);
+	invalidate_owner(data->tg_trigtuple, tupdesc);
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+		invalidate_owner(data->tg_newtuple, tupdesc);
+	return PointerGetDatum(NULL);
 }

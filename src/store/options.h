@@ -21,7 +21,7 @@ typedef struct EcTableOptions
 /* The table's options, defaults filled in from the configuration parameters. */
 extern EcTableOptions ec_options_get(Relation rel);
 
-/* Forgets what set_options stored for a table that is being dropped. */
+/* Deletes what set_options stored for a table that is being dropped. */
 extern void ec_options_drop(Oid relid);
 
 #endif							/* EC_STORE_OPTIONS_H */

@@ -116,6 +116,19 @@ make_list(EcReader *reader)
 	reader->stats.groups_total = reader->nentries;
 }
 
+/* Reads columns as this descriptor says: during ALTER TABLE the relation's own is ahead of the rows. */
+void
+ec_reader_set_tupdesc(EcReader *reader, TupleDesc tupdesc)
+{
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
+
+	Assert(reader->current < 0);
+	reader->tupdesc = CreateTupleDescCopyConstr(tupdesc);
+	reader->types = ec_coltype_from_tupdesc(reader->tupdesc);
+	reader->columns = palloc0(Max(reader->tupdesc->natts, 1) * sizeof(EcReaderColumn));
+	MemoryContextSwitchTo(old);
+}
+
 EcReader *
 ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
 {
@@ -135,10 +148,8 @@ ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
 	reader->allocator = ec_context_allocator(context);
 	reader->group_allocator = ec_context_allocator(reader->group_context);
 	reader->decoder = ec_image_decoder(context);
-	reader->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
-	reader->types = ec_coltype_from_tupdesc(reader->tupdesc);
-	reader->columns = palloc0(Max(reader->tupdesc->natts, 1) * sizeof(EcReaderColumn));
 	reader->current = -1;
+	ec_reader_set_tupdesc(reader, RelationGetDescr(rel));
 
 	/* as for heap scans: large tables must not sweep the buffer cache */
 	if (!RelationUsesLocalBuffers(rel) && RelationGetNumberOfBlocks(rel) > NBuffers / 4)
@@ -179,7 +190,8 @@ load_rows(EcReader *reader, const EcReaderEntry *entry)
 {
 	reader->rows = ec_batch_create(reader->tupdesc, reader->group_context);
 	for (uint32 i = 0; i < entry->count; i++)
-		ec_image_read_rows(reader->rel, &reader->descriptors[entry->first + i], reader->rows);
+		ec_image_read_rows(reader->rel, reader->tupdesc, &reader->descriptors[entry->first + i],
+						   reader->rows);
 }
 
 static uint64

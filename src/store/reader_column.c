@@ -360,6 +360,17 @@ ec_reader_block(EcReader *reader, int attidx, uint32 block)
 	return &column->block;
 }
 
+const EcChunk *
+ec_reader_chunk(EcReader *reader, int attidx)
+{
+	EcReaderColumn *column = get_column(reader, attidx);
+
+	if (column->source != EC_COLUMN_CHUNK)
+		return NULL;
+	load_header(reader, attidx, column);
+	return &column->chunk;
+}
+
 const EcVector *
 ec_reader_dict(EcReader *reader, int attidx)
 {

@@ -104,6 +104,11 @@ struct EcReader
 	EcReaderStats stats;
 };
 
+extern void ec_reader_set_tupdesc(EcReader *reader, TupleDesc tupdesc);
+
+/* The parsed header of a column's chunk, or NULL if the group has none. */
+extern const EcChunk *ec_reader_chunk(EcReader *reader, int attidx);
+
 /* Bytes of the current group's image, wherever it is. */
 extern void ec_reader_image_bytes(EcReader *reader, uint64 offset, uint64 len, uint8 *out);
 extern void ec_reader_load_directory(EcReader *reader);

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "store/reader_internal.h"
 #include "store/rowscan.h"
 #include "store/tid.h"
 
@@ -35,7 +36,7 @@ struct EcRowScan
 	MemoryContext row_context;
 	MemoryContext group_context; /* caches of dictionary entries */
 	int natts;
-	RowColumn *columns;
+	RowColumn *columns;			/* NULL until the first row */
 	bool inited;				/* positioned on a row */
 	uint32 group;
 	uint32 block;				/* whose columns are loaded, or PG_UINT32_MAX */
@@ -54,8 +55,6 @@ ec_rowscan_begin(Relation rel, Snapshot snapshot, EcNextGroup next, void *arg)
 	scan->row_context = AllocSetContextCreate(context, "ecinsight row", ALLOCSET_DEFAULT_SIZES);
 	scan->group_context = AllocSetContextCreate(context, "ecinsight dictionary values",
 												ALLOCSET_DEFAULT_SIZES);
-	scan->natts = RelationGetDescr(rel)->natts;
-	scan->columns = MemoryContextAllocZero(context, Max(scan->natts, 1) * sizeof(RowColumn));
 	scan->next = next;
 	scan->next_arg = arg;
 	scan->group = PG_UINT32_MAX;
@@ -84,6 +83,24 @@ EcReader *
 ec_rowscan_reader(EcRowScan *scan)
 {
 	return scan->reader;
+}
+
+/*
+ * The first slot tells which columns rows have.  That is the relation's descriptor
+ * but in ALTER TABLE, which reads old rows when the relation already looks new.
+ */
+static void
+prepare_columns(EcRowScan *scan, TupleDesc tupdesc)
+{
+	if (scan->columns != NULL)
+	{
+		Assert(scan->natts == tupdesc->natts);
+		return;
+	}
+	if (tupdesc != RelationGetDescr(scan->rel))
+		ec_reader_set_tupdesc(scan->reader, tupdesc);
+	scan->natts = tupdesc->natts;
+	scan->columns = MemoryContextAllocZero(scan->context, Max(scan->natts, 1) * sizeof(RowColumn));
 }
 
 /* ------------------------------------------------------------------------
@@ -240,6 +257,7 @@ store_row(EcRowScan *scan, uint32 row, TupleTableSlot *slot)
 bool
 ec_rowscan_next(EcRowScan *scan, ScanDirection direction, TupleTableSlot *slot)
 {
+	prepare_columns(scan, slot->tts_tupleDescriptor);
 	if (!step_row(scan, direction))
 	{
 		ExecClearTuple(slot);
@@ -252,6 +270,7 @@ ec_rowscan_next(EcRowScan *scan, ScanDirection direction, TupleTableSlot *slot)
 void
 ec_rowscan_store(EcRowScan *scan, uint32 group, uint32 row, TupleTableSlot *slot)
 {
+	prepare_columns(scan, slot->tts_tupleDescriptor);
 	enter_group(scan, group);
 	store_row(scan, row, slot);
 }

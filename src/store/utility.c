@@ -1,25 +1,136 @@
 /*
  * utility.c
- *	  Hooks: when pending rows must be written, and statements that must be refused.
+ *	  Hooks: when pending rows must be written, and statements that columnar tables
+ *	  refuse before they do any work.
+ *
+ * Without shared_preload_libraries a session loads this library with the first
+ * columnar table that it touches; refusals that must not depend on that are also
+ * made by the access method's callbacks.
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "executor/executor.h"
+#include "nodes/plannodes.h"
+#include "parser/parsetree.h"
 #include "tcop/utility.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "base/compat.h"
+#include "store/options.h"
 #include "store/store.h"
 #include "store/write_state.h"
+#include "store/writer.h"
 
+static ExecutorStart_hook_type previous_start;
 static ExecutorRun_hook_type previous_run;
 static ExecutorEnd_hook_type previous_end;
 static ProcessUtility_hook_type previous_utility;
+static object_access_hook_type previous_access;
+
+/* Is it a columnar table?  The caller holds a lock on it, or can live with a stale answer. */
+static bool
+is_columnar_oid(Oid relid)
+{
+	char relkind = get_rel_relkind(relid);
+	Relation rel;
+	bool columnar;
+
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_MATVIEW)
+		return false;
+	rel = try_table_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return false;
+	columnar = ec_store_is_columnar(rel);
+	table_close(rel, AccessShareLock);
+	return columnar;
+}
+
+static void
+refuse(Oid relid, const char *what, const char *hint)
+{
+	Relation rel = table_open(relid, AccessShareLock);
+
+	if (ec_store_is_columnar(rel))
+		ec_store_unsupported(rel, what, hint);
+	table_close(rel, AccessShareLock);
+}
 
 /* ------------------------------------------------------------------------
  * Executor
  * ------------------------------------------------------------------------
  */
+
+#define HINT_CHANGE "Insert the rows that should remain into a new table, or keep rows that change in a heap table."
+
+static const char *
+operation_name(CmdType operation)
+{
+	switch (operation)
+	{
+		case CMD_UPDATE:
+			return "UPDATE";
+		case CMD_DELETE:
+			return "DELETE";
+		case CMD_MERGE:
+			return "MERGE";
+		default:
+			return NULL;
+	}
+}
+
+/* Partitions are left to the callbacks: a row may well be in a heap partition. */
+static void
+check_modify_table(PlannedStmt *stmt, ModifyTable *plan)
+{
+	const char *name = operation_name(plan->operation);
+	RangeTblEntry *rte = rt_fetch(plan->nominalRelation, stmt->rtable);
+
+	if (name != NULL && rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_RELATION)
+		refuse(rte->relid, name, HINT_CHANGE);
+}
+
+static void
+check_row_marks(PlannedStmt *stmt)
+{
+	ListCell *cell;
+
+	foreach(cell, stmt->rowMarks)
+	{
+		PlanRowMark *mark = lfirst_node(PlanRowMark, cell);
+		RangeTblEntry *rte = rt_fetch(mark->rti, stmt->rtable);
+
+		if (RowMarkRequiresRowShareLock(mark->markType) && rte->rtekind == RTE_RELATION &&
+			rte->relkind == RELKIND_RELATION)
+			refuse(rte->relid, "locking rows", "Lock the table with LOCK TABLE instead.");
+	}
+}
+
+static void
+executor_start(QueryDesc *queryDesc, int eflags)
+{
+	PlannedStmt *stmt = queryDesc->plannedstmt;
+	ListCell *cell;
+
+	if (stmt->planTree != NULL && IsA(stmt->planTree, ModifyTable))
+		check_modify_table(stmt, (ModifyTable *) stmt->planTree);
+	foreach(cell, stmt->subplans)
+	{
+		if (lfirst(cell) != NULL && IsA(lfirst(cell), ModifyTable))
+			check_modify_table(stmt, lfirst(cell));
+	}
+	check_row_marks(stmt);
+	if (previous_start != NULL)
+		previous_start(queryDesc, eflags);
+	else
+		standard_ExecutorStart(queryDesc, eflags);
+}
 
 /*
  * Parallel workers see what is written, not what this backend gathers.  Rows of
@@ -64,9 +175,82 @@ executor_end(QueryDesc *queryDesc)
 }
 
 /* ------------------------------------------------------------------------
+ * Publications: changes of columnar tables are not decoded, subscribers would
+ * silently miss them
+ * ------------------------------------------------------------------------
+ */
+
+#define HINT_PUBLISH "Changes of columnar tables are not decoded yet; use physical replication."
+
+static void
+refuse_publishing(RangeVar *range)
+{
+	Oid relid = RangeVarGetRelid(range, AccessShareLock, true);
+	List *relids;
+	ListCell *cell;
+
+	if (!OidIsValid(relid))
+		return;
+	relids = find_all_inheritors(relid, NoLock, NULL);
+	foreach(cell, relids)
+	{
+		if (is_columnar_oid(lfirst_oid(cell)))
+			refuse(lfirst_oid(cell), "publishing", HINT_PUBLISH);
+	}
+}
+
+static void
+warn_publishing(void)
+{
+	ereport(WARNING, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					  errmsg("rows of columnar tables are not published"), errhint(HINT_PUBLISH)));
+}
+
+static void
+check_publication(List *objects, bool all_tables)
+{
+	ListCell *cell;
+
+	if (all_tables)
+		warn_publishing();
+	foreach(cell, objects)
+	{
+		PublicationObjSpec *object = lfirst_node(PublicationObjSpec, cell);
+
+		if (object->pubobjtype == PUBLICATIONOBJ_TABLE)
+			refuse_publishing(object->pubtable->relation);
+		else
+			warn_publishing();
+	}
+}
+
+/* ------------------------------------------------------------------------
  * Utility statements
  * ------------------------------------------------------------------------
  */
+
+/* CREATE INDEX CONCURRENTLY would leave an invalid index behind if the build refused. */
+static void
+check_index(IndexStmt *stmt)
+{
+	Oid relid = RangeVarGetRelid(stmt->relation, AccessShareLock, true);
+
+	if (OidIsValid(relid) && is_columnar_oid(relid))
+		refuse(relid, "an index",
+			   "Column zones take the place of many indexes; keep what needs an index in a heap table.");
+}
+
+static void
+check_statement(Node *stmt)
+{
+	if (IsA(stmt, IndexStmt))
+		check_index((IndexStmt *) stmt);
+	else if (IsA(stmt, CreatePublicationStmt))
+		check_publication(((CreatePublicationStmt *) stmt)->pubobjects,
+						  ((CreatePublicationStmt *) stmt)->for_all_tables);
+	else if (IsA(stmt, AlterPublicationStmt) && ((AlterPublicationStmt *) stmt)->action != AP_DropObjects)
+		check_publication(((AlterPublicationStmt *) stmt)->pubobjects, false);
+}
 
 static void
 flush_around_utility(void)
@@ -82,6 +266,8 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				DestReceiver *dest, QueryCompletion *qc)
 {
 	flush_around_utility();
+	if (IsTransactionState())
+		check_statement(pstmt->utilityStmt);
 	if (previous_utility != NULL)
 		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	else
@@ -89,15 +275,33 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	flush_around_utility();
 }
 
+static void
+object_access(ObjectAccessType access, Oid class_oid, Oid object_oid, int sub_id, void *arg)
+{
+	if (previous_access != NULL)
+		previous_access(access, class_oid, object_oid, sub_id, arg);
+	if (access == OAT_DROP && class_oid == RelationRelationId && sub_id == 0)
+	{
+		char relkind = get_rel_relkind(object_oid);
+
+		if (relkind == RELKIND_RELATION || relkind == RELKIND_MATVIEW)
+			ec_options_drop(object_oid);
+	}
+}
+
 void
 ec_utility_init(void)
 {
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
 	previous_run = ExecutorRun_hook;
 	ExecutorRun_hook = executor_run;
 	previous_end = ExecutorEnd_hook;
 	ExecutorEnd_hook = executor_end;
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
+	previous_access = object_access_hook;
+	object_access_hook = object_access;
 }
 
 void
