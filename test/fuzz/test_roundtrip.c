@@ -1,0 +1,258 @@
+/*
+ * test_roundtrip.c
+ *	  What is encoded is decoded: every kind, pattern, number of rows, sort of NULLs
+ *	  and codec; and every encoding is met.
+ */
+#include "fuzz.h"
+
+static uint64_t seen[16];
+
+static void
+round_trip(const EcVector *v, EcKind kind, EcCodec codec)
+{
+	EcBuf out;
+	uint32_t header_len;
+	EcStatus status = encode_column(v, kind, codec, &out, &header_len);
+
+	CHECK(status == EC_OK);
+	if (status == EC_OK)
+		CHECK(decode_chunk(out.data, out.len, header_len, v, seen));
+	ec_buf_free(&out);
+}
+
+static void
+one_pattern(EcKind kind, int pattern, uint32_t nrows, Nulls nulls, EcCodec codec, uint64_t seed)
+{
+	EcBuilder *b = ec_builder_create(kind, &ec_malloc_allocator);
+	EcVector v;
+
+	snprintf(context, sizeof(context), "kind %d, pattern %s, %u rows, nulls %d, codec %s", kind,
+			 pattern_name(kind, pattern), nrows, nulls, ec_codec_name(codec));
+	append_pattern(b, kind, pattern, nrows, nulls, seed);
+	ec_builder_view(b, &v);
+	round_trip(&v, kind, codec);
+	ec_builder_destroy(b);
+}
+
+/* Every pattern, with number of rows, NULLs and codec taken in turn. */
+static void
+all_patterns(EcKind kind, uint64_t seed)
+{
+	static const uint32_t sizes[] = {1,	   2,	 63,	64,	   65,	  1000, 1023,
+									 1024, 1025, 16383, 16384, 16385, 40000};
+	uint32_t turn = 0;
+	int pattern;
+	int size;
+	int nulls;
+
+	for (pattern = 0; pattern < pattern_count(kind); pattern++)
+	{
+		for (size = 0; size < 13; size++)
+		{
+			for (nulls = 0; nulls < NNULLS; nulls++)
+			{
+				/* Large ones only once in a while: the sanitizers are slow. */
+				if (sizes[size] > 2000 && (turn + (uint32_t) nulls) % 4 != 0)
+					continue;
+				turn++;
+				one_pattern(kind, pattern, sizes[size], (Nulls) nulls, (EcCodec) (turn % 3),
+							seed + turn);
+			}
+			turn++;
+		}
+	}
+}
+
+/* Dictionaries of integers come in too (from readers), with entries that no row uses. */
+static void
+foreign_dictionary(Random *r, EcCodec codec)
+{
+	static int64_t values[3000];
+	static uint32_t codes[20000];
+	static uint64_t validity[EC_VALIDITY_WORDS(20000)];
+	EcVector v = {0};
+	uint32_t i;
+
+	snprintf(context, sizeof(context), "dictionary of integers, codec %s", ec_codec_name(codec));
+	memset(validity, 0xff, sizeof(validity));
+	for (i = 0; i < 3000; i++)
+		values[i] = (int64_t) random_u64(r);
+	v.phys = EC_PHYS_INT64;
+	v.form = EC_FORM_DICT;
+	v.nrows = 20000;
+	v.values.i64 = values;
+	v.codes = codes;
+	v.ndict = 3000;
+	v.validity = validity;
+	for (i = 0; i < v.nrows; i++)
+	{
+		codes[i] = random_below(r, 1000) + 500;
+		if (random_below(r, 5) == 0)
+		{
+			codes[i] = v.ndict;
+			validity[i / 64] &= ~(UINT64_C(1) << (i % 64));
+			v.nnulls++;
+		}
+	}
+	round_trip(&v, EC_KIND_INT, codec);
+}
+
+/* Texts that are UUIDs, but came as texts. */
+static void
+foreign_uuids(Random *r, EcForm form)
+{
+	static char texts[2000][EC_UUID_TEXT_LEN];
+	static EcBytes values[2000];
+	static uint32_t codes[2000];
+	EcVector v = {0};
+	EcBuf out;
+	EcChunk c;
+	uint32_t header_len;
+	uint32_t i;
+
+	snprintf(context, sizeof(context), "UUIDs as texts, form %d", form);
+	for (i = 0; i < 2000; i++)
+	{
+		uint64_t words[2] = {random_u64(r), random_u64(r)};
+		EcUuid uuid;
+
+		memcpy(uuid.b, words, sizeof(words));
+		ec_uuid_format(&uuid, texts[i]);
+		values[i].ptr = (uint8_t *) texts[i];
+		values[i].len = EC_UUID_TEXT_LEN;
+		codes[i] = (i * 7) % 900;
+	}
+	v.phys = EC_PHYS_BYTES;
+	v.form = form;
+	v.nrows = 2000;
+	v.values.bytes = values;
+	v.codes = form == EC_FORM_DICT ? codes : NULL;
+	v.ndict = form == EC_FORM_DICT ? 2000 : 0;
+	round_trip(&v, EC_KIND_TEXT, EC_CODEC_ZSTD);
+	CHECK(encode_column(&v, EC_KIND_TEXT, EC_CODEC_ZSTD, &out, &header_len) == EC_OK);
+	CHECK(ec_chunk_parse(out.data, header_len, &ec_malloc_allocator, &c) == EC_OK);
+	CHECK(c.phys == EC_PHYS_UUID);
+	free(c.blocks);
+	ec_buf_free(&out);
+}
+
+static void
+constants(void)
+{
+	static const int64_t number = INT64_MIN;
+	static const EcBytes text = {(const uint8_t *) "constant", 8};
+	static const EcUuid uuid = {{1, 2, 3}};
+	EcVector v = {0};
+
+	snprintf(context, sizeof(context), "constants");
+	v.form = EC_FORM_CONST;
+	v.nrows = 20000;
+	v.phys = EC_PHYS_INT64;
+	v.values.i64 = &number;
+	round_trip(&v, EC_KIND_INT, EC_CODEC_ZSTD);
+	v.phys = EC_PHYS_BYTES;
+	v.values.bytes = &text;
+	round_trip(&v, EC_KIND_TEXT, EC_CODEC_ZSTD);
+	v.phys = EC_PHYS_UUID;
+	v.values.uuid = &uuid;
+	round_trip(&v, EC_KIND_UUID, EC_CODEC_ZSTD);
+	v.nnulls = v.nrows;
+	round_trip(&v, EC_KIND_UUID, EC_CODEC_LZ4);
+}
+
+/* The greatest row group; one row more is refused. */
+static void
+limits(void)
+{
+	EcBuilder *b = ec_builder_create(EC_KIND_INT, &ec_malloc_allocator);
+	EcVector v;
+	EcBuf out;
+	uint32_t header_len;
+
+	snprintf(context, sizeof(context), "greatest row group");
+	append_pattern(b, EC_KIND_INT, 2, EC_GROUP_ROWS_MAX, NULLS_FEW, 5);	/* widths: all of them */
+	ec_builder_view(b, &v);
+	round_trip(&v, EC_KIND_INT, EC_CODEC_ZSTD);
+	append_pattern(b, EC_KIND_INT, 3, 1, NULLS_NONE, 5);
+	ec_builder_view(b, &v);
+	CHECK(encode_column(&v, EC_KIND_INT, EC_CODEC_ZSTD, &out, &header_len) == EC_ERR_LIMIT);
+	ec_buf_free(&out);
+	v.nrows = 0;
+	CHECK(encode_column(&v, EC_KIND_INT, EC_CODEC_ZSTD, &out, &header_len) == EC_ERR_LIMIT);
+	ec_buf_free(&out);
+	ec_builder_destroy(b);
+}
+
+/* Memory that runs out at any allocation of encoder or output gives EC_ERR_NOMEM. */
+static void *
+failing_resize(void *ctx, void *ptr, size_t size)
+{
+	uint32_t *left = ctx;
+
+	if (size == 0)
+	{
+		free(ptr);
+		return NULL;
+	}
+	if (*left == 0)
+		return NULL;
+	--*left;
+	return realloc(ptr, size);
+}
+
+static void
+out_of_memory(EcKind kind, int pattern)
+{
+	EcBuilder *b = ec_builder_create(kind, &ec_malloc_allocator);
+	EcStatus status = EC_ERR_NOMEM;
+	uint32_t allowed;
+	EcVector v;
+
+	append_pattern(b, kind, pattern, 3000, NULLS_FEW, 9);
+	ec_builder_view(b, &v);
+	for (allowed = 0; allowed < 200 && status == EC_ERR_NOMEM; allowed++)
+	{
+		uint32_t left = allowed;
+		EcAllocator alloc = {failing_resize, &left};
+		EcEncodeOptions options = {EC_CODEC_ZSTD, 3, kind, 0};
+		EcEncoder *enc = ec_encoder_create(&alloc);
+		EcBuf out = {NULL, 0, 0, &alloc};
+		uint32_t header_len;
+
+		snprintf(context, sizeof(context), "kind %d, %u allocations", kind, allowed);
+		if (enc == NULL)
+			continue;
+		status = ec_chunk_encode(enc, &v, &options, &out, &header_len);
+		CHECK(status == EC_OK || status == EC_ERR_NOMEM);
+		ec_buf_free(&out);
+		ec_encoder_destroy(enc);
+	}
+	CHECK(status == EC_OK);
+	ec_builder_destroy(b);
+}
+
+void
+test_roundtrip(uint64_t seed)
+{
+	static const EcKind kinds[] = {EC_KIND_INT,	 EC_KIND_DECIMAL, EC_KIND_FLOAT,
+								   EC_KIND_TEXT, EC_KIND_UUID,	  EC_KIND_RAW};
+	Random r = {seed};
+	int i;
+
+	for (i = 0; i < 6; i++)
+		all_patterns(kinds[i], seed);
+	for (i = 0; i < 3; i++)
+		foreign_dictionary(&r, (EcCodec) i);
+	foreign_uuids(&r, EC_FORM_FLAT);
+	foreign_uuids(&r, EC_FORM_DICT);
+	constants();
+	limits();
+	out_of_memory(EC_KIND_INT, 8);
+	out_of_memory(EC_KIND_TEXT, 2);
+	out_of_memory(EC_KIND_TEXT, 4);
+	for (i = 1; strcmp(ec_encoding_name(i), "unknown") != 0; i++)
+	{
+		snprintf(context, sizeof(context), "encoding %s", ec_encoding_name(i));
+		CHECK(seen[i] > 0);
+	}
+}
