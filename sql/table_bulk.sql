@@ -55,7 +55,7 @@ CREATE TABLE lh (id int, t text, b bytea);
 CREATE TABLE lc (LIKE lh) USING ecinsight_columnar;
 ALTER TABLE lh ALTER t SET STORAGE EXTERNAL;
 INSERT INTO lh SELECT i, repeat(md5(i::text), 250 * i), decode(repeat(md5(i::text), 40 * i * i), 'hex') FROM generate_series(1, 20) i;
-INSERT INTO lh VALUES (100, repeat('0123456789', 1000000), NULL), (101, '', ''), (102, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1600000) i), '\x00');
+INSERT INTO lh VALUES (100, repeat('0123456789', 1000000), NULL), (101, '', ''), (102, (SELECT string_agg(repeat(md5(i::text), 100), '') FROM generate_series(1, 16000) i), '\x00');
 INSERT INTO lc SELECT * FROM lh;
 SELECT count(*), sum(length(lc.t)), sum(length(lc.b)), bool_and(lc.t = lh.t), bool_and(lc.b IS NOT DISTINCT FROM lh.b) FROM lc JOIN lh USING (id);
 SELECT * FROM ecinsight.verify('lc');
