@@ -42,6 +42,20 @@
 #include "commands/explain_state.h"
 #endif
 
+/* 18: the tuple may have room before it */
+#if PG_VERSION_NUM >= 180000
+#define ec_compat_form_minimal_tuple(desc, values, isnull) \
+	heap_form_minimal_tuple(desc, values, isnull, 0)
+#else
+#define ec_compat_form_minimal_tuple(desc, values, isnull) \
+	heap_form_minimal_tuple(desc, values, isnull)
+#endif
+
+/* 18: a prefix instead of pg_attribute_noreturn() */
+#ifndef pg_noreturn
+#define pg_noreturn _Noreturn
+#endif
+
 /* 16: DecodeDateTime also returns the name of a bad zone or field */
 static inline int
 ec_compat_decode_datetime(char **field, int *ftype, int nf, int *dtype, struct pg_tm *tm,

@@ -14,6 +14,7 @@
 
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "ingest/catalog.h"
 #include "ingest/source.h"
 #include "ingest/status.h"
@@ -73,7 +74,7 @@ typedef struct EcWorker
 /* worker.c */
 extern void ec_worker_begin(EcWorker *w);	/* a transaction as the stream's owner, with a snapshot */
 extern void ec_worker_end(EcWorker *w);
-extern void ec_worker_fail(EcWorker *w, const char *reason) pg_attribute_noreturn();	/* until somebody resumes the stream */
+pg_noreturn extern void ec_worker_fail(EcWorker *w, const char *reason);	/* until somebody resumes the stream */
 extern void ec_worker_show(EcWorker *w);	/* live positions, for the views */
 
 /* gather.c */

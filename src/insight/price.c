@@ -9,6 +9,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "insight/price.h"
 #include "vector/coltype.h"
 

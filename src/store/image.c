@@ -227,7 +227,7 @@ ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len)
 		MinimalTuple tuple;
 
 		batch_row(batch, views, row, values, isnull);
-		tuple = heap_form_minimal_tuple(tupdesc, values, isnull);
+		tuple = ec_compat_form_minimal_tuple(tupdesc, values, isnull);
 		if (*len + MAXALIGN(tuple->t_len) > limit)
 			return NULL;
 		memcpy(out + *len, tuple, tuple->t_len);

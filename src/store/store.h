@@ -11,11 +11,13 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "base/compat.h"
+
 /* Called once from _PG_init: hooks and transaction callbacks. */
 extern void ec_store_init(void);
 extern void ec_utility_init(void);
 
-extern void ec_store_unsupported(Relation rel, const char *what, const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void ec_store_unsupported(Relation rel, const char *what, const char *hint);
 
 /* Slots of the access method: virtual, with a tid. */
 extern const TupleTableSlotOps *ec_slot_ops(void);
