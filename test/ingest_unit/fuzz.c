@@ -83,6 +83,7 @@ static const char *const time_words[] = {"2019-10-01 00:00:00 UTC", "2020-09-24 
 static const char *const other_words[] = {"view", "", "\"\"", "\"a,b\"", "\"a\"\"b\"", "\"a\nb\"",
 	"\"a\r\nb\"", "a\"b", "\"a\"b", "\"open", "electronics.smartphone",
 	"72d76fde-8bb3-4e00-8c23-a032dfed738c", "72D76FDE8BB34E008C23A032DFED738C",
+	"72-d76fde8bb34e008c23a032dfed738c", "72d7-6fde-8bb3-4e00-8c23-a032-dfed-738c",
 	"{72d76fde-8bb3-4e00-8c23-a032dfed738c}", "\xc3\xa4\xc3\xb6", "\xff", "\xe4\xb8\xad\xe6\x96\x87",
 	"\xed\xa0\x80", "long text that does not fit five", "abc      ", "t", "FALSE", "on", "!", "1e400",
 	"1.5", "infinity", "\"", "\r", "a\rb", " x ", "nan", "\"12\"", "\"\"\"\"", "\xef\xbb\xbf"};
