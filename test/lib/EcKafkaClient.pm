@@ -36,7 +36,8 @@ my %ERROR = (
 	35 => 'UNSUPPORTED_VERSION', 36 => 'TOPIC_ALREADY_EXISTS', 37 => 'INVALID_PARTITIONS', 38 => 'INVALID_REPLICATION_FACTOR',
 	40 => 'INVALID_CONFIG', 41 => 'NOT_CONTROLLER', 42 => 'INVALID_REQUEST', 44 => 'POLICY_VIOLATION', 87 => 'INVALID_RECORD');
 
-my %NO_LEADER = map { $_ => 1 } 3, 5, 6;
+# Errors that pass by themselves; sent again, a request does no harm.
+my %NOT_YET = map { $_ => 1 } 3, 5, 6, 7, 13, 14, 15, 16, 19, 20, 41;
 
 sub new
 {
@@ -152,19 +153,35 @@ sub produce
 	my ($self, $name, $partition, $messages) = @_;
 	my $first;
 	return () unless @$messages;
-	my $batch = _record_batch([ map { ref $_ ? $_ : { value => $_ } } @$messages ]);
+	my $batch = _record_batch([ map { ref $_ ? $_ : { value => $_ } } @$messages ], $self->_producer_id);
 	my $request = _string(undef) . pack('s> l>', -1, 30_000) .
 	  _array([$name], sub { _string($_[0]) . pack('l> l> l>', 1, $partition, length $batch) . $batch });
-	# Metadata names a leader a moment before that broker knows it; nothing was written then.
+	# A broker that comes up, or was fenced for a moment, refuses although it may have written.  The
+	# producer's id lets it know a repetition: nothing is written twice.
 	for my $try (1 .. 50)
 	{
 		my ($error, $r) = (0, $self->_call(0, 3, $request));
 		$r->array(sub { $r->string; $r->array(sub { $r->i32; $error = $r->i16; $first = $r->i64; $r->i64 }) });
 		last unless $error;
-		_check($error, "produce to $name partition $partition") unless $NO_LEADER{$error} && $try < 50;
+		_check($error, "produce to $name partition $partition") unless $NOT_YET{$error} && $try < 50;
 		select(undef, undef, undef, 0.1);
 	}
 	return $first .. $first + $#$messages;
+}
+
+# A new producer's [id, epoch], whose first sequence number is 0.
+sub _producer_id
+{
+	my ($self) = @_;
+	for my $try (1 .. 50)
+	{
+		my $r = $self->_call(22, 0, _string(undef) . pack('l>', 60_000));
+		$r->i32;
+		my $error = $r->i16;
+		return [ $r->i64, $r->i16 ] unless $error;
+		_check($error, 'producer id') unless $NOT_YET{$error} && $try < 50;
+		select(undef, undef, undef, 0.1);
+	}
 }
 
 sub _wait
@@ -240,7 +257,7 @@ sub _bytes { return defined $_[0] ? _varint(length $_[0]) . $_[0] : _varint(-1) 
 
 sub _record_batch
 {
-	my ($messages) = @_;
+	my ($messages, $producer) = @_;
 	my $now = time * 1000;
 	my $base = $messages->[0]{timestamp} // $now;
 	my ($max, $records, $i) = ($base, '', 0);
@@ -253,7 +270,7 @@ sub _record_batch
 		$records .= _varint(length $r) . $r;
 		$max = $time if $time > $max;
 	}
-	my $body = pack('s> l> q> q> q> s> l> l>', 0, $i - 1, $base, $max, -1, -1, -1, $i) . $records;
+	my $body = pack('s> l> q> q> q> s> l> l>', 0, $i - 1, $base, $max, @$producer, 0, $i) . $records;
 	return pack('q> l> l> c L>', 0, 9 + length $body, -1, 2, _crc32c($body)) . $body;
 }
 
