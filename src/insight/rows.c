@@ -422,13 +422,49 @@ check_not_nan(EcRows *rows, EcEventColumn column, const int64 *values)
 	}
 }
 
+void
+ec_rows_gather(const EcRows *rows, const EcVector *v, int64 *out)
+{
+	const int64 *values = v->values.i64;
+	const uint32 *selection = rows->selection;
+	uint32 n = rows->n;
+
+	if (v->form == EC_FORM_CONST)
+	{
+		for (uint32 i = 0; i < n; i++)
+			out[i] = values[0];
+	}
+	else if (v->form == EC_FORM_DICT && rows->all)
+	{
+		for (uint32 i = 0; i < n; i++)
+			out[i] = values[v->codes[i]];
+	}
+	else if (v->form == EC_FORM_DICT)
+	{
+		for (uint32 i = 0; i < n; i++)
+			out[i] = values[v->codes[selection[i]]];
+	}
+	else if (rows->all)
+		memcpy(out, values, sizeof(int64) * n);
+	else
+	{
+		for (uint32 i = 0; i < n; i++)
+			out[i] = values[selection[i]];
+	}
+}
+
 static void
 copy_ints(EcRows *rows, EcIntColumn *ints, const EcVector *v)
 {
+	if (v->nnulls == 0)
+	{
+		ec_rows_gather(rows, v, ints->values);
+		return;
+	}
 	for (uint32 i = 0; i < rows->n; i++)
 	{
 		uint32 row = row_number(rows, i);
-		bool isnull = v->nnulls > 0 && ec_vector_is_null(v, row);
+		bool isnull = ec_vector_is_null(v, row);
 
 		ints->nulls[i] = isnull;
 		ints->values[i] = isnull ? 0 : ec_vector_int64(v, row);

@@ -133,10 +133,7 @@ ec_rows_prices(EcRows *rows, EcPrices *prices)
 	if (plain && v->form == EC_FORM_FLAT && rows->all)
 		prices->values = v->values.i64;
 	else if (plain)
-	{
-		for (uint32 i = 0; i < rows->n; i++)
-			rows->price_values[i] = ec_vector_int64(v, rows->all ? i : rows->selection[i]);
-	}
+		ec_rows_gather(rows, v, rows->price_values);
 	prices->are_small = plain && are_small(prices->values, rows->n);
 	if (plain && !prices->are_small)	/* NaN may be among them */
 	{
