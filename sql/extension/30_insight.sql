@@ -25,7 +25,7 @@ CREATE EVENT TRIGGER ecinsight_column_maps_drop ON sql_drop EXECUTE FUNCTION col
 
 CREATE FUNCTION create_events_table(name text) RETURNS regclass
     AS 'MODULE_PATHNAME', 'ec_create_events_table'
-    LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION create_events_table(text) IS
 'Creates a columnar table of shop events: event_time, event_type, product_id, category_id, category_code, brand, price, user_id, user_session.
 name: of the table, perhaps with a schema; quoted and folded as in SQL.';
@@ -99,7 +99,7 @@ complete_only: drop rows with a NULL in any of the nine columns first.';
 
 CREATE FUNCTION create_views(events regclass, schema name DEFAULT 'insight') RETURNS void
     AS 'MODULE_PATHNAME', 'ec_create_views'
-    LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION create_views(regclass, name) IS
 'Makes, or makes anew, views for BI tools: one for each insight function, and counts and sums by hour and day to filter and group freely.
 events: the events relation.
@@ -107,7 +107,7 @@ schema: of the views; created if missing.';
 
 CREATE FUNCTION grant_read(role name, schema name DEFAULT 'insight') RETURNS void
     AS 'MODULE_PATHNAME', 'ec_grant_read'
-    LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+    LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION grant_read(name, name) IS
 'Grants a role what a live connection of a BI tool needs: CONNECT and TEMPORARY on this database, USAGE on schemas, SELECT on the views of create_views and on the events relations that they read (the insight functions and views check the privileges of their caller).
 role: to grant to.

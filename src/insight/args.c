@@ -13,6 +13,13 @@
 #include "base/guc.h"
 #include "insight/args.h"
 
+void
+ec_args_require(FunctionCallInfo fcinfo, int argno, const char *name)
+{
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
+}
+
 /*
  * A bound: the argument, else the configuration parameter.  The infinity that
  * bounds nothing (open) stands for "no bound, whatever the parameter says".
@@ -54,8 +61,7 @@ void
 ec_args_get(FunctionCallInfo fcinfo, int first, EcArgs *args)
 {
 	memset(args, 0, sizeof(EcArgs));
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("events must not be null")));
+	ec_args_require(fcinfo, 0, "events");
 	args->relid = PG_GETARG_OID(0);
 	args->has_since = get_bound(fcinfo, first, ec_guc_since, DT_NOBEGIN, &args->since);
 	args->has_until = get_bound(fcinfo, first + 1, ec_guc_until, DT_NOEND, &args->until);

@@ -26,6 +26,9 @@ typedef struct EcArgs
 
 #define EC_K_ALL (-1)
 
+/* Error 22004 if the argument is NULL. */
+extern void ec_args_require(FunctionCallInfo fcinfo, int argno, const char *name);
+
 /* events is argument 0; since, until, event_types, complete_only are arguments first .. first + 3. */
 extern void ec_args_get(FunctionCallInfo fcinfo, int first, EcArgs *args);
 

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "insight/args.h"
 #include "insight/views.h"
 
 PG_FUNCTION_INFO_V1(ec_grant_read);
@@ -91,15 +92,20 @@ grant_sources(Oid view, const char *role, Oid roleid)
 Datum
 ec_grant_read(PG_FUNCTION_ARGS)
 {
-	const char *rolename = NameStr(*PG_GETARG_NAME(0));
-	const char *schema = NameStr(*PG_GETARG_NAME(1));
-	Oid roleid = get_role_oid(rolename, false);
-	Oid namespace = get_namespace_oid(schema, false);
-	const char *role = quote_identifier(rolename);
+	const char *schema;
+	const char *role;
 	const char *name;
+	Oid roleid;
+	Oid namespace;
 	int nviews = 0;
 	int level;
 
+	ec_args_require(fcinfo, 0, "role");
+	ec_args_require(fcinfo, 1, "schema");
+	schema = NameStr(*PG_GETARG_NAME(1));
+	namespace = get_namespace_oid(schema, false);
+	role = quote_identifier(NameStr(*PG_GETARG_NAME(0)));
+	roleid = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	SPI_connect();
 	level = ec_views_safe_path();
 	grant_database(role, roleid);

@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "insight/args.h"
 #include "insight/columns.h"
 
 #define MAPS_TABLE "column_maps"
@@ -197,8 +198,7 @@ ec_map_columns(PG_FUNCTION_ARGS)
 	uint32 mapped = 0;
 	EcEvents events;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("events must not be null")));
+	ec_args_require(fcinfo, 0, "events");
 	relid = PG_GETARG_OID(0);
 	check_mappable(relid);
 	if (!PG_ARGISNULL(1))

@@ -12,22 +12,29 @@
 #include "utils/lsyscache.h"
 #include "utils/varlena.h"
 
+#include "insight/args.h"
+
 PG_FUNCTION_INFO_V1(ec_create_events_table);
 
 Datum
 ec_create_events_table(PG_FUNCTION_ARGS)
 {
-	RangeVar *name = makeRangeVarFromNameList(textToQualifiedNameList(PG_GETARG_TEXT_PP(0)));
-	Oid schema = RangeVarGetCreationNamespace(name);
-	const char *quoted = quote_qualified_identifier(get_namespace_name(schema), name->relname);
-	char *command = psprintf("CREATE TABLE %s ("
-							 "event_time pg_catalog.timestamptz, event_type pg_catalog.text, "
-							 "product_id pg_catalog.int8, category_id pg_catalog.int8, "
-							 "category_code pg_catalog.text, brand pg_catalog.text, "
-							 "price pg_catalog.numeric(10,2), user_id pg_catalog.int8, "
-							 "user_session pg_catalog.text) USING ecinsight_columnar",
-							 quoted);
+	RangeVar *name;
+	Oid schema;
+	const char *quoted;
+	char *command;
 
+	ec_args_require(fcinfo, 0, "name");
+	name = makeRangeVarFromNameList(textToQualifiedNameList(PG_GETARG_TEXT_PP(0)));
+	schema = RangeVarGetCreationNamespace(name);
+	quoted = quote_qualified_identifier(get_namespace_name(schema), name->relname);
+	command = psprintf("CREATE TABLE %s ("
+					   "event_time pg_catalog.timestamptz, event_type pg_catalog.text, "
+					   "product_id pg_catalog.int8, category_id pg_catalog.int8, "
+					   "category_code pg_catalog.text, brand pg_catalog.text, "
+					   "price pg_catalog.numeric(10,2), user_id pg_catalog.int8, "
+					   "user_session pg_catalog.text) USING ecinsight_columnar",
+					   quoted);
 	SPI_connect();
 	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not create events table %s", quoted);

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "insight/args.h"
 #include "insight/columns.h"
 #include "insight/views.h"
 
@@ -321,14 +322,16 @@ make_view(const ViewDefinition *definition, const ViewSource *source)
 Datum
 ec_create_views(PG_FUNCTION_ARGS)
 {
-	Oid relid = PG_GETARG_OID(0);
-	const char *schema = NameStr(*PG_GETARG_NAME(1));
 	ViewSource source;
+	const char *schema;
 	int level;
 
+	ec_args_require(fcinfo, 0, "events");
+	ec_args_require(fcinfo, 1, "schema");
+	schema = NameStr(*PG_GETARG_NAME(1));
 	SPI_connect();
 	level = ec_views_safe_path();
-	describe_source(&source, relid, schema);
+	describe_source(&source, PG_GETARG_OID(0), schema);
 	check_names(schema);
 	for (int i = 0; i < lengthof(definitions); i++)
 		make_view(&definitions[i], &source);
