@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "store/image.h"
 
 #define CHECKSUM_START offsetof(EcDiskDirectory, version)
