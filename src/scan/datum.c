@@ -153,8 +153,8 @@ clause_passes(EcScanState *scan, EcScanClause *clause)
 bool
 ec_scan_clauses_pass(EcScanState *scan)
 {
-	for (int i = 0; i < scan->nclauses; i++)
-		if (!scan->clauses[i].by_vector && !clause_passes(scan, &scan->clauses[i]))
+	for (int i = 0; i < scan->nrow_clauses; i++)
+		if (!clause_passes(scan, scan->row_clauses[i]))
 			return false;
 	return true;
 }

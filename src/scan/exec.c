@@ -149,6 +149,7 @@ init_clauses(EcScanState *scan)
 	ListCell *lc;
 
 	scan->clauses = palloc0(sizeof(EcScanClause) * (list_length(plan->scan.plan.qual) + 1));
+	scan->row_clauses = palloc(sizeof(EcScanClause *) * (list_length(plan->scan.plan.qual) + 1));
 	foreach (lc, plan->scan.plan.qual)
 	{
 		int i = scan->nclauses++;
@@ -173,6 +174,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	init_clauses(scan);
 	memset(slot->tts_isnull, true, scan->natts * sizeof(bool));
 	memset(slot->tts_values, 0, scan->natts * sizeof(Datum));
+	slot->tts_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
 
 	scan->keys = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan keys", ALLOCSET_SMALL_SIZES);
 	scan->group = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan row group", ALLOCSET_DEFAULT_SIZES);
@@ -296,16 +298,16 @@ advance_row(EcScanState *scan, bool forward)
 }
 
 static void
-set_system_columns(EcScanState *scan, TupleTableSlot *slot)
+set_ctid(EcScanState *scan, TupleTableSlot *slot)
 {
-	uint32 row = scan->block * EC_BLOCK_ROWS + scan->row;
-
-	slot->tts_tableOid = RelationGetRelid(scan->css.ss.ss_currentRelation);
-	if (scan->need_ctid)
-		ec_tid_from_row(ec_reader_row_number(scan->reader, row), &slot->tts_tid);
+	ec_tid_from_row(ec_reader_row_number(scan->reader, scan->block * EC_BLOCK_ROWS + scan->row),
+					&slot->tts_tid);
 }
 
-/* The next row that satisfies the WHERE list, in the scan slot, or NULL. */
+/*
+ * The next row that satisfies the WHERE list, in the scan slot, or NULL.  The slot
+ * counts as filled for as long as values come and go while rows are rejected.
+ */
 static TupleTableSlot *
 next_tuple(EcScanState *scan)
 {
@@ -314,21 +316,21 @@ next_tuple(EcScanState *scan)
 	bool forward = !ScanDirectionIsBackward(scan->css.ss.ps.state->es_direction);
 
 	open_reader(scan);
-	ExecClearTuple(slot);
+	ExecStoreVirtualTuple(ExecClearTuple(slot));
+	econtext->ecxt_scantuple = slot;
 	while (advance_row(scan, forward))
 	{
-		ExecStoreVirtualTuple(slot);
-		set_system_columns(scan, slot);
-		econtext->ecxt_scantuple = slot;
-		if (ec_scan_clauses_pass(scan))
+		if (scan->need_ctid)
+			set_ctid(scan, slot);
+		if (scan->nrow_clauses == 0 || ec_scan_clauses_pass(scan))
 		{
 			pgstat_count_heap_getnext(scan->css.ss.ss_currentRelation);
 			return slot;
 		}
 		InstrCountFiltered1(&scan->css, 1);
 		ResetExprContext(econtext);
-		ExecClearTuple(slot);
 	}
+	ExecClearTuple(slot);
 	return NULL;
 }
 

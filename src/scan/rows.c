@@ -118,6 +118,7 @@ ec_scan_enter_group(EcScanState *scan)
 		scan->columns[i].vector = NULL;
 		scan->columns[i].dict_datums = NULL;
 	}
+	scan->nrow_clauses = 0;
 	for (int i = 0; i < scan->nclauses; i++)
 	{
 		EcScanClause *clause = &scan->clauses[i];
@@ -125,6 +126,8 @@ ec_scan_enter_group(EcScanState *scan)
 		clause->memo = NULL;
 		clause->group_truth = EC_TRUTH_SOME;
 		clause->by_vector = clause->pred != NULL && !ec_pred_visit(clause->pred, leaf_unusable, scan);
+		if (!clause->by_vector)
+			scan->row_clauses[scan->nrow_clauses++] = clause;
 	}
 	if (group_may_qualify(scan, zone_test) && group_may_qualify(scan, dict_test))
 	{

@@ -82,6 +82,8 @@ typedef struct EcScanState
 	EcScanColumn *columns;
 	int nclauses;
 	EcScanClause *clauses;
+	int nrow_clauses;
+	EcScanClause **row_clauses; /* that vectors can't decide in the current group */
 	int noutput;
 	EcScanColumn **output;		/* read by the target list */
 	bool need_ctid;
