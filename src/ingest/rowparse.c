@@ -482,16 +482,16 @@ static bool
 append_text(const EcRowChunk *chunk, int column, const uint16_t *rows, uint32_t n, EcBuilder *b)
 {
 	const EcCell *cells = ec_chunk_cells(chunk, column);
+	EcBytes values[EC_CHUNK_ROWS];
 
 	for (uint32_t i = 0; i < n; i++)
 	{
 		EcCell cell = cells[rows[i]];
 
-		if (cell.len == 0 ? !ec_builder_append_null(b)
-			: !ec_builder_append_bytes(b, ec_cell_text(chunk, cell), cell.len & EC_CELL_LEN))
-			return false;
+		values[i].ptr = cell.len == 0 ? NULL : ec_cell_text(chunk, cell);
+		values[i].len = cell.len & EC_CELL_LEN;
 	}
-	return true;
+	return ec_builder_append_texts(b, values, n);
 }
 
 static bool

@@ -291,6 +291,15 @@ ec_builder_append_int64s(EcBuilder *b, const int64_t *values, uint32_t n)
 	return true;
 }
 
+static inline uint64_t
+load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
 static inline uint32_t
 hash_bytes(const void *ptr, size_t len)
 {
@@ -343,15 +352,18 @@ resize_table(EcBuilder *b, uint32_t nslots)
 	return true;
 }
 
-/* Room in table and dictionary for one more entry. */
+/* Room in table and dictionary for n more entries. */
 static bool
-ensure_entry(EcBuilder *b)
+ensure_entries(EcBuilder *b, uint32_t n)
 {
-	if ((b->ndict + 1) * UINT64_C(2) > b->nslots &&
-		!resize_table(b, b->nslots ? b->nslots * 2 : FIRST_ENTRIES * 2))
+	uint64_t need = ((uint64_t) b->ndict + n) * 2;
+	uint64_t nslots = b->nslots ? b->nslots : FIRST_ENTRIES * 2;
+
+	while (nslots < need)
+		nslots *= 2;
+	if (nslots > UINT32_MAX / 2 || (nslots > b->nslots && !resize_table(b, (uint32_t) nslots)))
 		return false;
-	return b->ndict < b->dict_cap ||
-		grow(b, &b->dict, &b->dict_cap, b->width, (uint64_t) b->ndict + 1, FIRST_ENTRIES);
+	return grow(b, &b->dict, &b->dict_cap, b->width, (uint64_t) b->ndict + n, FIRST_ENTRIES);
 }
 
 static inline bool
@@ -400,38 +412,55 @@ append_code(EcBuilder *b, uint32_t code)
 	return b->nrows < b->judge_at || judge(b);
 }
 
-static bool
-append_uuid_interned(EcBuilder *b, const EcUuid *uuid)
+/* The UUID's code, new if need be; the caller has made room for an entry. */
+static inline uint32_t
+intern_uuid(EcBuilder *b, const EcUuid *uuid, uint32_t hash)
 {
-	const EcUuid *dict = b->dict;
-	uint32_t hash;
-	uint32_t mask;
+	EcUuid *dict = b->dict;
+	uint32_t mask = b->nslots - 1;
 	uint32_t i;
 
-	if (b->ndict > 0 && memcmp(&dict[b->last], uuid, sizeof(*uuid)) == 0)
-		return append_code(b, b->last);
-	if (!ensure_entry(b))
-		return false;
-	dict = b->dict;
-	hash = hash_uuid(uuid);
-	mask = b->nslots - 1;
 	for (i = hash & mask; b->slots[i].code1 != 0; i = (i + 1) & mask)
 	{
 		uint32_t code = b->slots[i].code1 - 1;
 
 		if (b->slots[i].hash == hash && memcmp(&dict[code], uuid, sizeof(*uuid)) == 0)
-			return append_code(b, code);
+			return code;
 	}
 	b->slots[i].hash = hash;
 	b->slots[i].code1 = b->ndict + 1;
-	((EcUuid *) b->dict)[b->ndict] = *uuid;
-	return append_code(b, b->ndict++);
+	dict[b->ndict] = *uuid;
+	return b->ndict++;
+}
+
+static bool
+append_uuid_interned(EcBuilder *b, const EcUuid *uuid)
+{
+	const EcUuid *dict = b->dict;
+
+	if (b->ndict > 0 && memcmp(&dict[b->last], uuid, sizeof(*uuid)) == 0)
+		return append_code(b, b->last);
+	return ensure_entries(b, 1) && append_code(b, intern_uuid(b, uuid, hash_uuid(uuid)));
 }
 
 static inline bool
 same_bytes(const EcBytes *entry, const void *ptr, uint32_t len)
 {
-	return entry->len == len && memcmp(entry->ptr, ptr, len) == 0;
+	const uint8_t *p = ptr;
+	uint32_t i;
+
+	if (entry->len != len)
+		return false;
+	if (len < 8 || len > 64)
+		return memcmp(entry->ptr, ptr, len) == 0;
+
+	/* names and the like: words, the last one overlapping, beat a call */
+	for (i = 0; i + 8 < len; i += 8)
+	{
+		if (load64(entry->ptr + i) != load64(p + i))
+			return false;
+	}
+	return load64(entry->ptr + len - 8) == load64(p + len - 8);
 }
 
 static bool
@@ -444,7 +473,7 @@ append_bytes_interned(EcBuilder *b, const void *ptr, uint32_t len)
 
 	if (b->ndict > 0 && same_bytes(&dict[b->last], ptr, len))
 		return append_code(b, b->last);
-	if (!ensure_entry(b))
+	if (!ensure_entries(b, 1))
 		return false;
 	dict = b->dict;
 	hash = hash_bytes(ptr, len);
@@ -554,6 +583,74 @@ ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 	to->len = len;
 	b->nrows++;
 	return true;
+}
+
+/* Values looked at together, so that waiting for the hash table's memory overlaps. */
+#define SLICE 32
+
+/*
+ * Packs up to SLICE values as UUIDs and appends them; returns how many.  Fewer than n
+ * means that the next one is no UUID, that interning ended or, with *ok false, that
+ * memory did.
+ */
+static uint32_t
+append_uuid_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
+{
+	EcUuid uuid[SLICE];
+	uint32_t hash[SLICE];
+	uint32_t i;
+
+	if (n > SLICE)
+		n = SLICE;
+	for (i = 0; i < n; i++)
+	{
+		if (values[i].ptr != NULL && !ec_uuid_parse(values[i].ptr, values[i].len, &uuid[i]))
+			n = i;
+	}
+	*ok = ensure_entries(b, n);
+	if (!*ok)
+		return 0;
+	for (i = 0; i < n; i++)
+	{
+		if (values[i].ptr == NULL)
+			continue;
+		hash[i] = hash_uuid(&uuid[i]);
+		__builtin_prefetch(&b->slots[hash[i] & (b->nslots - 1)], 1);
+	}
+	for (i = 0; i < n; i++)
+	{
+		uint32_t code1 = values[i].ptr == NULL ? 0 : b->slots[hash[i] & (b->nslots - 1)].code1;
+
+		if (code1 != 0)
+			__builtin_prefetch((EcUuid *) b->dict + code1 - 1);
+	}
+	for (i = 0; i < n && b->intern && *ok; i++)
+		*ok = values[i].ptr == NULL ? ec_builder_append_null(b)
+			: reserve_row(b) && append_code(b, intern_uuid(b, &uuid[i], hash[i]));
+	return i;
+}
+
+bool
+ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
+{
+	uint32_t i = 0;
+	bool ok = true;
+
+	while (i < n && ok)
+	{
+		uint32_t done = 0;
+
+		if (b->phys == EC_PHYS_UUID && b->intern)
+			done = append_uuid_slice(b, values + i, n - i, &ok);
+		i += done;
+		if (done == 0 && ok)
+		{
+			ok = values[i].ptr == NULL ? ec_builder_append_null(b)
+				: ec_builder_append_bytes(b, values[i].ptr, values[i].len);
+			i++;
+		}
+	}
+	return ok;
 }
 
 uint32_t

@@ -93,6 +93,23 @@ compare_view(EcBuilder *b, EcKind kind)
 	CHECK(ec_builder_bytes(b) >= nmodel);
 }
 
+/* The last n values of the model, at once. */
+static bool
+append_bulk(EcBuilder *b, uint32_t n)
+{
+	EcBytes values[100];
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		const Value *v = &model[nmodel - n + i];
+
+		values[i].ptr = v->null ? NULL : (const uint8_t *) v->text;
+		values[i].len = v->len;
+	}
+	return ec_builder_append_texts(b, values, n);
+}
+
 static void
 random_life(Random *r, EcKind kind, uint32_t distinct, uint32_t uuids_of_100)
 {
@@ -103,14 +120,23 @@ random_life(Random *r, EcKind kind, uint32_t distinct, uint32_t uuids_of_100)
 	while (steps-- > 0)
 	{
 		uint32_t n = random_below(r, random_below(r, 4) == 0 ? 20000 : 200);
+		uint32_t pending = 0;
+		uint32_t bulk = kind == EC_KIND_TEXT || kind == EC_KIND_RAW ? random_below(r, 101) : 0;
 		uint32_t i;
 
 		for (i = 0; i < n && nmodel < MODEL_MAX; i++)
 		{
 			random_value(r, kind, distinct, uuids_of_100, &model[nmodel]);
-			CHECK(append_value(b, kind, &model[nmodel]));
 			nmodel++;
+			if (bulk == 0)
+				CHECK(append_value(b, kind, &model[nmodel - 1]));
+			else if (++pending == bulk)
+			{
+				CHECK(append_bulk(b, pending));
+				pending = 0;
+			}
 		}
+		CHECK(append_bulk(b, pending));
 		compare_view(b, kind);
 		if (random_below(r, 2) == 0 && nmodel > 0)
 		{
