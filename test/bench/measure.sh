@@ -17,7 +17,7 @@ peers_install()
 
 sql() { "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -h "$PG_SOCK" -p "$PG_PORT" -U postgres -d bench "$@"; }
 
-# seconds CMD…: wall time of a command into SECONDS_TAKEN
+# timed CMD…: wall time of a command, in seconds, into TAKEN
 timed()
 {
 	local start
@@ -91,7 +91,7 @@ watch_memory()
 	local out=$1 pid kb max=0
 	: >"$out"
 	while :; do
-		pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'ecinsight worker%' LIMIT 1" 2>/dev/null) || true
+		pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE backend_type = 'ecinsight stream' LIMIT 1" 2>/dev/null) || true
 		if [ -n "$pid" ]; then
 			kb=$(awk '/^RssAnon/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || kb=0
 			if [ "${kb:-0}" -gt "$max" ]; then max=$kb; echo "$max" >"$out"; fi
