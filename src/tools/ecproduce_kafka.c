@@ -27,6 +27,7 @@ struct EcKafka
 	size_t max_message;
 	bool failed;
 	bool quiet;
+	bool debug;		 /* -X debug=... */
 	double started;	 /* first message; 0: none yet */
 	double told;	 /* when the last warning was printed */
 	char trouble[256]; /* the last one that librdkafka reported */
@@ -78,11 +79,13 @@ on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 	}
 }
 
-/* The error callback says it in a better way. */
+/* Usually the error callback says it in a better way. */
 static void
 on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-	if (level <= 2)
+	const EcKafka *kafka = rd_kafka_opaque(rk);
+
+	if (level <= 2 || kafka->debug)
 		ec_error("librdkafka: %s: %s", facility, text);
 }
 
@@ -138,6 +141,8 @@ ec_kafka_open(const EcProduceOptions *o, EcCounts *counts)
 
 	memset(kafka, 0, sizeof(*kafka));
 	kafka->counts = counts;
+	for (int i = 0; i < o->nproperties; i++)
+		kafka->debug = kafka->debug || strcmp(o->properties[i].name, "debug") == 0;
 	/* until the topic is ready, the one error at the end says it all */
 	kafka->quiet = true;
 	if (!prepare(kafka, o) || (kafka->rk = new_handle(kafka, o)) == NULL)

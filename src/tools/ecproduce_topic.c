@@ -28,7 +28,13 @@ set_property(rd_kafka_conf_t *conf, const char *name, const char *value)
 }
 
 /*
- * Idempotent: in order and exactly once, whatever is retried.  The queue holds
+ * Idempotent: in order and exactly once, whatever is retried.  That needs one
+ * request in flight at a time: a broker accepts any sequence number as a
+ * producer's first in a partition, so if the first batch fails for a passing
+ * reason (a topic just made has no leader yet) and the second, already on its
+ * way, succeeds, librdkafka takes the first for acknowledged too, and it is
+ * lost.  With five in flight that befell one run in ten on fresh topics; one
+ * costs about a fifth of the speed on the same machine.  The queue holds
  * two hundred messages of the usual size, and never more than 128 MB; a
  * message may wait five minutes for a broker that is away.
  */
@@ -40,6 +46,7 @@ ec_kafka_conf(const EcProduceOptions *o)
 	set_property(conf, "bootstrap.servers", o->brokers);
 	set_property(conf, "client.id", "ecproduce");
 	set_property(conf, "enable.idempotence", "true");
+	set_property(conf, "max.in.flight.requests.per.connection", "1");
 	set_property(conf, "compression.codec", o->codec);
 	set_property(conf, "linger.ms", "5");
 	set_property(conf, "queue.buffering.max.kbytes", "131072");

@@ -141,8 +141,16 @@ sub end_offset
 	my ($self, $name, $partition, $which) = @_;
 	my $time = ($which // 'latest') eq 'earliest' ? -2 : -1;
 	my $offset;
-	my $r = $self->_call(2, 1, pack('l>', -1) . _array([$name], sub { _string($_[0]) . pack('l> l> q>', 1, $partition, $time) }));
-	$r->array(sub { $r->string; $r->array(sub { $r->i32; _check($r->i16, "offsets of $name"); $r->i64; $offset = $r->i64 }) });
+	my $request = pack('l>', -1) . _array([$name], sub { _string($_[0]) . pack('l> l> q>', 1, $partition, $time) });
+	# A topic just made has a leader in the metadata before the broker knows that it leads.
+	for my $try (1 .. 50)
+	{
+		my ($error, $r) = (0, $self->_call(2, 1, $request));
+		$r->array(sub { $r->string; $r->array(sub { $r->i32; $error = $r->i16; $r->i64; $offset = $r->i64 }) });
+		last unless $error;
+		_check($error, "offsets of $name") unless $NOT_YET{$error} && $try < 50;
+		select(undef, undef, undef, 0.1);
+	}
 	return $offset;
 }
 
