@@ -30,8 +30,8 @@
  * or rows as MinimalTuples (EC_FORM_ROWS), each starting MAXALIGNed.
  *
  * Integers are in the machine's order, as everywhere in a PostgreSQL data
- * directory.  All structs are without padding; a change of any of them is a new
- * EC_FORMAT_VERSION.
+ * directory.  All structs are without padding; a change of any of them, or of the
+ * encodings of chunks, is a new EC_FORMAT_VERSION.
  */
 #ifndef EC_STORE_FORMAT_H
 #define EC_STORE_FORMAT_H
@@ -72,6 +72,8 @@ typedef struct EcDiskMeta
 	uint32 version;
 	int64 next_row;				/* first row number that was never handed out */
 	int64 next_group;			/* likewise for row groups */
+	uint32 checksum;			/* XXH3 of all before it, low 32 bits */
+	uint32 reserved;
 } EcDiskMeta;
 
 typedef struct EcDiskDirectory
@@ -136,7 +138,7 @@ typedef struct EcDiskRange
 } EcDiskRange;
 
 StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
-StaticAssertDecl(sizeof(EcDiskMeta) == 24, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskMeta) == 32, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskColumn) == 56, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDescriptor) == 56, "no padding on disk");

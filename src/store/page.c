@@ -13,6 +13,8 @@
  */
 #include "postgres.h"
 
+#include <xxhash.h>
+
 #include "access/generic_xlog.h"
 #include "access/xloginsert.h"
 #include "catalog/pg_control.h"
@@ -90,11 +92,17 @@ pin_meta(Relation rel)
 	return ReadBuffer(rel, EC_META_BLOCK);
 }
 
+static uint32
+meta_checksum(const EcDiskMeta *meta)
+{
+	return (uint32) XXH3_64bits(meta, offsetof(EcDiskMeta, checksum));
+}
+
 static void
 check_meta(Relation rel, Buffer buffer, const EcDiskMeta *meta)
 {
 	check_page(rel, buffer, EC_PAGE_META, 0);
-	if (meta->magic != EC_META_MAGIC || meta->next_row < 0 || meta->next_group < 0)
+	if (meta->magic != EC_META_MAGIC || meta->checksum != meta_checksum(meta))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("metapage of table \"%s\" is damaged", RelationGetRelationName(rel))));
 	if (meta->version > EC_FORMAT_VERSION)
@@ -111,7 +119,7 @@ meta_change(Relation rel, void (*change) (Relation rel, EcDiskMeta *meta, void *
 	Buffer buffer = pin_meta(rel);
 	GenericXLogState *state;
 	Page page;
-	EcDiskMeta meta = {EC_META_MAGIC, EC_FORMAT_VERSION, 0, 0};
+	EcDiskMeta meta = {.magic = EC_META_MAGIC, .version = EC_FORMAT_VERSION};
 	bool fresh;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
@@ -122,6 +130,7 @@ meta_change(Relation rel, void (*change) (Relation rel, EcDiskMeta *meta, void *
 		check_meta(rel, buffer, &meta);
 	}
 	change(rel, &meta, arg);
+	meta.checksum = meta_checksum(&meta);
 
 	state = GenericXLogStart(rel);
 	page = GenericXLogRegisterBuffer(state, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);

@@ -47,11 +47,8 @@ check_status(EcReader *reader, int attidx, uint32 block, EcStatus status)
 		return;
 	if (status == EC_ERR_NOMEM)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	if (status == EC_ERR_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("column \"%s\" of table \"%s\" was written by a newer version of ecinsight",
-							   column_name(reader, attidx), RelationGetRelationName(reader->rel)),
-						errhint("Install the newer version of the extension's library.")));
+
+	/* EC_ERR_VERSION is damage too: a newer chunk would stand in a newer row group */
 	column_damaged(reader, attidx, block, ec_status_text(status));
 }
 

@@ -72,11 +72,11 @@ try_check(Verify *verify, void (*check) (Verify *verify), int64 group, int attid
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTERNAL_ERROR)
-			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTERNAL_ERROR)
+			ReThrowError(error);
 		report(verify, group, attidx, error->message);
 		FreeErrorData(error);
 		ok = false;

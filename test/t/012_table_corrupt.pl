@@ -1,0 +1,92 @@
+# Damaged bytes in the data file end in an error or in the right rows, never in wrong rows or a crash.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $tables = $ENV{EC_CORRUPT_TABLES} || 120;
+my $seed = $ENV{EC_SEED} || time;
+srand($seed);
+note("EC_SEED=$seed");
+
+my $node = PostgreSQL::Test::Cluster->new('corrupt');
+$node->init;					# no page checksums: ours must find it
+$node->append_conf('postgresql.conf', 'autovacuum = off');
+$node->start;
+$node->safe_psql('postgres', <<"EOC");
+CREATE EXTENSION ecinsight;
+CREATE TABLE source AS SELECT i AS a, CASE WHEN i % 7 > 0 THEN 'text ' || i % 300 END AS b, md5(i::text) AS c, (i * 37 % 10007) / 100.0::numeric(10,2) AS d,
+	'2020-01-01'::timestamptz + i * '1 s'::interval AS e, md5((i % 500)::text)::uuid AS f, ARRAY[i, i + 1] AS g FROM generate_series(1, 6000) i;
+CREATE FUNCTION digest(t text, OUT result text) LANGUAGE plpgsql AS \$\$
+BEGIN
+	EXECUTE format('SELECT md5(string_agg(x::text, chr(10) ORDER BY a)) FROM %I x', t) INTO result;
+EXCEPTION WHEN OTHERS THEN
+	result := SQLSTATE;
+END \$\$;
+CREATE FUNCTION checked(t text, OUT result text) LANGUAGE plpgsql AS \$\$
+BEGIN
+	EXECUTE format('SELECT CASE WHEN count(*) = 0 THEN ''clean'' ELSE ''damaged'' END FROM ecinsight.verify(%L)', t) INTO result;
+EXCEPTION WHEN OTHERS THEN
+	result := SQLSTATE;
+END \$\$;
+DO \$\$ BEGIN
+	FOR i IN 1..$tables LOOP
+		EXECUTE format('SET ecinsight.compression = %s', (ARRAY['none', 'lz4', 'zstd'])[i % 3 + 1]);
+		EXECUTE format('CREATE TABLE t%s USING ecinsight_columnar AS TABLE source', i);
+	END LOOP;
+END \$\$;
+EOC
+my $right = $node->safe_psql('postgres', "SELECT digest('source')");
+is($node->safe_psql('postgres', "SELECT count(*) FROM generate_series(1, $tables) i WHERE digest('t' || i) <> '$right'"), '0', 'all tables are right before');
+my %file = map { split /\|/ } split /\n/, $node->safe_psql('postgres', "SELECT i, pg_relation_filepath('t' || i) FROM generate_series(1, $tables) i");
+$node->stop;
+
+foreach my $i (sort { $a <=> $b } keys %file)
+{
+	my $path = $node->data_dir . '/' . $file{$i};
+	my $size = -s $path;
+	open(my $fh, '+<:raw', $path) or die "$path: $!";
+	foreach (1 .. ($i % 4 == 0 ? 20 : 1))
+	{
+		# one bit, or a run of bytes
+		my $at = int(rand($size));
+		my $len = $i % 5 == 0 ? 1 + int(rand(64)) : 1;
+		seek($fh, $at, 0);
+		read($fh, my $bytes, $len);
+		if ($i % 5 == 0) { $bytes = join('', map { chr(int(rand(256))) } 1 .. length $bytes); }
+		else { $bytes = chr(ord($bytes) ^ (1 << int(rand(8)))); }
+		seek($fh, $at, 0);
+		print {$fh} $bytes;
+	}
+	close($fh);
+}
+
+$node->start;
+my %seen;
+my @wrong;
+my @unseen;
+foreach my $i (1 .. $tables)
+{
+	my ($result, $verdict) = split /\|/, $node->safe_psql('postgres', "SELECT digest('t$i'), checked('t$i')");
+	$seen{ $result eq $right ? 'right' : $result }++;
+	push @wrong, "t$i: $result" unless $result eq $right || $result eq 'XX001';
+	push @unseen, "t$i: $result but $verdict" if $result eq 'XX001' && $verdict ne 'damaged';
+}
+note(join ', ', map { "$_: $seen{$_}" } sort keys %seen);
+is("@wrong", '', 'every answer is right or ERRCODE_DATA_CORRUPTED');
+is("@unseen", '', 'verify finds what queries find');
+cmp_ok($seen{XX001} // 0, '>', $tables / 4, 'most damage was noticed');
+
+# Cut and missing files are errors too.
+$node->safe_psql('postgres', 'CREATE TABLE cut USING ecinsight_columnar AS TABLE source');
+my $cut = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('cut')");
+$node->stop;
+truncate($cut, 3 * 8192);
+$node->start;
+is($node->safe_psql('postgres', "SELECT digest('cut')"), 'XX001', 'a cut file is an error');
+is($node->safe_psql('postgres', "SELECT checked('cut')"), 'damaged', 'which verify reports');
+unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP:/, 'no process crashed');
+$node->stop;
+done_testing();
