@@ -7,7 +7,10 @@
  * Reads a CSV of the shop's nine columns (header line, no quotes: what ecgen
  * writes), builds row groups with the column builders, encodes them, decodes every
  * block, checks the values and prints per column: encodings chosen, bytes a row,
- * nanoseconds a row of append, encode and decode.  Build: see test/bench/README.
+ * nanoseconds a row of append, encode and decode (CPU time).
+ *
+ *	cc -O3 -Isrc -o encoding_bench test/bench/encoding_bench.c src/vector/vector.c \
+ *	   src/vector/builder.c src/encoding/[a-z]*.c -llz4 -lzstd
  */
 #include "encoding/encoding.h"
 #include "vector/builder.h"
