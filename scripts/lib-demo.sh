@@ -325,7 +325,7 @@ summary()
 
 	${EC_BOLD}Go on${EC_OFF}
 	  psql            . $here/env && psql
-	                  TABLE insight.overview;   SELECT * FROM ecinsight.streams;
+	                  TABLE insight.popular_categories;   SELECT * FROM ecinsight.streams;
 	  more events     bin/ecgen --rows 100k --seed 2 | bin/ecproduce --brokers $BOOTSTRAP --topic $TOPIC -
 	  end             make demo-stop
 
