@@ -29,7 +29,15 @@ typedef struct BlockMasks
 	uint64_t odd;				/* NUL, or not ASCII */
 } BlockMasks;
 
-typedef void (*ClassifyBlock) (const EcCsvScan *scan, const uint8_t *p, BlockMasks *m);
+/* What is looked for, in a local copy: stores to marks could alias the scan's own bytes. */
+typedef struct Wanted
+{
+	uint8_t delimiter;
+	uint8_t line_end;
+	uint8_t quote;
+} Wanted;
+
+typedef void (*ClassifyBlock) (Wanted want, const uint8_t *p, BlockMasks *m);
 
 /*
  * The loop shared by all variants.  A pass appends the block's marks without
@@ -39,7 +47,14 @@ typedef void (*ClassifyBlock) (const EcCsvScan *scan, const uint8_t *p, BlockMas
 static inline __attribute__((always_inline)) void
 scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 {
+	const Wanted want = {scan->delimiter, scan->line_end, scan->quote};
 	const uint8_t *base = scan->base;
+	const size_t len = scan->len;
+	const size_t readable = scan->readable;
+	const uint32_t marks_max = scan->marks_max;
+	const uint32_t ends_max = scan->ends_max;
+	const bool lf = scan->line_end == '\n';
+	const uint64_t quoting = scan->quoting ? ~UINT64_C(0) : 0;
 	uint32_t *marks = scan->marks;
 	uint32_t *ends = scan->ends;
 	uint32_t nmarks = 0;
@@ -47,8 +62,8 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 	uint64_t odd = 0;
 	size_t at = begin;
 
-	while (at < scan->len && at + 2 * EC_SCAN_BLOCK <= scan->readable &&
-		   nmarks <= scan->marks_max && nends < scan->ends_max)
+	while (at < len && at + 2 * EC_SCAN_BLOCK <= readable && nmarks <= marks_max &&
+		   nends < ends_max)
 	{
 		BlockMasks m;
 		uint64_t in_data = ~UINT64_C(0);
@@ -57,11 +72,11 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 		uint64_t end;
 		uint32_t n;
 
-		classify(scan, base + at, &m);
-		if (scan->len - at < EC_SCAN_BLOCK)
-			in_data = (UINT64_C(1) << (scan->len - at)) - 1;
-		stop = scan->quoting ? m.quote : 0;
-		if (scan->line_end == '\n')
+		classify(want, base + at, &m);
+		if (len - at < EC_SCAN_BLOCK)
+			in_data = (UINT64_C(1) << (len - at)) - 1;
+		stop = m.quote & quoting;
+		if (lf)
 		{
 			/* the block's last byte is paired with the first one behind it */
 			uint64_t followed = m.line_end >> 1 |
@@ -104,7 +119,7 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 		at += EC_SCAN_BLOCK;
 	}
 	scan->nmarks = nmarks;
-	scan->nends = nends < scan->ends_max ? nends : scan->ends_max;
+	scan->nends = nends < ends_max ? nends : ends_max;
 	scan->odd_bytes = odd != 0;
 }
 
@@ -113,16 +128,16 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 static inline __attribute__((always_inline)) uint64_t
 equal_mask_sse2(const __m128i v[4], uint8_t c)
 {
-	__m128i want = _mm_set1_epi8((char) c);
+	__m128i all = _mm_set1_epi8((char) c);
 	uint64_t mask = 0;
 
 	for (int i = 0; i < 4; i++)
-		mask |= (uint64_t) (uint16_t) _mm_movemask_epi8(_mm_cmpeq_epi8(v[i], want)) << (16 * i);
+		mask |= (uint64_t) (uint16_t) _mm_movemask_epi8(_mm_cmpeq_epi8(v[i], all)) << (16 * i);
 	return mask;
 }
 
 static inline __attribute__((always_inline)) void
-classify_sse2(const EcCsvScan *scan, const uint8_t *p, BlockMasks *m)
+classify_sse2(Wanted want, const uint8_t *p, BlockMasks *m)
 {
 	__m128i v[4];
 	uint64_t high = 0;
@@ -132,10 +147,10 @@ classify_sse2(const EcCsvScan *scan, const uint8_t *p, BlockMasks *m)
 		v[i] = _mm_loadu_si128((const __m128i *) (const void *) (p + 16 * i));
 		high |= (uint64_t) (uint16_t) _mm_movemask_epi8(v[i]) << (16 * i);
 	}
-	m->delimiter = equal_mask_sse2(v, scan->delimiter);
-	m->line_end = equal_mask_sse2(v, scan->line_end);
+	m->delimiter = equal_mask_sse2(v, want.delimiter);
+	m->line_end = equal_mask_sse2(v, want.line_end);
 	m->cr = equal_mask_sse2(v, '\r');
-	m->quote = equal_mask_sse2(v, scan->quote);
+	m->quote = equal_mask_sse2(v, want.quote);
 	m->odd = high | equal_mask_sse2(v, 0);
 }
 
@@ -144,23 +159,23 @@ classify_sse2(const EcCsvScan *scan, const uint8_t *p, BlockMasks *m)
 static inline TARGET_AVX2 uint64_t
 equal_mask_avx2(__m256i low, __m256i high, uint8_t c)
 {
-	__m256i want = _mm256_set1_epi8((char) c);
-	uint32_t l = (uint32_t) _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, want));
-	uint32_t h = (uint32_t) _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, want));
+	__m256i all = _mm256_set1_epi8((char) c);
+	uint32_t l = (uint32_t) _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, all));
+	uint32_t h = (uint32_t) _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, all));
 
 	return (uint64_t) h << 32 | l;
 }
 
 static inline TARGET_AVX2 void
-classify_avx2(const EcCsvScan *scan, const uint8_t *p, BlockMasks *m)
+classify_avx2(Wanted want, const uint8_t *p, BlockMasks *m)
 {
 	__m256i low = _mm256_loadu_si256((const __m256i *) (const void *) p);
 	__m256i high = _mm256_loadu_si256((const __m256i *) (const void *) (p + 32));
 
-	m->delimiter = equal_mask_avx2(low, high, scan->delimiter);
-	m->line_end = equal_mask_avx2(low, high, scan->line_end);
+	m->delimiter = equal_mask_avx2(low, high, want.delimiter);
+	m->line_end = equal_mask_avx2(low, high, want.line_end);
 	m->cr = equal_mask_avx2(low, high, '\r');
-	m->quote = equal_mask_avx2(low, high, scan->quote);
+	m->quote = equal_mask_avx2(low, high, want.quote);
 	m->odd = equal_mask_avx2(low, high, 0) |
 		(uint64_t) (uint32_t) _mm256_movemask_epi8(high) << 32 |
 		(uint32_t) _mm256_movemask_epi8(low);
@@ -200,7 +215,7 @@ zero_bytes(uint64_t v)
 }
 
 static inline void
-classify_words(const EcCsvScan *scan, const uint8_t *p, BlockMasks *m)
+classify_words(Wanted want, const uint8_t *p, BlockMasks *m)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
 
@@ -211,10 +226,10 @@ classify_words(const EcCsvScan *scan, const uint8_t *p, BlockMasks *m)
 
 		for (int j = 0; j < 8; j++)
 			v |= (uint64_t) p[8 * i + j] << (8 * j);
-		m->delimiter |= zero_bytes(v ^ ones * scan->delimiter) << (8 * i);
-		m->line_end |= zero_bytes(v ^ ones * scan->line_end) << (8 * i);
+		m->delimiter |= zero_bytes(v ^ ones * want.delimiter) << (8 * i);
+		m->line_end |= zero_bytes(v ^ ones * want.line_end) << (8 * i);
 		m->cr |= zero_bytes(v ^ ones * '\r') << (8 * i);
-		m->quote |= zero_bytes(v ^ ones * scan->quote) << (8 * i);
+		m->quote |= zero_bytes(v ^ ones * want.quote) << (8 * i);
 		m->odd |= (zero_bytes(v) | zero_bytes(~v & ones << 7)) << (8 * i);
 	}
 }

@@ -88,21 +88,31 @@ type_computes_only(Oid type)
 	}
 }
 
-/* Does an error with this code speak about the value, or about the server's state? */
+/*
+ * Does an error with this code speak about the value, or about the server's state
+ * and set-up?  The latter would hit any row, so it must stop the stream instead of
+ * turning rows into faults.  What looks like faulty SQL is a bad value for types
+ * such as regclass or tsquery, but a broken check for a domain.
+ */
 static bool
-error_is_about_value(int sqlerrcode)
+error_is_about_value(int sqlerrcode, bool is_domain)
 {
+	if (sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		return false;
 	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
 	{
 		case ERRCODE_CONNECTION_EXCEPTION:
 		case ERRCODE_INVALID_TRANSACTION_STATE:
 		case ERRCODE_TRANSACTION_ROLLBACK:
 		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
 		case ERRCODE_OPERATOR_INTERVENTION:
 		case ERRCODE_SYSTEM_ERROR:
 		case ERRCODE_CONFIG_FILE_ERROR:
 		case ERRCODE_INTERNAL_ERROR:
 			return false;
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+			return !is_domain;
 		default:
 			return true;
 	}
@@ -233,7 +243,7 @@ try_input(ColumnInput *ci, const EcRowColumn *col, const char *text, EcFieldValu
 	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return true;
-	if (!error_is_about_value(error->sqlerrcode))
+	if (!error_is_about_value(error->sqlerrcode, ci->type->typid != ci->type->basetype))
 		ReThrowError(error);
 	set_fault(fault, fault_of_sqlstate(error->sqlerrcode), col->name, error->message);
 	FreeErrorData(error);

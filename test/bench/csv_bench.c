@@ -5,14 +5,15 @@
  *	  cc -O3 -Isrc -Itest/ingest_unit -o csv_bench test/bench/csv_bench.c \
  *	     src/ingest/csv*.c src/ingest/rowparse*.c (without *_server.c) \
  *	     src/vector/builder.c src/vector/vector.c
- *	  csv_bench [--whole N] [file.csv]
+ *	  csv_bench [--whole N] [--rows-per-message N] [--quoted] [--crlf] [file.csv]
  *
  * Without a file it makes shop-like events (sessions of some rows each).  They are
- * fed as messages of 5,000 rows; builders are emptied every 262,144 rows, as a
- * flush does.  The best of several rounds is shown, by the CPU time of the process,
+ * fed as messages of 5,000 rows (or N; the sample with all fields quoted, or with CR
+ * LF, if wanted); builders are emptied every 262,144 rows, as a flush does.  The best of several rounds is shown, by the CPU time of the process,
  * since a shared machine's clock says little.  --whole N: only the whole way, N
  * times (for a profiler).
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,11 @@
 #include "ingest/csv_scan.h"
 #include "shop_columns.h"
 
-#define ROWS_PER_MESSAGE 5000
+static int rows_per_message = 5000;
+static int whole;
+static int quoted;
+static int crlf;
+
 #define FLUSH_ROWS 262144
 
 typedef struct Input
@@ -78,15 +83,40 @@ make_row(char *out, size_t i, uint64_t *rnd)
 				   (unsigned) (s2 & 0xffff), (unsigned long long) (s2 >> 16));
 }
 
+/* The row again, with quotes around its fields or a CR at its end. */
+static size_t
+decorate_row(char *out, const char *row, size_t len)
+{
+	char *p = out;
+
+	if (quoted)
+		*p++ = '"';
+	for (size_t i = 0; i + 1 < len; i++)
+	{
+		if (quoted && row[i] == ',')
+			*p++ = '"';
+		*p++ = row[i];
+		if (quoted && row[i] == ',')
+			*p++ = '"';
+	}
+	if (quoted)
+		*p++ = '"';
+	if (crlf)
+		*p++ = '\r';
+	*p++ = '\n';
+	return (size_t) (p - out);
+}
+
 static void
 make_input(Input *in, size_t rows)
 {
 	uint64_t rnd = 88172645463325252ULL;
+	char row[256];
 
-	in->data = malloc(rows * 200);
+	in->data = malloc(rows * 220);
 	in->len = 0;
 	for (size_t i = 0; i < rows; i++)
-		in->len += (size_t) make_row(in->data + in->len, i, &rnd);
+		in->len += decorate_row(in->data + in->len, row, (size_t) make_row(row, i, &rnd));
 }
 
 static void
@@ -120,7 +150,7 @@ cut_messages(Input *in)
 		in->messages[in->nmessages++] = at;
 		if (in->nmessages + 1 >= max)
 			in->messages = realloc(in->messages, (max *= 2) * sizeof(size_t));
-		for (int n = 0; n < ROWS_PER_MESSAGE && at < in->len; n++)
+		for (int n = 0; n < rows_per_message && at < in->len; n++)
 		{
 			char *nl = memchr(in->data + at, '\n', in->len - at);
 
@@ -230,19 +260,25 @@ keep_best(double *best, double seconds)
 int
 main(int argc, char **argv)
 {
+	static const struct option options[] = {{"whole", required_argument, NULL, 'w'},
+		{"rows-per-message", required_argument, NULL, 'r'}, {"quoted", no_argument, &quoted, 1},
+		{"crlf", no_argument, &crlf, 1}, {NULL, 0, NULL, 0}};
 	Input in;
 	EcCsvResult total;
 	double best[SHOP_NCOLUMNS + 2] = {0};
-	int whole = 0;
+	int c;
 
-	if (argc > 2 && strcmp(argv[1], "--whole") == 0)
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 	{
-		whole = atoi(argv[2]);
-		argc -= 2;
-		argv += 2;
+		if (c == 'w')
+			whole = atoi(optarg);
+		else if (c == 'r')
+			rows_per_message = atoi(optarg);
+		else if (c != 0)
+			return 2;
 	}
-	if (argc > 1)
-		read_input(&in, argv[1]);
+	if (optind < argc)
+		read_input(&in, argv[optind]);
 	else
 		make_input(&in, 1000000);
 	cut_messages(&in);
