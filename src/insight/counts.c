@@ -7,50 +7,72 @@
  * the present row is counted.  The table asks for huge pages, which saves most of
  * the misses of the address translation.
  *
- * A slot's count has 32 bits.  When it is full, 2^32 - 1 is carried to a list beside
- * the table.
+ * A slot's count has 32 bits.  What doesn't fit is carried to a list beside the table.
+ *
+ * When the table may not grow any more, the upper half of the hash partitions that it
+ * holds is written to files (a record is a slot), one for each partition, and rows of
+ * those go straight to their file from then on.  At the end each file is counted in a
+ * table of its own, which partitions by the next bits of the hash should it be too
+ * large again.
  */
 #include "postgres.h"
 
 #include <sys/mman.h>
 
+#include "commands/tablespace.h"
+#include "executor/nodeHash.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #include "insight/counts.h"
 #include "insight/interner.h"
 #include "vector/vector.h"
 
-#define INITIAL_SLOTS 65536		/* a power of two */
+#define MIN_SLOTS 65536			/* a power of two; more than a block's rows fit */
 #define PREFETCH_DISTANCE 24
 #define HUGE_PAGE ((uintptr_t) 2 * 1024 * 1024)
 #define USER_NULL 0x80000000U	/* in Slot.group */
-#define VISIT_STEP 65536
+#define CHECK_STEP 65536		/* slots or records between checks for interrupts */
+#define PARTITION_BITS 6
+#define PARTITIONS (1 << PARTITION_BITS)
+#define MAX_LEVEL 4				/* where a table grows beyond the limit rather than partition again */
+#define BUFFER_RECORDS 64		/* of a partition, before they go to its file */
+#define READ_RECORDS 1024
 
 typedef struct Slot
 {
 	int64 user;
-	uint32 group;
+	uint32 group;				/* with USER_NULL if user is NULL */
 	uint32 n;					/* 0: empty */
 } Slot;
 
-typedef struct Carry
+typedef struct Partition
 {
-	int64 user;
-	uint32 group;
-} Carry;
+	BufFile *file;				/* NULL: nothing written */
+	uint64 nrecords;			/* in file */
+	uint32 nbuffered;
+	Slot buffer[BUFFER_RECORDS];
+} Partition;
 
 struct EcCounts
 {
-	MemoryContext context;
+	MemoryContext context;		/* holds everything of it */
+	int level;					/* partitions are bits level * PARTITION_BITS on from the hash's top */
+	uint64 max_slots;
 	Slot *slots;
 	uint64 mask;
 	uint64 used;
-	uint64 limit;				/* used beyond which the table grows */
-	uint64 *hashes;				/* [EC_BLOCK_ROWS + PREFETCH_DISTANCE] */
-	Carry *carries;
+	uint64 limit;				/* used beyond which the table is too full */
+	uint64 *hashes;				/* [EC_BLOCK_ROWS + PREFETCH_DISTANCE], for ec_counts_add */
+	Slot *carries;				/* additions to the counts of slots in the table */
 	uint32 ncarries;
+	uint32 resident;			/* partitions below this one are in the table, the others in files */
+	Partition *partitions;		/* NULL: all are resident */
 };
+
+/* ---- the table ---- */
 
 static Slot *
 allocate_slots(EcCounts *counts, uint64 nslots)
@@ -79,16 +101,42 @@ set_table(EcCounts *counts, Slot *slots, uint64 nslots)
 	counts->limit = nslots / 10 * 7;
 }
 
-EcCounts *
-ec_counts_create(MemoryContext context)
+static EcCounts *
+create(MemoryContext parent, int level, uint64 expected)
 {
+	MemoryContext context = AllocSetContextCreate(parent, "ecinsight counts", ALLOCSET_DEFAULT_SIZES);
 	EcCounts *counts = MemoryContextAllocZero(context, sizeof(EcCounts));
+	uint64 nslots = pg_nextpower2_64(Max(expected / 7 * 10, MIN_SLOTS));
 
 	counts->context = context;
-	counts->hashes =
-		MemoryContextAllocZero(context, sizeof(uint64) * (EC_BLOCK_ROWS + PREFETCH_DISTANCE));
-	set_table(counts, allocate_slots(counts, INITIAL_SLOTS), INITIAL_SLOTS);
+	counts->level = level;
+	counts->resident = PARTITIONS;
+	/* half of the memory allowed: while it grows, the old table is there too */
+	counts->max_slots = pg_prevpower2_64(Max(get_hash_memory_limit() / 2 / sizeof(Slot), MIN_SLOTS));
+	nslots = Min(nslots, counts->max_slots);
+	set_table(counts, allocate_slots(counts, nslots), nslots);
 	return counts;
+}
+
+EcCounts *
+ec_counts_create(MemoryContext parent)
+{
+	EcCounts *counts = create(parent, 0, 0);
+
+	counts->hashes = MemoryContextAllocZero(counts->context,
+											sizeof(uint64) * (EC_BLOCK_ROWS + PREFETCH_DISTANCE));
+	return counts;
+}
+
+void
+ec_counts_destroy(EcCounts *counts)
+{
+	for (int i = 0; counts->partitions != NULL && i < PARTITIONS; i++)
+	{
+		if (counts->partitions[i].file != NULL)
+			BufFileClose(counts->partitions[i].file);
+	}
+	MemoryContextDelete(counts->context);
 }
 
 static inline uint64
@@ -103,6 +151,23 @@ hash_pair(int64 user, uint32 group)
 	return h ^ (h >> 32);
 }
 
+static inline uint32
+partition_of(const EcCounts *counts, uint64 hash)
+{
+	return hash >> (64 - PARTITION_BITS * (counts->level + 1)) & (PARTITIONS - 1);
+}
+
+/* A pair that the table doesn't hold yet. */
+static void
+put_slot(Slot *slots, uint64 mask, const Slot *slot)
+{
+	uint64 at = hash_pair(slot->user, slot->group) & mask;
+
+	while (slots[at].n != 0)
+		at = (at + 1) & mask;
+	slots[at] = *slot;
+}
+
 static void
 grow(EcCounts *counts)
 {
@@ -111,36 +176,29 @@ grow(EcCounts *counts)
 
 	for (uint64 i = 0; i <= counts->mask; i++)
 	{
-		const Slot *slot = &counts->slots[i];
-		uint64 at;
-
-		if (slot->n == 0)
-			continue;
-		at = hash_pair(slot->user, slot->group) & (nslots - 1);
-		while (slots[at].n != 0)
-			at = (at + 1) & (nslots - 1);
-		slots[at] = *slot;
+		if (counts->slots[i].n != 0)
+			put_slot(slots, nslots - 1, &counts->slots[i]);
 	}
 	pfree(counts->slots);
 	set_table(counts, slots, nslots);
 }
 
-/* The slot has counted 2^32 rows and so shows 0: note all but one of them. */
+/* Takes the slot's count out of it. */
 static pg_noinline void
 carry(EcCounts *counts, Slot *slot)
 {
+	Size size = sizeof(Slot) * (counts->ncarries + 1);
+
 	if (counts->carries == NULL)
-		counts->carries = MemoryContextAlloc(counts->context, sizeof(Carry));
+		counts->carries = MemoryContextAlloc(counts->context, size);
 	else
-		counts->carries = repalloc_huge(counts->carries, sizeof(Carry) * (counts->ncarries + 1));
-	counts->carries[counts->ncarries].user = slot->user;
-	counts->carries[counts->ncarries].group = slot->group;
-	counts->ncarries++;
-	slot->n = 1;
+		counts->carries = repalloc_huge(counts->carries, size);
+	counts->carries[counts->ncarries++] = *slot;
+	slot->n = 0;
 }
 
 static inline void
-count_row(EcCounts *counts, uint64 hash, int64 user, uint32 group)
+count(EcCounts *counts, uint64 hash, int64 user, uint32 group, uint32 n)
 {
 	uint64 at = hash & counts->mask;
 	Slot *slot = &counts->slots[at];
@@ -156,8 +214,108 @@ count_row(EcCounts *counts, uint64 hash, int64 user, uint32 group)
 		slot->group = group;
 		counts->used++;
 	}
-	if (unlikely(++slot->n == 0))
+	else if (unlikely(slot->n > PG_UINT32_MAX - n))
 		carry(counts, slot);
+	slot->n += n;
+}
+
+/* ---- partitions in files ---- */
+
+static void
+flush(Partition *partition)
+{
+	if (partition->file == NULL)
+	{
+		PrepareTempTablespaces();
+		partition->file = BufFileCreateTemp(false);
+	}
+	BufFileWrite(partition->file, partition->buffer, sizeof(Slot) * partition->nbuffered);
+	partition->nrecords += partition->nbuffered;
+	partition->nbuffered = 0;
+}
+
+static inline void
+write_record(EcCounts *counts, uint32 number, int64 user, uint32 group, uint32 n)
+{
+	Partition *partition = &counts->partitions[number];
+	Slot *record = &partition->buffer[partition->nbuffered];
+
+	record->user = user;
+	record->group = group;
+	record->n = n;
+	if (++partition->nbuffered == BUFFER_RECORDS)
+		flush(partition);
+}
+
+/* Writes what belongs to partitions that are no longer resident; returns how many records stay, packed. */
+static uint64
+write_out(EcCounts *counts, Slot *records, uint64 n)
+{
+	uint64 kept = 0;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		const Slot *slot = &records[i];
+		uint32 number;
+
+		if (i % CHECK_STEP == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (slot->n == 0)
+			continue;
+		number = partition_of(counts, hash_pair(slot->user, slot->group));
+		if (number >= counts->resident)
+			write_record(counts, number, slot->user, slot->group, slot->n);
+		else
+			records[kept++] = *slot;
+	}
+	return kept;
+}
+
+/* Makes room: half of the partitions that are resident leave the table. */
+static void
+shrink(EcCounts *counts)
+{
+	uint64 nslots = counts->mask + 1;
+	uint64 kept;
+	Slot *packed;
+
+	if (counts->partitions == NULL)
+		counts->partitions = MemoryContextAllocZero(counts->context, sizeof(Partition) * PARTITIONS);
+	counts->resident /= 2;
+	counts->ncarries = write_out(counts, counts->carries, counts->ncarries);
+	kept = write_out(counts, counts->slots, nslots);
+	packed = MemoryContextAllocHuge(counts->context, sizeof(Slot) * Max(kept, 1));
+	memcpy(packed, counts->slots, sizeof(Slot) * kept);
+	memset(counts->slots, 0, sizeof(Slot) * nslots);
+	for (uint64 i = 0; i < kept; i++)
+		put_slot(counts->slots, counts->mask, &packed[i]);
+	counts->used = kept;
+	pfree(packed);
+}
+
+static void
+reserve(EcCounts *counts, uint32 n)
+{
+	while (counts->used + n > counts->limit)
+	{
+		if (counts->mask + 1 < counts->max_slots || counts->level == MAX_LEVEL)
+			grow(counts);
+		else
+			shrink(counts);
+	}
+}
+
+/* ---- rows in ---- */
+
+static inline void
+add_row(EcCounts *counts, uint64 hash, int64 user, uint32 group)
+{
+	uint32 number = partition_of(counts, hash);
+
+	if (number < counts->resident)
+		count(counts, hash, user, group, 1);
+	else
+		write_record(counts, number, user, group, 1);
 }
 
 void
@@ -166,27 +324,29 @@ ec_counts_add(EcCounts *counts, uint32 n, const int64 *users, const uint8 *nulls
 {
 	uint64 *hashes = counts->hashes;
 
-	while (counts->used + n > counts->limit)
-		grow(counts);
+	reserve(counts, n);
 	for (uint32 i = 0; i < n; i++)
 		hashes[i] = hash_pair(users[i], groups[i]);
-	if (nulls != NULL)
+	if (nulls != NULL || counts->partitions != NULL)
 	{
 		for (uint32 i = 0; i < n; i++)
 		{
-			if (nulls[i])
-				hashes[i] = hash_pair(0, groups[i] | USER_NULL);
+			__builtin_prefetch(&counts->slots[hashes[i + PREFETCH_DISTANCE] & counts->mask], 1);
+			if (nulls != NULL && nulls[i])
+				add_row(counts, hash_pair(0, groups[i] | USER_NULL), 0, groups[i] | USER_NULL);
+			else
+				add_row(counts, hashes[i], users[i], groups[i]);
 		}
+		return;
 	}
 	for (uint32 i = 0; i < n; i++)
 	{
 		__builtin_prefetch(&counts->slots[hashes[i + PREFETCH_DISTANCE] & counts->mask], 1);
-		if (nulls != NULL && nulls[i])
-			count_row(counts, hashes[i], 0, groups[i] | USER_NULL);
-		else
-			count_row(counts, hashes[i], users[i], groups[i]);
+		count(counts, hashes[i], users[i], groups[i], 1);
 	}
 }
+
+/* ---- counts out ---- */
 
 static uint64
 carried(const EcCounts *counts, const Slot *slot)
@@ -196,9 +356,91 @@ carried(const EcCounts *counts, const Slot *slot)
 	for (uint32 i = 0; i < counts->ncarries; i++)
 	{
 		if (counts->carries[i].user == slot->user && counts->carries[i].group == slot->group)
-			n += PG_UINT32_MAX;
+			n += counts->carries[i].n;
 	}
 	return n;
+}
+
+static void
+visit_table(EcCounts *counts, EcCountVisitor visit, uint64 *least, void *arg)
+{
+	for (uint64 i = 0; i <= counts->mask; i++)
+	{
+		const Slot *slot = &counts->slots[i];
+		EcCount item;
+
+		if (i % CHECK_STEP == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (slot->n == 0 || (slot->n < *least && counts->ncarries == 0))
+			continue;
+		item.user = slot->user;
+		item.n = slot->n + carried(counts, slot);
+		item.group = slot->group & ~USER_NULL;
+		item.user_null = (slot->group & USER_NULL) != 0;
+		if (item.n >= *least)
+			visit(&item, least, arg);
+	}
+}
+
+static void
+count_records(EcCounts *counts, const Slot *records, uint32 n)
+{
+	CHECK_FOR_INTERRUPTS();
+	reserve(counts, n);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint64 hash = hash_pair(records[i].user, records[i].group);
+		uint32 number = partition_of(counts, hash);
+
+		if (number < counts->resident)
+			count(counts, hash, records[i].user, records[i].group, records[i].n);
+		else
+			write_record(counts, number, records[i].user, records[i].group, records[i].n);
+	}
+}
+
+/* Counts a partition's records in a table of their own. */
+static EcCounts *
+count_partition(EcCounts *counts, Partition *partition)
+{
+	EcCounts *child = create(counts->context, counts->level + 1, partition->nrecords);
+	Slot *records = MemoryContextAlloc(child->context, sizeof(Slot) * READ_RECORDS);
+
+	if (BufFileSeek(partition->file, 0, 0, SEEK_SET) != 0)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not rewind temporary file")));
+	for (uint64 left = partition->nrecords; left > 0;)
+	{
+		uint32 n = Min(left, READ_RECORDS);
+
+		if (BufFileRead(partition->file, records, sizeof(Slot) * n) != sizeof(Slot) * n)
+			ereport(ERROR, (errcode_for_file_access(), errmsg("could not read from temporary file")));
+		count_records(child, records, n);
+		left -= n;
+	}
+	BufFileClose(partition->file);
+	partition->file = NULL;
+	return child;
+}
+
+static void
+visit_all(EcCounts *counts, EcCountVisitor visit, uint64 *least, void *arg)
+{
+	visit_table(counts, visit, least, arg);
+	pfree(counts->slots);
+	counts->slots = NULL;
+	for (int i = 0; counts->partitions != NULL && i < PARTITIONS; i++)
+	{
+		Partition *partition = &counts->partitions[i];
+		EcCounts *child;
+
+		if (partition->nbuffered > 0)
+			flush(partition);
+		if (partition->file == NULL)
+			continue;
+		child = count_partition(counts, partition);
+		visit_all(child, visit, least, arg);
+		ec_counts_destroy(child);
+	}
 }
 
 void
@@ -206,20 +448,5 @@ ec_counts_visit(EcCounts *counts, EcCountVisitor visit, void *arg)
 {
 	uint64 least = 1;
 
-	for (uint64 i = 0; i <= counts->mask; i++)
-	{
-		const Slot *slot = &counts->slots[i];
-		EcCount count;
-
-		if (i % VISIT_STEP == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (slot->n == 0 || (slot->n < least && counts->ncarries == 0))
-			continue;
-		count.user = slot->user;
-		count.n = slot->n + carried(counts, slot);
-		count.group = slot->group & ~USER_NULL;
-		count.user_null = (slot->group & USER_NULL) != 0;
-		if (count.n >= least)
-			visit(&count, &least, arg);
-	}
+	visit_all(counts, visit, &least, arg);
 }

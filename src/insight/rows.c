@@ -90,44 +90,56 @@ choose_price_scale(const EcColType *ct)
 	return ct->kind == EC_KIND_FLOAT ? 2 : 6;
 }
 
+/* Columns whose values are read: those asked for, and the filters'. */
 static uint32
-needed_columns(const EcArgs *args, uint32 columns)
+value_columns(const EcArgs *args, uint32 columns)
 {
 	if (args->has_since || args->has_until)
 		columns |= EC_COL_BIT(EC_COL_TIME);
 	if (args->filter_types)
 		columns |= EC_COL_BIT(EC_COL_TYPE);
-	return args->complete_only ? EC_COL_ALL : columns;
+	return columns;
+}
+
+/* Appends columns to those that the source is asked for; returns how many these are then. */
+static int
+list_columns(EcRows *rows, uint32 columns, AttrNumber *attnums, int n)
+{
+	for (int i = 0; i < EC_EVENT_COLUMNS; i++)
+	{
+		if ((columns & EC_COL_BIT(i)) == 0)
+			continue;
+		rows->indexes[i] = n;
+		attnums[n++] = rows->events.attnums[i];
+	}
+	return n;
 }
 
 void
 ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
+	uint32 values = value_columns(args, columns);
+	uint32 all = args->complete_only ? EC_COL_ALL : values;
 	AttrNumber attnums[EC_EVENT_COLUMNS];
 	EcSourceRange range;
-	int ncolumns = 0;
+	int nvalues;
+	int ncolumns;
 	bool matches;
 
 	memset(rows, 0, sizeof(EcRows));
 	rows->args = *args;
 	rows->context = context;
 	rows->batch_context = AllocSetContextCreate(context, "ecinsight batch", ALLOCSET_DEFAULT_SIZES);
-	columns = needed_columns(args, columns);
-	ec_columns_find(args->relid, columns, &rows->events);
-	for (int i = 0; i < EC_EVENT_COLUMNS; i++)
-	{
-		if ((columns & EC_COL_BIT(i)) == 0)
-			continue;
-		rows->indexes[i] = ncolumns;
-		attnums[ncolumns++] = rows->events.attnums[i];
-	}
+	ec_columns_find(args->relid, all, &rows->events);
+	nvalues = list_columns(rows, values, attnums, 0);
+	ncolumns = list_columns(rows, all & ~values, attnums, nvalues);
 	matches = set_time_bounds(rows);
 	range.column = rows->indexes[EC_COL_TIME];
 	range.min = rows->time_min;
 	range.max = rows->time_max;
-	rows->source = ec_source_open(args->relid, ncolumns, attnums, rows->time_filter ? 1 : 0, &range,
-								  GetActiveSnapshot());
+	rows->source = ec_source_open(args->relid, ncolumns, attnums, nvalues,
+								  rows->time_filter ? 1 : 0, &range, GetActiveSnapshot());
 	if (!matches)
 	{
 		ec_source_close(rows->source);	/* it was opened to check privileges */

@@ -170,6 +170,7 @@ top_users(FunctionCallInfo fcinfo, bool with_brand)
 	state->brand_ranks = ec_interner_ranks(state->brands, context);
 	ec_topk_init(&state->top, sizeof(EcCount), k, compare_counts, state, context);
 	ec_counts_visit(state->counts, visit_count, state);
+	ec_counts_destroy(state->counts);
 	ec_topk_finish(&state->top);
 	put_rows(state, fcinfo);
 	MemoryContextDelete(context);

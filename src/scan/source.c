@@ -39,6 +39,7 @@ struct EcSource
 	Relation rel;
 	int ncolumns;
 	AttrNumber *attnums;
+	int only_nulls;				/* of columns from here on only NULLs matter */
 	int nranges;
 	EcSourceRange *ranges;
 	EcColType *types;
@@ -51,6 +52,7 @@ struct EcSource
 	Snapshot snapshot;			/* registered */
 	bool in_group;
 	uint32 block;				/* next one of the current group */
+	EcVector *stand_ins;		/* for blocks without NULLs of columns where only those matter */
 
 	/* through the executor */
 	EcSourceQuery *query;
@@ -100,6 +102,7 @@ open_direct(EcSource *source, Snapshot snapshot)
 	check_select_privilege(source->rel, source->ncolumns, source->attnums);
 	source->snapshot = RegisterSnapshot(snapshot);
 	source->reader = ec_reader_begin(source->rel, source->snapshot, source->context);
+	source->stand_ins = palloc0(sizeof(EcVector) * source->ncolumns);
 }
 
 static void
@@ -117,7 +120,7 @@ open_query(EcSource *source, Snapshot snapshot)
 }
 
 EcSource *
-ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int nranges,
+ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int only_nulls, int nranges,
 			   const EcSourceRange *ranges, Snapshot snapshot)
 {
 	MemoryContext context =
@@ -130,6 +133,7 @@ ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int nranges,
 	source->ncolumns = ncolumns;
 	source->attnums = palloc(sizeof(AttrNumber) * ncolumns);
 	memcpy(source->attnums, attnums, sizeof(AttrNumber) * ncolumns);
+	source->only_nulls = only_nulls;
 	source->nranges = nranges;
 	source->ranges = palloc(sizeof(EcSourceRange) * Max(nranges, 1));
 	if (nranges > 0)
@@ -210,22 +214,47 @@ advance_block(EcSource *source)
 	}
 }
 
+/* A column of which the consumer wants to know only that the block has no NULLs: spare its decoding. */
+static bool
+stand_in(EcSource *source, int column, uint32 block, uint32 nrows)
+{
+	static const int64 nothing = 0;
+	EcVector *v = &source->stand_ins[column];
+	EcZone zone;
+
+	if (column < source->only_nulls ||
+		!ec_reader_zone(source->reader, source->attnums[column] - 1, block, &zone,
+						&source->kinds[column], &source->scales[column]) ||
+		zone.nnulls > 0)
+		return false;
+	v->phys = EC_PHYS_INT64;
+	v->form = EC_FORM_CONST;
+	v->nrows = nrows;
+	v->values.i64 = &nothing;
+	source->columns[column] = v;
+	return true;
+}
+
 static uint32
 next_direct(EcSource *source)
 {
+	uint32 nrows;
 	uint32 block;
 
 	if (!advance_block(source))
 		return 0;
 	block = source->block++;
+	nrows = ec_reader_block_rows(source->reader, block);
 	for (int i = 0; i < source->ncolumns; i++)
 	{
 		int attidx = source->attnums[i] - 1;
 
+		if (stand_in(source, i, block, nrows))
+			continue;
 		source->columns[i] = ec_reader_block(source->reader, attidx, block);
 		source->kinds[i] = ec_reader_kind(source->reader, attidx, &source->scales[i]);
 	}
-	return ec_reader_block_rows(source->reader, block);
+	return nrows;
 }
 
 bool

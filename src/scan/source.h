@@ -41,11 +41,13 @@ typedef struct EcSourceBatch
 
 /*
  * attnums: columns wanted (user columns).  Ranges apply to INT64 kinds only.
+ * Of the columns at index only_nulls and beyond, the consumer looks only at which
+ * rows are NULL: where a block's zone tells, a CONST vector stands for its values.
  * Vectors of a batch live until the next call.  DICT vectors of equal dict_serial
  * share one dictionary, so consumers map a dictionary once.
  */
-extern EcSource *ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int nranges,
-								const EcSourceRange *ranges, Snapshot snapshot);
+extern EcSource *ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int only_nulls,
+								int nranges, const EcSourceRange *ranges, Snapshot snapshot);
 extern const EcColType *ec_source_types(const EcSource *source);	/* one per column asked for */
 extern bool ec_source_next(EcSource *source, EcSourceBatch *batch);
 extern void ec_source_close(EcSource *source);
