@@ -64,7 +64,7 @@ create_state(CustomScan *plan)
 	return (Node *) scan;
 }
 
-/* The user columns that expressions read (by attidx); *ctid is set if they read that too. */
+/* The user columns that expressions read (by attidx); *ctid (may be NULL) is set if they read that too. */
 static Bitmapset *
 columns_read(EcScanState *scan, Node *expr, bool *ctid)
 {
@@ -80,7 +80,10 @@ columns_read(EcScanState *scan, Node *expr, bool *ctid)
 		AttrNumber attno = i + FirstLowInvalidHeapAttributeNumber;
 
 		if (attno == SelfItemPointerAttributeNumber)
-			*ctid = true;
+		{
+			if (ctid != NULL)
+				*ctid = true;
+		}
 		else if (attno > 0)
 			result = bms_add_member(result, attno - 1);
 		else if (attno == 0)	/* the whole row */
@@ -167,8 +170,8 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	Bitmapset *output;
 	Bitmapset *attrs;
 
-	output = columns_read(scan, (Node *) plan->targetlist, &scan->need_ctid);
-	attrs = columns_read(scan, (Node *) plan->qual, &scan->need_ctid);
+	output = columns_read(scan, (Node *) plan->targetlist, NULL);
+	attrs = columns_read(scan, (Node *) plan->qual, NULL);
 	init_columns(scan, bms_union(output, attrs));
 	scan->output = column_list(scan, output, &scan->noutput);
 	init_clauses(scan);
@@ -176,8 +179,10 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	memset(slot->tts_values, 0, scan->natts * sizeof(Datum));
 	slot->tts_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
 
-	scan->keys = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan keys", ALLOCSET_SMALL_SIZES);
-	scan->group = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan row group", ALLOCSET_DEFAULT_SIZES);
+	scan->keys = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan keys",
+									   ALLOCSET_SMALL_SIZES);
+	scan->group = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan row group",
+										ALLOCSET_DEFAULT_SIZES);
 	scan->group_index = -1;
 }
 
@@ -297,8 +302,9 @@ advance_row(EcScanState *scan, bool forward)
 	return true;
 }
 
+/* WHERE CURRENT OF takes the tid of a cursor's row from here, whatever the query reads. */
 static void
-set_ctid(EcScanState *scan, TupleTableSlot *slot)
+set_tid(EcScanState *scan, TupleTableSlot *slot)
 {
 	ec_tid_from_row(ec_reader_row_number(scan->reader, scan->block * EC_BLOCK_ROWS + scan->row),
 					&slot->tts_tid);
@@ -320,8 +326,7 @@ next_tuple(EcScanState *scan)
 	econtext->ecxt_scantuple = slot;
 	while (advance_row(scan, forward))
 	{
-		if (scan->need_ctid)
-			set_ctid(scan, slot);
+		set_tid(scan, slot);
 		if (scan->nrow_clauses == 0 || ec_scan_clauses_pass(scan))
 		{
 			pgstat_count_heap_getnext(scan->css.ss.ss_currentRelation);

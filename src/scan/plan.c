@@ -9,8 +9,8 @@
  * relations whose join clauses zones can use, so that a nested loop skips row
  * groups by its outer row's values.
  *
- * Not offered: for TABLESAMPLE, and where system columns other than ctid and
- * tableoid are read, which the executor has no row header for.
+ * Not offered: for TABLESAMPLE, WHERE CURRENT OF, and where system columns other
+ * than ctid and tableoid are read, which the executor has no row header for.
  *
  * custom_private of the plan: a list of the positions in plan.qual of the clauses
  * that are to become predicates (quals.c).
@@ -213,7 +213,8 @@ parallel_workers(RelOptInfo *rel, Relation relation)
 {
 	double pages = rel->tuples * rel->reltarget->width / BLCKSZ;
 	double groups = rel->tuples / ec_store_row_group_rows(relation);
-	int workers = compute_parallel_worker(rel, Max(pages, rel->pages), -1, max_parallel_workers_per_gather);
+	int workers = compute_parallel_worker(rel, Max(pages, rel->pages), -1,
+										  max_parallel_workers_per_gather);
 
 	return (int) Min(workers, ceil(groups) - 1);
 }
@@ -229,6 +230,18 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, Relation relation, Bitmaps
 		return;
 	path = make_path(root, rel, relation, attrs, NULL, workers, &share);
 	add_partial_path(rel, path);
+}
+
+/* WHERE CURRENT OF is for core's tid scans only. */
+static bool
+is_current_of(RelOptInfo *rel)
+{
+	ListCell *lc;
+
+	foreach (lc, rel->baserestrictinfo)
+		if (IsA(lfirst_node(RestrictInfo, lc)->clause, CurrentOfExpr))
+			return true;
+	return false;
 }
 
 static bool
@@ -247,7 +260,7 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation)
 	double share;
 	Path *path;
 
-	if (reads_row_header(attrs))
+	if (reads_row_header(attrs) || is_current_of(rel))
 		return;
 	path = make_path(root, rel, relation, attrs, rel->lateral_relids, 0, &share);
 	drop_seqscans(rel);

@@ -86,7 +86,6 @@ typedef struct EcScanState
 	EcScanClause **row_clauses; /* that vectors can't decide in the current group */
 	int noutput;
 	EcScanColumn **output;		/* read by the target list */
-	bool need_ctid;
 	MemoryContext keys;
 	MemoryContext group;
 

@@ -57,11 +57,23 @@ bound_truth(const EcLeaf *leaf, int64 min, int64 max)
 static EcTruth
 strings_truth(const EcLeaf *leaf, int64 min, int64 max)
 {
+	int low = 0;
+	int high = leaf->nkeys;
+
 	if (leaf->cmp >= EC_CMP_LT && leaf->cmp <= EC_CMP_GT && leaf->cmp != EC_CMP_EQ)
 		return bound_truth(leaf, min, max);
-	for (int i = 0; i < leaf->nkeys; i++)
-		if (leaf->prefixes[i] >= min && leaf->prefixes[i] <= max)
-			return EC_TRUTH_SOME;
+	/* the first key that isn't below the zone: keys, so prefixes, are sorted */
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+
+		if (leaf->prefixes[middle] < min)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < leaf->nkeys && leaf->prefixes[low] <= max)
+		return EC_TRUTH_SOME;
 	return leaf->inverted ? EC_TRUTH_ALL : EC_TRUTH_NONE;
 }
 
