@@ -55,7 +55,10 @@ next_id(void)
 
 	do
 	{
-		id = (made % 5 == 4) ? LATER_ID + made * INT64_C(77309411333119) : FIRST_ID + made * ID_STEP;
+		if (made % 5 == 4)
+			id = LATER_ID + made * INT64_C(77309411333119);
+		else
+			id = FIRST_ID + made * ID_STEP;
 		made++;
 	} while (id_is_known(id));
 	return id;

@@ -154,6 +154,10 @@ help(void)
 		 "it is, a byte order mark at the start is dropped, the last row needs no end. Header\n"
 		 "and empty lines do not count as rows.\n"
 		 "\n"
+		 "Every row arrives exactly once and in order, whatever the broker goes through. The\n"
+		 "price is one request in flight; -X max.in.flight=5 is faster to a distant broker,\n"
+		 "but can lose a first message that a partition without a leader refuses.\n"
+		 "\n"
 		 "Numbers may be written with k, M or G (thousands, millions, ...). The exit code is\n"
 		 "0 if the broker acknowledged every row, 1 if not, 2 for wrong options, and 128 plus\n"
 		 "the signal's number after SIGINT or SIGTERM, which let what was taken be delivered.\n"
@@ -279,7 +283,8 @@ read_message_option(EcProduceOptions *o, int c, const char **columns)
 	switch (c)
 	{
 		case 'n':
-			o->rows_per_message = (uint64_t) read_integer("--rows-per-message", optarg, 1, 100000000);
+			o->rows_per_message =
+				(uint64_t) read_integer("--rows-per-message", optarg, 1, 100000000);
 			break;
 		case 'k':
 			o->key = strcmp(optarg, "none") == 0 ? NULL : optarg;

@@ -209,7 +209,8 @@ plain_summary(const EcProduceOptions *o, const EcCounts *c, int32_t partitions, 
 	printf(" in %.2f s: %s rows/s, %.1f MB/s\n", c->seconds,
 		   grouped((uint64_t) ((double) c->rows / s), rate), (double) c->bytes / 1e6 / s);
 	if (c->short_messages > 0)
-		printf("%s cut short by the size limit\n", number_of(c->short_messages, "message", messages));
+		printf("%s cut short by the size limit\n",
+			   number_of(c->short_messages, "message", messages));
 	if (!complete)
 		printf("NOT COMPLETE: %s were read, %llu of them certainly failed\n",
 			   number_of(c->rows_read, "row", rows), (unsigned long long) c->failed_rows);

@@ -506,8 +506,9 @@ prepare(Run *run)
 	/* librdkafka's limit counts its own framing too */
 	run->hard_limit = max - (max > 8192 ? 1024 : max / 8);
 	run->soft_limit = max / 10 * 9;
-	run->partitions =
-		run->kafka ? ec_kafka_partitions(run->kafka) : o->create_partitions ? o->create_partitions : 1;
+	run->partitions = o->create_partitions ? o->create_partitions : 1;
+	if (run->kafka)
+		run->partitions = ec_kafka_partitions(run->kafka);
 	run->max_rows = o->rows_per_message;
 	if (o->rate > 0.0 && (double) run->max_rows > o->rate * PACE_SECONDS)
 		run->max_rows = o->rate * PACE_SECONDS < 1.0 ? 1 : (uint64_t) (o->rate * PACE_SECONDS);
