@@ -4,9 +4,9 @@
  *	  A file, standard input or either of them gzipped, as a window of bytes.
  *
  * ec_input_fill() makes the window at least as long as wanted, unless the
- * input ends, or is a pipe that stays silent for a second; ec_input_skip() moves its start.  A UTF-8 byte order mark at
- * the start is dropped.  gzip is recognised by its first bytes, members
- * may follow one another.
+ * input ends, or is a pipe that stays silent for a second; ec_input_skip()
+ * moves its start.  A UTF-8 byte order mark at the start is dropped.  gzip is
+ * recognised by its first bytes, members may follow one another.
  *
  *-------------------------------------------------------------------------
  */
