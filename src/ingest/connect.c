@@ -17,7 +17,7 @@
 #include "ingest/options.h"
 #include "ingest/start.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 5000
 #define SLICE_MS 500
 #define QUEUE_KB 1024			/* nothing is fetched */
 

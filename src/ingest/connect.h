@@ -14,7 +14,7 @@
 /*
  * Connects to the server with the user's mapping and gives, for every partition of
  * the topics, the offset that "start" means.  Raises an error if nobody answers
- * within ten seconds, or a topic doesn't exist.
+ * within five seconds, or a topic doesn't exist.
  */
 extern EcStreamOffset *ec_connect_offsets(const ForeignServer *server, Oid user, char **topics, int ntopics,
 										  const char *start, int *n);

@@ -11,7 +11,6 @@
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/utility.h"
 #include "utils/timestamp.h"
@@ -60,22 +59,12 @@ database_needed(Node *statement)
 	}
 }
 
-static void
-release_at_exit(int code, Datum arg)
-{
-	ec_status_release_held();
-}
-
 /* Ends the database's workers; goes on without success after a while, since the command will say who is connected. */
 static void
 clear_database(Oid dboid)
 {
-	static bool registered = false;
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENCE_MS);
 
-	if (!registered)
-		before_shmem_exit(release_at_exit, (Datum) 0);
-	registered = true;
 	if (!ec_status_hold(dboid))
 		return;
 	while (ec_status_busy(dboid) && GetCurrentTimestamp() < deadline)
@@ -105,22 +94,16 @@ hold_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	Oid dboid = name == NULL ? InvalidOid : get_database_oid(name, true);
 
 	/* only its owner (superusers count as such) may end workers */
-	if (!OidIsValid(dboid) || !ec_status_busy(dboid) || !ec_compat_owns_database(dboid, GetUserId()))
-	{
-		call_next(pstmt, query, read_only_tree, context, params, env, dest, qc);
-		return;
-	}
-	PG_TRY();
-	{
+	if (OidIsValid(dboid) && ec_compat_owns_database(dboid, GetUserId()))
 		clear_database(dboid);
-		call_next(pstmt, query, read_only_tree, context, params, env, dest, qc);
-	}
-	PG_FINALLY();
-	{
-		ec_status_release_held();
-		ec_status_request_scan(InvalidOid);
-	}
-	PG_END_TRY();
+	call_next(pstmt, query, read_only_tree, context, params, env, dest, qc);
+	ec_status_release_held();
+
+	/* a copy's streams are to be looked at, a dropped database's to be forgotten */
+	if (IsA(pstmt->utilityStmt, CreatedbStmt))
+		dboid = get_database_oid(castNode(CreatedbStmt, pstmt->utilityStmt)->dbname, true);
+	if (OidIsValid(dboid))
+		ec_status_notify_at_commit(dboid);
 }
 
 void

@@ -136,7 +136,13 @@ scan_database(Oid dboid)
 	if (!start_process("ec_scanner_main", "ecinsight scanner", "ecinsight scanner", ObjectIdGetDatum(dboid), NULL,
 					   &handle))
 	{
-		ereport(DEBUG1, (errmsg("no background worker slot is free for a scan")));
+		static TimestampTz told = 0;
+		TimestampTz now = GetCurrentTimestamp();
+
+		if (now > told + RESCAN_MS * INT64CONST(1000))
+			ereport(LOG, (errmsg("streams cannot be looked for: no background worker slot is free"),
+						  errhint("Raise the configuration parameter \"max_worker_processes\".")));
+		told = now;
 		return false;
 	}
 	if (WaitForBackgroundWorkerStartup(handle, &pid) == BGWH_STARTED)
@@ -149,6 +155,22 @@ scan_database(Oid dboid)
 	return true;
 }
 
+static bool
+scan_listed(const Oid *databases, int n, Oid which)
+{
+	bool done = true;
+
+	for (int i = 0; i < n; i++)
+	{
+		if ((which == (Oid) -1 || which == databases[i]) && !scan_database(databases[i]))
+		{
+			ec_status_request_scan(databases[i]);
+			done = false;
+		}
+	}
+	return done;
+}
+
 /* Returns false if something is left to do. */
 static bool
 scan_requested(void)
@@ -158,27 +180,12 @@ scan_requested(void)
 
 	while (done && OidIsValid(next = ec_status_next_scan()))
 	{
-		if (next == (Oid) -1)
-		{
-			int n;
-			Oid *databases = list_databases(&n);
+		int n;
+		Oid *databases = list_databases(&n);
 
-			forget_missing(databases, n);
-			for (int i = 0; i < n; i++)
-			{
-				if (!scan_database(databases[i]))
-				{
-					ec_status_request_scan(databases[i]);
-					done = false;
-				}
-			}
-			pfree(databases);
-		}
-		else if (!scan_database(next))
-		{
-			ec_status_request_scan(next);
-			done = false;
-		}
+		forget_missing(databases, n);
+		done = scan_listed(databases, n, next);
+		pfree(databases);
 	}
 	return done;
 }

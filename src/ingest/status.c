@@ -44,7 +44,8 @@ typedef struct StatusShared
 static StatusShared *shared = NULL;
 static EcStreamSlot *slots;
 static EcStreamPartition *partitions;
-static bool notify_pending = false;
+static bool holding = false;
+static Oid notify_databases[2]; /* to be scanned when this transaction commits */
 static shmem_request_hook_type prev_shmem_request = NULL;
 static shmem_startup_hook_type prev_shmem_startup = NULL;
 
@@ -103,20 +104,17 @@ status_shmem_startup(void)
 static void
 status_xact_callback(XactEvent event, void *arg)
 {
-	if (!notify_pending)
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_PREPARE && event != XACT_EVENT_ABORT)
 		return;
-	switch (event)
+	if (event == XACT_EVENT_ABORT)
+		ec_status_release_held();
+	for (int i = 0; i < lengthof(notify_databases); i++)
 	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-			notify_pending = false;
-			ec_status_request_scan(MyDatabaseId);
-			break;
-		case XACT_EVENT_ABORT:
-			notify_pending = false;
-			break;
-		default:
-			break;
+		Oid dboid = notify_databases[i];
+
+		notify_databases[i] = InvalidOid;
+		if (OidIsValid(dboid) && event != XACT_EVENT_ABORT)
+			ec_status_request_scan(dboid);
 	}
 }
 
@@ -381,10 +379,10 @@ ec_status_request_scan(Oid dboid)
 }
 
 void
-ec_status_notify_at_commit(void)
+ec_status_notify_at_commit(Oid dboid)
 {
 	if (shared != NULL)
-		notify_pending = true;
+		notify_databases[dboid == MyDatabaseId ? 0 : 1] = dboid;
 }
 
 void
@@ -411,7 +409,7 @@ ec_status_hold(Oid dboid)
 		{
 			shared->held[i].dboid = dboid;
 			shared->held[i].pid = MyProcPid;
-			done = true;
+			done = holding = true;
 		}
 	}
 	ec_status_unlock();
@@ -421,6 +419,9 @@ ec_status_hold(Oid dboid)
 void
 ec_status_release_held(void)
 {
+	if (!holding)
+		return;
+	holding = false;
 	ec_status_lock(true);
 	for (int i = 0; i < MAX_HELD; i++)
 	{

@@ -116,13 +116,13 @@ extern void ec_status_wake_launcher(void);
 
 /* Databases from which workers must stay away while somebody drops or copies them. */
 extern bool ec_status_hold(Oid dboid);	/* true; false if too many are held */
-extern void ec_status_release_held(void);	/* those of this process */
+extern void ec_status_release_held(void);	/* those of this process; also done when its transaction aborts */
 extern bool ec_status_is_held(Oid dboid);
 extern bool ec_status_busy(Oid dboid);	/* has a live worker or scanner? */
 extern void ec_status_terminate(Oid dboid); /* asks them to end */
 extern void ec_status_scanner(Oid dboid, pid_t pid);	/* the scanner at work; 0: none */
 
-/* At commit of this transaction: let launcher and workers look at this database's streams. */
-extern void ec_status_notify_at_commit(void);
+/* At commit of this transaction: let launcher and workers look at a database's streams (this one and one other). */
+extern void ec_status_notify_at_commit(Oid dboid);
 
 #endif							/* EC_STATUS_H */

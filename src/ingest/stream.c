@@ -300,7 +300,7 @@ ec_stream_changed(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("ecinsight.stream_changed() must be called as a trigger")));
-	ec_status_notify_at_commit();
+	ec_status_notify_at_commit(MyDatabaseId);
 	PG_RETURN_POINTER(NULL);
 }
 

@@ -104,7 +104,7 @@ foreach my $mode (qw(immediate fast smart))
 }
 
 # the broker, at random moments
-foreach my $round (1 .. 3)
+foreach my $round (1 .. 2)
 {
 	produce(80);
 	sleep rand 0.3;
