@@ -8,15 +8,11 @@
  * dictionary entries and of flat rows stay right while the column grows.
  *
  * The hash table has open addressing and linear probing over (hash, code + 1)
- * pairs; it is at most half full.  While the column interns, a row that repeats
- * the previous value skips it.
+ * pairs; it is at most half full.
  */
 #include "vector/builder.h"
 
-#include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "vector/hash.h"
 
 #define FIRST_ROWS 1024
 #define FIRST_ENTRIES 256
@@ -60,7 +56,7 @@ struct EcBuilder
 	void *dict;
 	uint32_t ndict;
 	uint32_t dict_cap;
-	uint32_t last;				/* code of the latest value, if ndict > 0 */
+	uint64_t seed;				/* of hashes */
 	Slot *slots;
 	uint32_t nslots;			/* a power of two, or 0 */
 	Segment *segments;			/* the newest first */
@@ -124,7 +120,7 @@ start(EcBuilder *b)
 	b->intern = b->phys != EC_PHYS_INT64;
 	b->width = phys_width(b->phys);
 	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
-	b->nrows = b->nnulls = b->ndict = b->last = 0;
+	b->nrows = b->nnulls = b->ndict = 0;
 	b->judge_at = FIRST_JUDGEMENT;
 }
 
@@ -138,6 +134,7 @@ ec_builder_create(EcKind kind, const EcAllocator *alloc)
 	memset(b, 0, sizeof(*b));
 	b->alloc = *alloc;
 	b->kind = kind;
+	b->seed = (uint64_t) (uintptr_t) b * EC_HASH_K0;
 	start(b);
 	return b;
 }
@@ -291,32 +288,6 @@ ec_builder_append_int64s(EcBuilder *b, const int64_t *values, uint32_t n)
 	return true;
 }
 
-static inline uint64_t
-load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline uint32_t
-hash_bytes(const void *ptr, size_t len)
-{
-	return (uint32_t) XXH3_64bits(ptr, len);
-}
-
-static inline uint32_t
-hash_uuid(const EcUuid *u)
-{
-	uint64_t w[2];
-
-	memcpy(w, u->b, 16);
-	w[0] = (w[0] ^ UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9);
-	w[0] ^= (w[1] ^ (w[0] >> 32)) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t) (w[0] ^ (w[0] >> 32));
-}
-
 static void
 put_slot(EcBuilder *b, uint32_t hash, uint32_t code)
 {
@@ -404,12 +375,23 @@ judge(EcBuilder *b)
 	return true;
 }
 
-static bool
+static inline bool
 append_code(EcBuilder *b, uint32_t code)
 {
-	b->last = code;
 	b->codes[b->nrows++] = code;
 	return b->nrows < b->judge_at || judge(b);
+}
+
+static inline uint32_t
+hash_uuid(const EcBuilder *b, const EcUuid *uuid)
+{
+	return (uint32_t) ec_hash_uuid(uuid, b->seed);
+}
+
+static inline uint32_t
+hash_bytes(const EcBuilder *b, const EcBytes *value)
+{
+	return (uint32_t) ec_hash_bytes(value->ptr, value->len, b->seed);
 }
 
 /* The UUID's code, new if need be; the caller has made room for an entry. */
@@ -424,7 +406,7 @@ intern_uuid(EcBuilder *b, const EcUuid *uuid, uint32_t hash)
 	{
 		uint32_t code = b->slots[i].code1 - 1;
 
-		if (b->slots[i].hash == hash && memcmp(&dict[code], uuid, sizeof(*uuid)) == 0)
+		if (b->slots[i].hash == hash && ec_uuid_equal(&dict[code], uuid))
 			return code;
 	}
 	b->slots[i].hash = hash;
@@ -433,65 +415,29 @@ intern_uuid(EcBuilder *b, const EcUuid *uuid, uint32_t hash)
 	return b->ndict++;
 }
 
-static bool
-append_uuid_interned(EcBuilder *b, const EcUuid *uuid)
-{
-	const EcUuid *dict = b->dict;
-
-	if (b->ndict > 0 && memcmp(&dict[b->last], uuid, sizeof(*uuid)) == 0)
-		return append_code(b, b->last);
-	return ensure_entries(b, 1) && append_code(b, intern_uuid(b, uuid, hash_uuid(uuid)));
-}
-
+/* Likewise; false if the bytes could not be kept. */
 static inline bool
-same_bytes(const EcBytes *entry, const void *ptr, uint32_t len)
-{
-	const uint8_t *p = ptr;
-	uint32_t i;
-
-	if (entry->len != len)
-		return false;
-	if (len < 8 || len > 64)
-		return memcmp(entry->ptr, ptr, len) == 0;
-
-	/* names and the like: words, the last one overlapping, beat a call */
-	for (i = 0; i + 8 < len; i += 8)
-	{
-		if (load64(entry->ptr + i) != load64(p + i))
-			return false;
-	}
-	return load64(entry->ptr + len - 8) == load64(p + len - 8);
-}
-
-static bool
-append_bytes_interned(EcBuilder *b, const void *ptr, uint32_t len)
+intern_bytes(EcBuilder *b, const EcBytes *value, uint32_t hash, uint32_t *code)
 {
 	EcBytes *dict = b->dict;
-	uint32_t hash;
-	uint32_t mask;
+	uint32_t mask = b->nslots - 1;
 	uint32_t i;
 
-	if (b->ndict > 0 && same_bytes(&dict[b->last], ptr, len))
-		return append_code(b, b->last);
-	if (!ensure_entries(b, 1))
-		return false;
-	dict = b->dict;
-	hash = hash_bytes(ptr, len);
-	mask = b->nslots - 1;
 	for (i = hash & mask; b->slots[i].code1 != 0; i = (i + 1) & mask)
 	{
-		uint32_t code = b->slots[i].code1 - 1;
-
-		if (b->slots[i].hash == hash && same_bytes(&dict[code], ptr, len))
-			return append_code(b, code);
+		*code = b->slots[i].code1 - 1;
+		if (b->slots[i].hash == hash && dict[*code].len == value->len &&
+			ec_bytes_equal(dict[*code].ptr, value->ptr, value->len))
+			return true;
 	}
-	dict[b->ndict].ptr = keep_bytes(b, ptr, len);
+	dict[b->ndict].ptr = keep_bytes(b, value->ptr, value->len);
 	if (dict[b->ndict].ptr == NULL)
 		return false;
-	dict[b->ndict].len = len;
+	dict[b->ndict].len = value->len;
 	b->slots[i].hash = hash;
 	b->slots[i].code1 = b->ndict + 1;
-	return append_code(b, b->ndict++);
+	*code = b->ndict++;
+	return true;
 }
 
 bool
@@ -500,7 +446,7 @@ ec_builder_append_uuid(EcBuilder *b, const EcUuid *uuid)
 	if (!reserve_row(b))
 		return false;
 	if (b->intern)
-		return append_uuid_interned(b, uuid);
+		return ensure_entries(b, 1) && append_code(b, intern_uuid(b, uuid, hash_uuid(b, uuid)));
 	((EcUuid *) b->flat)[b->nrows++] = *uuid;
 	return true;
 }
@@ -553,7 +499,7 @@ unpack_uuids(EcBuilder *b)
 	{
 		const EcBytes *entry = (EcBytes *) b->dict + i;
 
-		put_slot(b, hash_bytes(entry->ptr, entry->len), i);
+		put_slot(b, hash_bytes(b, entry), i);
 	}
 	return true;
 }
@@ -575,7 +521,13 @@ ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 	if (!reserve_row(b))
 		return false;
 	if (b->intern)
-		return append_bytes_interned(b, ptr, len);
+	{
+		EcBytes value = {ptr, len};
+		uint32_t code;
+
+		return ensure_entries(b, 1) && intern_bytes(b, &value, hash_bytes(b, &value), &code) &&
+			append_code(b, code);
+	}
 	to = (EcBytes *) b->flat + b->nrows;
 	to->ptr = keep_bytes(b, ptr, len);
 	if (to->ptr == NULL)
@@ -587,6 +539,27 @@ ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 
 /* Values looked at together, so that waiting for the hash table's memory overlaps. */
 #define SLICE 32
+
+static inline void
+prefetch_slot(const EcBuilder *b, uint32_t hash)
+{
+	__builtin_prefetch(&b->slots[hash & (b->nslots - 1)], 1);
+}
+
+/* The entries that the slots name, which are in the cache by now. */
+static inline void
+prefetch_entries(const EcBuilder *b, const EcBytes *values, const uint32_t *hash, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		uint32_t code1 = values[i].ptr == NULL ? 0 : b->slots[hash[i] & (b->nslots - 1)].code1;
+
+		if (code1 != 0)
+			__builtin_prefetch((char *) b->dict + (code1 - 1) * b->width);
+	}
+}
 
 /*
  * Packs up to SLICE values as UUIDs and appends them; returns how many.  Fewer than n
@@ -614,19 +587,42 @@ append_uuid_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	{
 		if (values[i].ptr == NULL)
 			continue;
-		hash[i] = hash_uuid(&uuid[i]);
-		__builtin_prefetch(&b->slots[hash[i] & (b->nslots - 1)], 1);
+		hash[i] = hash_uuid(b, &uuid[i]);
+		prefetch_slot(b, hash[i]);
 	}
+	prefetch_entries(b, values, hash, n);
+	for (i = 0; i < n && b->intern && *ok; i++)
+		*ok = values[i].ptr == NULL
+			? ec_builder_append_null(b)
+			: reserve_row(b) && append_code(b, intern_uuid(b, &uuid[i], hash[i]));
+	return i;
+}
+
+/* The same for texts that are kept as they are. */
+static uint32_t
+append_bytes_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
+{
+	uint32_t hash[SLICE];
+	uint32_t code;
+	uint32_t i;
+
+	if (n > SLICE)
+		n = SLICE;
+	*ok = ensure_entries(b, n);
+	if (!*ok)
+		return 0;
 	for (i = 0; i < n; i++)
 	{
-		uint32_t code1 = values[i].ptr == NULL ? 0 : b->slots[hash[i] & (b->nslots - 1)].code1;
-
-		if (code1 != 0)
-			__builtin_prefetch((EcUuid *) b->dict + code1 - 1);
+		if (values[i].ptr == NULL)
+			continue;
+		hash[i] = hash_bytes(b, &values[i]);
+		prefetch_slot(b, hash[i]);
 	}
+	prefetch_entries(b, values, hash, n);
 	for (i = 0; i < n && b->intern && *ok; i++)
 		*ok = values[i].ptr == NULL ? ec_builder_append_null(b)
-			: reserve_row(b) && append_code(b, intern_uuid(b, &uuid[i], hash[i]));
+									: reserve_row(b) && intern_bytes(b, &values[i], hash[i], &code) &&
+										append_code(b, code);
 	return i;
 }
 
@@ -640,13 +636,15 @@ ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 	{
 		uint32_t done = 0;
 
-		if (b->phys == EC_PHYS_UUID && b->intern)
+		if (b->intern && b->phys == EC_PHYS_UUID)
 			done = append_uuid_slice(b, values + i, n - i, &ok);
+		else if (b->intern)
+			done = append_bytes_slice(b, values + i, n - i, &ok);
 		i += done;
 		if (done == 0 && ok)
 		{
 			ok = values[i].ptr == NULL ? ec_builder_append_null(b)
-				: ec_builder_append_bytes(b, values[i].ptr, values[i].len);
+									   : ec_builder_append_bytes(b, values[i].ptr, values[i].len);
 			i++;
 		}
 	}
