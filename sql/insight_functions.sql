@@ -44,8 +44,21 @@ CREATE TABLE partition_middle PARTITION OF partitioned_events FOR VALUES FROM ('
 CREATE TABLE partition_rest PARTITION OF partitioned_events DEFAULT;
 INSERT INTO partitioned_events SELECT * FROM heap_events;
 
+-- all parts columnar, one of them partitioned again, one with its columns in another order
+CREATE TABLE columnar_parts (LIKE heap_events) PARTITION BY RANGE (event_time);
+CREATE TABLE part_early PARTITION OF columnar_parts FOR VALUES FROM (MINVALUE) TO ('2019-10-05') PARTITION BY LIST (event_type);
+CREATE TABLE part_early_views PARTITION OF part_early FOR VALUES IN ('view') USING ecinsight_columnar;
+CREATE TABLE part_early_rest PARTITION OF part_early DEFAULT USING ecinsight_columnar;
+CREATE TABLE part_other_order (gone int, user_session text, user_id bigint, price numeric(10,2), category_code text, gone_too text, brand text,
+    category_id bigint, product_id bigint, event_type text, event_time timestamptz) USING ecinsight_columnar;
+ALTER TABLE part_other_order DROP gone, DROP gone_too;
+ALTER TABLE columnar_parts ATTACH PARTITION part_other_order FOR VALUES FROM ('2019-10-05') TO ('2019-10-20');
+CREATE TABLE part_rest PARTITION OF columnar_parts DEFAULT USING ecinsight_columnar;
+CREATE TABLE part_empty PARTITION OF columnar_parts FOR VALUES FROM ('2030-01-01') TO ('2030-02-01') USING ecinsight_columnar;
+INSERT INTO columnar_parts SELECT * FROM heap_events;
+
 CREATE TABLE parent_events (LIKE heap_events) USING ecinsight_columnar;
-CREATE TABLE child_events () INHERITS (parent_events);
+CREATE TABLE child_events () INHERITS (parent_events) USING ecinsight_columnar;
 INSERT INTO parent_events SELECT * FROM heap_events WHERE product_id % 2 = 0;
 INSERT INTO child_events SELECT * FROM heap_events WHERE (product_id % 2 = 0) IS NOT TRUE;
 
@@ -152,12 +165,17 @@ END $$;
 SELECT * FROM compare('heap_events');
 SELECT * FROM compare('columnar_events');
 SELECT * FROM compare('partitioned_events');
+SELECT * FROM compare('columnar_parts');
 SELECT * FROM compare('parent_events');
 SELECT * FROM compare('viewed_events');
 SELECT * FROM compare('mapped_events');
 SELECT * FROM compare('altered_events');
 
--- deleted and rolled back rows don't count
+-- no partition at all
+CREATE TABLE no_parts (LIKE heap_events) PARTITION BY RANGE (event_time);
+SELECT * FROM top_user_categories('no_parts');
+
+-- rows of the present transaction count, those rolled back don't
 BEGIN;
 INSERT INTO columnar_events SELECT * FROM heap_events;
 SELECT interactions FROM top_user_categories('columnar_events', 1);

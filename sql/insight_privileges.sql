@@ -81,6 +81,29 @@ SELECT sum(interaction_count), count(*) FROM popular_categories('columnar');
 RESET ROLE;
 SELECT sum(interaction_count), count(*) FROM popular_categories('columnar');
 
+-- of a partitioned table only its own privileges and policies count
+CREATE TABLE parts (LIKE heap) PARTITION BY RANGE (user_id);
+CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (20) USING ecinsight_columnar;
+CREATE TABLE high PARTITION OF parts FOR VALUES FROM (20) TO (100) USING ecinsight_columnar;
+INSERT INTO parts SELECT * FROM heap;
+ALTER TABLE low ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON high TO insight_reader;
+SET ROLE insight_reader;
+SELECT sum(interaction_count), count(*) FROM popular_categories('parts');
+SELECT sum(interaction_count), count(*) FROM popular_categories('high');
+RESET ROLE;
+REVOKE SELECT ON high FROM insight_reader;
+GRANT SELECT ON parts TO insight_reader;
+SET ROLE insight_reader;
+SELECT sum(interaction_count), count(*) FROM popular_categories('parts');
+SELECT sum(interaction_count), count(*) FROM popular_categories('high');
+RESET ROLE;
+ALTER TABLE parts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON parts FOR SELECT TO insight_reader USING (user_id > 10);
+SET ROLE insight_reader;
+SELECT sum(interaction_count), count(*) FROM popular_categories('parts');
+RESET ROLE;
+
 SET client_min_messages = warning;
 DROP SCHEMA insight_privileges CASCADE;
 DROP ROLE insight_reader, insight_owner;

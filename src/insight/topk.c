@@ -10,6 +10,7 @@
 #include "insight/topk.h"
 
 #define ITEM_MAX 64
+#define COMPARISONS_BETWEEN_CHECKS 65536
 
 #define item_at(topk, i) ((topk)->items + (Size) (i) * (topk)->item_size)
 
@@ -22,6 +23,7 @@ ec_topk_init(EcTopK *topk, Size item_size, int64 k, EcCompare compare, void *arg
 	topk->item_size = item_size;
 	topk->k = k;
 	topk->n = 0;
+	topk->comparisons = 0;
 	topk->capacity = k >= 0 && k < 64 ? k : 64;
 	topk->items = MemoryContextAlloc(context, item_size * topk->capacity);
 	topk->compare = compare;
@@ -97,9 +99,19 @@ ec_topk_offer(EcTopK *topk, const void *item)
 		sift_up(topk, topk->n - 1);
 }
 
+/* Sorting millions of items takes seconds, so it can be interrupted. */
+static int
+compare_interruptibly(const void *a, const void *b, void *arg)
+{
+	EcTopK *topk = arg;
+
+	if (++topk->comparisons % COMPARISONS_BETWEEN_CHECKS == 0)
+		CHECK_FOR_INTERRUPTS();
+	return topk->compare(a, b, topk->arg);
+}
+
 void
 ec_topk_finish(EcTopK *topk)
 {
-	CHECK_FOR_INTERRUPTS();
-	qsort_arg(topk->items, topk->n, topk->item_size, topk->compare, topk->arg);
+	qsort_arg(topk->items, topk->n, topk->item_size, compare_interruptibly, topk);
 }

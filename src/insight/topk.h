@@ -21,6 +21,7 @@ typedef struct EcTopK
 	int64 k;					/* EC_K_ALL: no limit */
 	int64 n;
 	int64 capacity;
+	uint64 comparisons;
 	EcCompare compare;
 	void *arg;
 } EcTopK;

@@ -3,10 +3,12 @@
  *	  Column vectors of any events relation: straight from row groups where that
  *	  is the same as the caller's SELECT, else through the executor.
  *
- * Row groups are read directly if the relation is an ordinary columnar table
- * without children, without row security for the current user, without virtual
- * generated columns, and if no module wants to check permissions by a hook.
- * Otherwise source_query.c does the work.
+ * Row groups are read directly if the relation is a columnar table, or a partitioned
+ * table (or inheritance parent) all of whose parts are columnar tables; if it has no
+ * row security for the current user, and no virtual generated columns; and if no
+ * module wants to check permissions by a hook.  Otherwise source_query.c does the
+ * work.  As in any SELECT, only the named relation's privileges and policies count,
+ * not its parts'.  Parts are not pruned: the zones of their row groups do that.
  *
  * A source lives in a memory context of its own, below the one current at open.
  * Errors need no clean-up here: locks, buffers and registered snapshots belong to
@@ -21,6 +23,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
@@ -32,6 +35,13 @@
 #include "store/writer.h"
 
 #define ATTRIBUTE_VIRTUAL 'v'	/* attgenerated, from PostgreSQL 18 on */
+
+/* A table whose row groups are read. */
+typedef struct SourcePart
+{
+	Relation rel;
+	AttrNumber *attnums;		/* in rel: a part may have the columns at other places */
+} SourcePart;
 
 struct EcSource
 {
@@ -48,7 +58,10 @@ struct EcSource
 	const EcVector **columns;
 
 	/* direct */
-	EcReader *reader;			/* NULL: through the executor */
+	List *parts;				/* of SourcePart; unused if query is set */
+	int next_part;
+	const AttrNumber *part_attnums; /* of the part that reader reads */
+	EcReader *reader;			/* NULL: none begun, or all done */
 	Snapshot snapshot;			/* registered */
 	bool in_group;
 	uint32 block;				/* next one of the current group */
@@ -59,25 +72,88 @@ struct EcSource
 	EcVector *vectors;
 };
 
-/* May row groups be read directly, with the same outcome as the current user's SELECT? */
 static bool
-is_direct(Relation rel)
+has_virtual_columns(TupleDesc desc)
 {
-	TupleDesc desc = RelationGetDescr(rel);
-
-	if (rel->rd_rel->relkind != RELKIND_RELATION || !ec_store_is_columnar(rel))
-		return false;
-	if (RELATION_IS_OTHER_TEMP(rel) || ExecutorCheckPerms_hook != NULL)
-		return false;
-	if (check_enable_rls(RelationGetRelid(rel), InvalidOid, true) == RLS_ENABLED)
-		return false;
 	for (int i = 0; i < desc->natts; i++)
 	{
 		if (TupleDescAttr(desc, i)->attgenerated == ATTRIBUTE_VIRTUAL)
-			return false;
+			return true;
 	}
-	return !rel->rd_rel->relhassubclass ||
-		   find_inheritance_children(RelationGetRelid(rel), AccessShareLock) == NIL;
+	return false;
+}
+
+/* Can the relation's own rows (not its children's) be read from row groups? */
+static bool
+has_row_groups(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_RELATION && ec_store_is_columnar(rel) &&
+		   !RELATION_IS_OTHER_TEMP(rel) && !has_virtual_columns(RelationGetDescr(rel));
+}
+
+/* Does the current user see all rows of the relation? */
+static bool
+sees_all(Relation rel)
+{
+	return ExecutorCheckPerms_hook == NULL &&
+		   check_enable_rls(RelationGetRelid(rel), InvalidOid, true) != RLS_ENABLED;
+}
+
+static void
+add_part(EcSource *source, Relation rel)
+{
+	SourcePart *part = palloc(sizeof(SourcePart));
+
+	part->rel = rel;
+	part->attnums = palloc(sizeof(AttrNumber) * source->ncolumns);
+	for (int i = 0; i < source->ncolumns; i++)
+	{
+		Form_pg_attribute att =
+			TupleDescAttr(RelationGetDescr(source->rel), source->attnums[i] - 1);
+
+		part->attnums[i] = get_attnum(RelationGetRelid(rel), NameStr(att->attname));
+	}
+	source->parts = lappend(source->parts, part);
+}
+
+static void
+close_parts(EcSource *source)
+{
+	ListCell *cell;
+
+	foreach (cell, source->parts)
+		table_close(((SourcePart *) lfirst(cell))->rel, NoLock);
+	source->parts = NIL;
+}
+
+/* Lists the tables to read from, locked AccessShareLock; false if not all have row groups. */
+static bool
+find_parts(EcSource *source)
+{
+	Oid relid = RelationGetRelid(source->rel);
+	List *relids = list_make1_oid(relid);
+	ListCell *cell;
+
+	if (source->rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		source->rel->rd_rel->relhassubclass)
+		relids = find_all_inheritors(relid, AccessShareLock, NULL);
+	foreach (cell, relids)
+	{
+		Relation rel = table_open(lfirst_oid(cell), NoLock);
+
+		if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+			(RelationGetRelid(rel) != relid && RELATION_IS_OTHER_TEMP(rel)))
+			table_close(rel, NoLock);	/* has no rows, or none that a SELECT would look at */
+		else if (has_row_groups(rel))
+			add_part(source, rel);
+		else
+		{
+			table_close(rel, NoLock);
+			close_parts(source);
+			return false;
+		}
+	}
+	return true;
 }
 
 /* The executor's rule: SELECT on the table, or on each of the columns. */
@@ -101,7 +177,6 @@ open_direct(EcSource *source, Snapshot snapshot)
 {
 	check_select_privilege(source->rel, source->ncolumns, source->attnums);
 	source->snapshot = RegisterSnapshot(snapshot);
-	source->reader = ec_reader_begin(source->rel, source->snapshot, source->context);
 	source->stand_ins = palloc0(sizeof(EcVector) * source->ncolumns);
 }
 
@@ -148,7 +223,7 @@ ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int only_null
 
 		ec_coltype_init(&source->types[i], att->atttypid, att->atttypmod, att->attcollation);
 	}
-	if (is_direct(source->rel))
+	if (sees_all(source->rel) && find_parts(source))
 		open_direct(source, snapshot);
 	else
 		open_query(source, snapshot);
@@ -173,7 +248,7 @@ zone_matches(EcSource *source, uint32 block)
 		EcKind kind;
 		int32 scale;
 
-		if (!ec_reader_zone(source->reader, source->attnums[range->column] - 1, block, &zone, &kind,
+		if (!ec_reader_zone(source->reader, source->part_attnums[range->column] - 1, block, &zone, &kind,
 							&scale))
 			continue;
 		if (kind == EC_KIND_INT && (zone.max < range->min || zone.min > range->max))
@@ -182,29 +257,58 @@ zone_matches(EcSource *source, uint32 block)
 	return true;
 }
 
-/* Positions the reader on the next block that may hold wanted rows. */
+static void
+end_reader(EcSource *source)
+{
+	if (source->reader != NULL)
+		ec_reader_end(source->reader);
+	source->reader = NULL;
+}
+
+/* Begins the next part, if there is one. */
 static bool
-advance_block(EcSource *source)
+next_part(EcSource *source)
+{
+	SourcePart *part;
+
+	end_reader(source);
+	if (source->next_part == list_length(source->parts))
+		return false;
+	part = list_nth(source->parts, source->next_part++);
+	source->part_attnums = part->attnums;
+	source->reader = ec_reader_begin(part->rel, source->snapshot, source->context);
+	return true;
+}
+
+/* Steps to the next row group, of whichever part, that may hold wanted rows. */
+static bool
+next_group(EcSource *source)
 {
 	for (;;)
 	{
-		const EcReaderGroup *group;
-
-		if (!source->in_group)
+		while (source->reader == NULL || !ec_reader_next_group(source->reader))
 		{
-			if (!ec_reader_next_group(source->reader))
+			if (!next_part(source))
 				return false;
-			source->in_group = true;
-			source->block = 0;
-			group = ec_reader_group(source->reader);
-			if (source->nranges > 0 && !zone_matches(source, EC_ZONE_CHUNK))
-			{
-				ec_reader_count_skipped(source->reader, (uint64) group->nblocks * source->ncolumns);
-				source->block = group->nblocks;
-			}
 		}
-		group = ec_reader_group(source->reader);
-		for (; source->block < group->nblocks; source->block++)
+		source->block = 0;
+		if (source->nranges == 0 || zone_matches(source, EC_ZONE_CHUNK))
+			return true;
+		ec_reader_count_skipped(source->reader, (uint64) ec_reader_group(source->reader)->nblocks *
+													source->ncolumns);
+	}
+}
+
+/* Positions the reader on the next block that may hold wanted rows. */
+static bool
+next_block(EcSource *source)
+{
+	for (;;)
+	{
+		if (!source->in_group && !next_group(source))
+			return false;
+		source->in_group = true;
+		for (; source->block < ec_reader_group(source->reader)->nblocks; source->block++)
 		{
 			if (source->nranges == 0 || zone_matches(source, source->block))
 				return true;
@@ -223,7 +327,7 @@ stand_in(EcSource *source, int column, uint32 block, uint32 nrows)
 	EcZone zone;
 
 	if (column < source->only_nulls ||
-		!ec_reader_zone(source->reader, source->attnums[column] - 1, block, &zone,
+		!ec_reader_zone(source->reader, source->part_attnums[column] - 1, block, &zone,
 						&source->kinds[column], &source->scales[column]) ||
 		zone.nnulls > 0)
 		return false;
@@ -241,13 +345,13 @@ next_direct(EcSource *source)
 	uint32 nrows;
 	uint32 block;
 
-	if (!advance_block(source))
+	if (!next_block(source))
 		return 0;
 	block = source->block++;
 	nrows = ec_reader_block_rows(source->reader, block);
 	for (int i = 0; i < source->ncolumns; i++)
 	{
-		int attidx = source->attnums[i] - 1;
+		int attidx = source->part_attnums[i] - 1;
 
 		if (stand_in(source, i, block, nrows))
 			continue;
@@ -262,8 +366,8 @@ ec_source_next(EcSource *source, EcSourceBatch *batch)
 {
 	MemoryContext old = MemoryContextSwitchTo(source->context);
 
-	batch->nrows = source->reader != NULL ? next_direct(source)
-										  : ec_source_query_next(source->query, source->vectors);
+	batch->nrows = source->query == NULL ? next_direct(source)
+										 : ec_source_query_next(source->query, source->vectors);
 	batch->columns = source->columns;
 	batch->kinds = source->kinds;
 	batch->scales = source->scales;
@@ -274,13 +378,14 @@ ec_source_next(EcSource *source, EcSourceBatch *batch)
 void
 ec_source_close(EcSource *source)
 {
-	if (source->reader != NULL)
-	{
-		ec_reader_end(source->reader);
-		UnregisterSnapshot(source->snapshot);
-	}
-	else
+	if (source->query != NULL)
 		ec_source_query_end(source->query);
+	else
+	{
+		end_reader(source);
+		UnregisterSnapshot(source->snapshot);
+		close_parts(source);
+	}
 	table_close(source->rel, NoLock);
 	MemoryContextDelete(source->context);
 }

@@ -2,9 +2,9 @@
  * source.h
  *	  Column vectors of any events relation, for consumers that aggregate (insights).
  *
- * A columnar table without row security for the caller is read from its row
- * groups directly; anything else (heap, partitioned table, view, foreign table,
- * row security) is planned and run by the executor as the caller's own
+ * A columnar table, or a partitioned table of columnar ones, without row security
+ * for the caller is read from its row groups directly; anything else (heap, view,
+ * foreign table, row security) is planned and run by the executor as the caller's own
  *		SELECT column, ... FROM relation
  * whose rows are collected into vectors of up to EC_BLOCK_ROWS rows.  Either way
  * the consumer sees the same batches.
