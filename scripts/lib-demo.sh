@@ -200,7 +200,7 @@ load()
 		sleep 0.4
 		read -r rows messages errors seconds lag state < <(worker_figures "$from")
 		at=$(now)
-		rate=$(calc "0.5 * $rate + 0.5 * ($rows - $before) / ($at - $last)" %.0f)
+		rate=$(calc "0.7 * $rate + 0.3 * ($rows - $before) / ($at - $last)" %.0f)
 		before=$rows last=$at
 		draw "$(last_progress "$RUN/producer.err")" \
 			"$(commas "$rows") rows, $(commas "$rate") rows/s, lag $(commas "${lag/-/?}") messages, $state"
