@@ -80,23 +80,27 @@ static const EcProperty default_properties[] = {
 	{"log.connection.close", "false"}
 };
 
-EcPropertyCheck
+bool
+ec_kafka_knows_property(const char *name)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	size_t size;
+	bool known = rd_kafka_conf_get(conf, name, NULL, &size) == RD_KAFKA_CONF_OK;
+
+	rd_kafka_conf_destroy(conf);
+	return known;
+}
+
+bool
 ec_kafka_check_property(const char *name, const char *value, char *error, size_t size)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, name, value, error, size);
+	bool good = rd_kafka_conf_set(conf, name, value, error, size) == RD_KAFKA_CONF_OK;
 
 	rd_kafka_conf_destroy(conf);
-	switch (res)
-	{
-		case RD_KAFKA_CONF_OK:
-			return EC_PROPERTY_OK;
-		case RD_KAFKA_CONF_UNKNOWN:
-			return EC_PROPERTY_UNKNOWN;
-		case RD_KAFKA_CONF_INVALID:
-			break;
-	}
-	return EC_PROPERTY_INVALID;
+	for (size_t len = good ? 0 : strlen(error); len > 0 && strchr(" .\n", error[len - 1]) != NULL; len--)
+		error[len - 1] = '\0';
+	return good;
 }
 
 /* malloc'd memory, since librdkafka's threads outlive any memory context */

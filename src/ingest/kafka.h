@@ -7,15 +7,14 @@
 
 #include "ingest/source.h"
 
-typedef enum EcPropertyCheck
-{
-	EC_PROPERTY_OK = 0,
-	EC_PROPERTY_UNKNOWN,
-	EC_PROPERTY_INVALID
-} EcPropertyCheck;
+/* Is there such a property?  Without effects, unlike the next. */
+extern bool ec_kafka_knows_property(const char *name);
 
-/* Does librdkafka accept the value? */
-extern EcPropertyCheck ec_kafka_check_property(const char *name, const char *value, char *error, size_t size);
+/*
+ * Does librdkafka accept the value?  Some properties take effect as soon as they are
+ * set, if only to try (plugin.library.paths loads libraries): check privileges first.
+ */
+extern bool ec_kafka_check_property(const char *name, const char *value, char *error, size_t size);
 
 /*
  * Makes a consumer; doesn't wait for a connection.  queue_kb bounds what is fetched

@@ -213,27 +213,26 @@ check_place(const char *name, const PropertyRule *rule, Oid catalog)
 						errhint("Set it in the options of the server.")));
 }
 
+/* A name that is in our list but not in this librdkafka is unknown, too. */
+static void
+check_known(const char *name)
+{
+	if (!ec_kafka_knows_property(name))
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+						errmsg("unknown Kafka property \"%s\"", name),
+						errhint("Options are properties of librdkafka, such as \"bootstrap.servers\" or \"security.protocol\".")));
+}
+
 /* What is wrong with a secret's value isn't told: messages go to the log. */
 static void
 check_value(const char *name, const char *value, const PropertyRule *rule)
 {
 	char error[EC_SOURCE_ERROR_LEN];
 
-	switch (ec_kafka_check_property(name, value, error, sizeof(error)))
-	{
-		case EC_PROPERTY_OK:
-			break;
-		case EC_PROPERTY_UNKNOWN:
-			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-							errmsg("unknown Kafka property \"%s\"", name),
-							errhint("Options are properties of librdkafka, such as \"bootstrap.servers\" or \"security.protocol\".")));
-			break;
-		case EC_PROPERTY_INVALID:
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("invalid value for Kafka property \"%s\"", name),
-							(rule->flags & ON_SERVER) == 0 ? 0 : errdetail("%s.", error)));
-			break;
-	}
+	if (!ec_kafka_check_property(name, value, error, sizeof(error)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid value for Kafka property \"%s\"", name),
+						(rule->flags & ON_SERVER) == 0 ? 0 : errdetail("%s.", error)));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(ec_kafka_validator);
@@ -255,11 +254,11 @@ ec_kafka_validator(PG_FUNCTION_ARGS)
 			ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 							errmsg("invalid option \"%s\"", def->defname),
 							errhint("Kafka properties belong to servers and user mappings.")));
-		/* a name that is in our list but not in this librdkafka is unknown, too */
 		if ((rule->flags & OWNED) == 0)
-			check_value(def->defname, value, rule);
+			check_known(def->defname);
 		check_place(def->defname, rule, catalog);
 		check_privilege(def->defname, rule, GetUserId());
+		check_value(def->defname, value, rule);
 		if (strcmp(def->defname, "bootstrap.servers") == 0 && value[0] != '\0')
 			has_bootstrap = true;
 	}
