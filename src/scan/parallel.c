@@ -72,25 +72,25 @@ ec_scan_take_reader_counts(EcScanState *scan)
 	scan->counts.bytes = stats->bytes_read;
 }
 
+/* May come more than once, so a worker tells only what it hasn't told before. */
 void
 ec_scan_shutdown(CustomScanState *node)
 {
 	EcScanState *scan = (EcScanState *) node;
-	uint64 *counts;
+	uint64 *own = (uint64 *) &scan->counts;
+	uint64 *workers = (uint64 *) &scan->workers;
 
 	if (scan->shared == NULL)
 		return;
-	if (IsParallelWorker())
+	ec_scan_take_reader_counts(scan);
+	for (Size i = 0; i < NCOUNTS; i++)
 	{
-		ec_scan_take_reader_counts(scan);
-		counts = (uint64 *) &scan->counts;
-		for (Size i = 0; i < NCOUNTS; i++)
-			pg_atomic_fetch_add_u64(&scan->shared->counts[i], counts[i]);
-	}
-	else
-	{
-		counts = (uint64 *) &scan->workers;
-		for (Size i = 0; i < NCOUNTS; i++)
-			counts[i] = pg_atomic_read_u64(&scan->shared->counts[i]);
+		if (IsParallelWorker())
+		{
+			pg_atomic_fetch_add_u64(&scan->shared->counts[i], own[i] - workers[i]);
+			workers[i] = own[i];
+		}
+		else
+			workers[i] += pg_atomic_exchange_u64(&scan->shared->counts[i], 0);
 	}
 }

@@ -103,7 +103,8 @@ typedef struct EcScanState
 	uint64 last_dict_id;		/* given to a dictionary of one block */
 
 	EcScanCounts counts;		/* this process's */
-	EcScanCounts workers;		/* leader: the workers', known when they have finished */
+	EcScanCounts workers;		/* leader: the workers', known when they have finished; worker:
+								 * what it has told of its own */
 
 	EcScanShared *shared;		/* parallel-aware scans only */
 } EcScanState;
