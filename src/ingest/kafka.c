@@ -84,8 +84,9 @@ bool
 ec_kafka_knows_property(const char *name)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	size_t size;
-	bool known = rd_kafka_conf_get(conf, name, NULL, &size) == RD_KAFKA_CONF_OK;
+	char error[EC_SOURCE_ERROR_LEN];
+	/* NULL stands for the default, and has no effect */
+	bool known = rd_kafka_conf_set(conf, name, NULL, error, sizeof(error)) != RD_KAFKA_CONF_UNKNOWN;
 
 	rd_kafka_conf_destroy(conf);
 	return known;
