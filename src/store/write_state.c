@@ -19,7 +19,9 @@
  * So while a subtransaction runs, batches of its parents can only belong to
  * statements that are still running; ec_write_pending_groups shows those.
  *
- * The list lives in TopTransactionContext and is short: a linear search is enough.
+ * All of it lives in TopTransactionContext.  A hash table finds a row's batch, since
+ * one statement may feed hundreds of partitions; a list, last used first, serves the
+ * rest.
  */
 #include "postgres.h"
 
@@ -27,6 +29,7 @@
 #include "access/xact.h"
 #include "lib/ilist.h"
 #include "storage/predicate.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -47,13 +50,19 @@
 /* Open commands per relation and subtransaction; the one unused longest is written beyond this. */
 #define OPEN_COMMANDS_MAX 8
 
-typedef struct Pending
+typedef struct PendingKey
 {
-	dlist_node node;			/* most recently used first */
 	Oid relid;
 	SubTransactionId subid;
 	CommandId cid;
+} PendingKey;
+
+typedef struct Pending
+{
+	PendingKey key;
+	dlist_node node;			/* in pending_list */
 	EcBatch *batch;
+	Size memory;				/* of the batch, as counted in pending_memory */
 	int64 number;				/* of the row group it will become */
 	uint32 max_rows;
 	EcDiskRange ranges[EC_RANGES_MAX]; /* count: rows used, so that it is always true */
@@ -63,29 +72,41 @@ typedef struct Pending
 } Pending;
 
 static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
+static HTAB *pending_hash;		/* of Pending; NULL until the transaction's first row */
+static Size pending_memory;
 
 static void
 drop_pending(Pending *p)
 {
+	pending_memory -= p->memory;
 	dlist_delete(&p->node);
 	ec_batch_destroy(p->batch);
-	pfree(p);
+	hash_search(pending_hash, &p->key, HASH_REMOVE, NULL);
+}
+
+static void
+count_memory(Pending *p)
+{
+	Size now = MemoryContextMemAllocated(p->batch->context, true);
+
+	pending_memory += now - p->memory;
+	p->memory = now;
 }
 
 /* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
 static void
 flush_pending(Pending *p, Relation rel)
 {
-	Assert(p->subid == GetCurrentSubTransactionId());
+	Assert(p->key.subid == GetCurrentSubTransactionId());
 	if (p->batch->nrows > 0)
-		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->cid);
+		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->key.cid);
 	drop_pending(p);
 }
 
 static void
 flush_pending_by_oid(Pending *p)
 {
-	Relation rel = try_relation_open(p->relid, NoLock);
+	Relation rel = try_relation_open(p->key.relid, NoLock);
 
 	if (rel == NULL)
 	{
@@ -102,19 +123,16 @@ flush_pending_by_oid(Pending *p)
  * ------------------------------------------------------------------------
  */
 
-static Pending *
-find_pending(Oid relid, SubTransactionId subid, CommandId cid)
+static void
+create_hash(void)
 {
-	dlist_iter iter;
+	HASHCTL control = {
+		.keysize = sizeof(PendingKey),
+		.entrysize = sizeof(Pending),
+		.hcxt = TopTransactionContext,
+	};
 
-	dlist_foreach(iter, &pending_list)
-	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
-
-		if (p->relid == relid && p->subid == subid && p->cid == cid)
-			return p;
-	}
-	return NULL;
+	pending_hash = hash_create("ecinsight pending rows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /* Keeps commands that never announced their end (logical replication's, say) from piling up. */
@@ -129,7 +147,7 @@ limit_open_commands(Relation rel, SubTransactionId subid)
 	{
 		Pending *p = dlist_container(Pending, node, iter.cur);
 
-		if (p->relid != RelationGetRelid(rel) || p->subid != subid)
+		if (p->key.relid != RelationGetRelid(rel) || p->key.subid != subid)
 			continue;
 		open++;
 		oldest = p;
@@ -139,24 +157,25 @@ limit_open_commands(Relation rel, SubTransactionId subid)
 }
 
 static Pending *
-create_pending(Relation rel, SubTransactionId subid, CommandId cid)
+create_pending(Relation rel, const PendingKey *key)
 {
 	Pending *p;
+	EcBatch *batch;
+	uint32 max_rows = ec_options_get(rel).row_group_rows;
 
-	limit_open_commands(rel, subid);
+	limit_open_commands(rel, key->subid);
 
 	/* a flush may come at a time when no xid can be assigned (parallel mode) */
 	(void) GetCurrentTransactionId();
 	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 
-	p = MemoryContextAllocZero(TopTransactionContext, sizeof(Pending));
-	p->relid = RelationGetRelid(rel);
-	p->subid = subid;
-	p->cid = cid;
+	batch = ec_batch_create(RelationGetDescr(rel), TopTransactionContext);
+	p = hash_search(pending_hash, key, HASH_ENTER, NULL);
+	memset((char *) p + sizeof(PendingKey), 0, sizeof(Pending) - sizeof(PendingKey));
 	p->number = -1;
 	p->step = 1;
-	p->max_rows = ec_options_get(rel).row_group_rows;
-	p->batch = ec_batch_create(RelationGetDescr(rel), TopTransactionContext);
+	p->max_rows = max_rows;
+	p->batch = batch;
 	dlist_push_head(&pending_list, &p->node);
 	return p;
 }
@@ -191,25 +210,12 @@ next_row_number(Relation rel, Pending *p, int64 expected)
 	return range->first + range->count++;
 }
 
-static Size
-total_memory(void)
-{
-	dlist_iter iter;
-	Size total = 0;
-
-	dlist_foreach(iter, &pending_list)
-	{
-		total += MemoryContextMemAllocated(dlist_container(Pending, node, iter.cur)->batch->context, true);
-	}
-	return total;
-}
-
 static bool
 is_full(Pending *p)
 {
 	return p->batch->nrows >= p->max_rows || p->batch->nrows >= EC_GROUP_ROWS_MAX ||
 		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) ||
-		   MemoryContextMemAllocated(p->batch->context, true) >= GROUP_BYTES_MAX;
+		   p->memory >= GROUP_BYTES_MAX;
 }
 
 /* Writes the largest batches of this subtransaction until all are within the limit. */
@@ -218,7 +224,7 @@ limit_memory(void)
 {
 	Size limit = (Size) ec_guc_write_buffer * 1024;
 
-	while (total_memory() > limit)
+	while (pending_memory > limit)
 	{
 		dlist_iter iter;
 		Pending *largest = NULL;
@@ -227,11 +233,10 @@ limit_memory(void)
 		dlist_foreach(iter, &pending_list)
 		{
 			Pending *p = dlist_container(Pending, node, iter.cur);
-			Size bytes = MemoryContextMemAllocated(p->batch->context, true);
 
-			if (p->subid == GetCurrentSubTransactionId() && bytes > most)
+			if (p->key.subid == GetCurrentSubTransactionId() && p->memory > most)
 			{
-				most = bytes;
+				most = p->memory;
 				largest = p;
 			}
 		}
@@ -244,11 +249,14 @@ limit_memory(void)
 static Pending *
 get_pending(Relation rel, CommandId cid)
 {
-	SubTransactionId subid = GetCurrentSubTransactionId();
-	Pending *p = find_pending(RelationGetRelid(rel), subid, cid);
+	PendingKey key = {RelationGetRelid(rel), GetCurrentSubTransactionId(), cid};
+	Pending *p;
 
+	if (pending_hash == NULL)
+		create_hash();
+	p = hash_search(pending_hash, &key, HASH_FIND, NULL);
 	if (p == NULL)
-		p = create_pending(rel, subid, cid);
+		p = create_pending(rel, &key);
 	else
 		dlist_move_head(&pending_list, &p->node);
 	return p;
@@ -266,6 +274,7 @@ ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 		ec_batch_append_slot(p->batch, slots[i]);
 		ec_tid_from_row(row, &slots[i]->tts_tid);
 		slots[i]->tts_tableOid = RelationGetRelid(rel);
+		count_memory(p);
 		if (is_full(p))
 		{
 			flush_pending(p, rel);
@@ -295,8 +304,8 @@ find_flushable(Oid relid, bool any_command, CommandId cid)
 	{
 		Pending *p = dlist_container(Pending, node, iter.cur);
 
-		if (p->subid == subid && (!OidIsValid(relid) || p->relid == relid) &&
-			(any_command || p->cid == cid))
+		if (p->key.subid == subid && (!OidIsValid(relid) || p->key.relid == relid) &&
+			(any_command || p->key.cid == cid))
 			return p;
 	}
 	return NULL;
@@ -359,9 +368,9 @@ ec_write_pending_groups(Relation rel, int *count)
 		Pending *p = dlist_container(Pending, node, iter.cur);
 		EcPendingGroup *group = &groups[*count];
 
-		if (p->relid != RelationGetRelid(rel) || p->batch->nrows == 0)
+		if (p->key.relid != RelationGetRelid(rel) || p->batch->nrows == 0)
 			continue;
-		group->cid = p->cid;
+		group->cid = p->key.cid;
 		group->payload = ec_group_serialize(rel, p->batch, p->number, p->nranges, p->ranges, &group->len);
 		(*count)++;
 	}
@@ -382,9 +391,17 @@ discard(SubTransactionId subid)
 	{
 		Pending *p = dlist_container(Pending, node, iter.cur);
 
-		if (subid == InvalidSubTransactionId || p->subid == subid)
+		if (subid == InvalidSubTransactionId || p->key.subid == subid)
 			drop_pending(p);
 	}
+}
+
+/* Its memory goes with the transaction's. */
+static void
+forget_hash(void)
+{
+	pending_hash = NULL;
+	pending_memory = 0;
 }
 
 static void
@@ -401,6 +418,12 @@ at_xact_event(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_ABORT:
 			discard(InvalidSubTransactionId);
+			forget_hash();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PREPARE:
+			forget_hash();
 			break;
 		default:
 			break;
