@@ -9,6 +9,7 @@
  * within one power ascend, so that the dictionary itself delta-codes well.
  */
 #include "encoding/codec.h"
+#include "vector/hash.h"
 
 #define UNUSED UINT32_MAX
 
@@ -204,19 +205,12 @@ ec_shape_pack_uuids(EcEncoder *enc, EcVector *v)
 	return EC_OK;
 }
 
-static inline uint32_t
-hash_int(int64_t x)
-{
-	uint64_t h = (uint64_t) x * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (uint32_t) ((h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9) >> 32);
-}
-
 /* Open addressing over codes + 1, never more than half full. */
 static inline uint32_t
-intern_int(int64_t value, uint32_t *slots, uint32_t mask, int64_t *dict, uint32_t *ndict)
+intern_int(int64_t value, uint64_t seed, uint32_t *slots, uint32_t mask, int64_t *dict,
+		   uint32_t *ndict)
 {
-	uint32_t i = hash_int(value) & mask;
+	uint32_t i = (uint32_t) ec_hash_int64(value, seed) & mask;
 
 	for (; slots[i] != 0; i = (i + 1) & mask)
 	{
@@ -232,6 +226,7 @@ intern_int(int64_t value, uint32_t *slots, uint32_t mask, int64_t *dict, uint32_
 EcStatus
 ec_shape_intern(EcEncoder *enc, const EcVector *flat, EcVector *dict, bool *interned)
 {
+	uint64_t seed = (uint64_t) (uintptr_t) enc * EC_HASH_K0;
 	uint32_t limit = (flat->nrows - flat->nnulls) / 2 + 1;
 	uint32_t nslots = 64;
 	uint32_t ndict = 0;
@@ -252,7 +247,7 @@ ec_shape_intern(EcEncoder *enc, const EcVector *flat, EcVector *dict, bool *inte
 		if (is_null(flat, row))
 			codes[row] = UNUSED;
 		else
-			codes[row] = intern_int(flat->values.i64[row], slots, nslots - 1,
+			codes[row] = intern_int(flat->values.i64[row], seed, slots, nslots - 1,
 									EC_WORK(enc, DICT)->data, &ndict);
 		if (ndict > limit || (row == FIRST_JUDGEMENT && ndict > FIRST_JUDGEMENT / 4 * 3))
 			return EC_OK;

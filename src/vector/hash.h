@@ -116,4 +116,10 @@ ec_uuid_equal(const EcUuid *a, const EcUuid *b)
 			(ec_hash_load64(a->b + 8) ^ ec_hash_load64(b->b + 8))) == 0;
 }
 
+static inline uint64_t
+ec_hash_int64(int64_t x, uint64_t seed)
+{
+	return ec_hash_mix((uint64_t) x ^ seed, EC_HASH_K0);
+}
+
 #endif							/* EC_VECTOR_HASH_H */

@@ -3,6 +3,7 @@
  *	  UUID text, float images and prefixes against slow and simple versions.
  */
 #include "fuzz.h"
+#include "vector/hash.h"
 
 #include <math.h>
 
@@ -157,6 +158,51 @@ test_prefix(Random *r)
 	}
 }
 
+/* Strings of every short length in memory of exactly that length: alike but for one byte. */
+static void
+test_hash(Random *r)
+{
+	uint32_t len;
+	uint32_t i;
+
+	for (len = 0; len < 80; len++)
+	{
+		uint8_t *a = malloc(len > 0 ? len : 1);
+		uint8_t *b = malloc(len > 0 ? len : 1);
+
+		for (i = 0; i < len; i++)
+			a[i] = b[i] = (uint8_t) random_u64(r);
+		CHECK(ec_bytes_equal(a, b, len));
+		CHECK(ec_hash_bytes(a, len, 5) == ec_hash_bytes(b, len, 5));
+		CHECK(ec_hash_bytes(a, len, 5) != ec_hash_bytes(a, len, 6));
+		for (i = 0; i < len; i++)
+		{
+			b[i] ^= (uint8_t) (1 << random_below(r, 8));
+			CHECK(!ec_bytes_equal(a, b, len));
+			CHECK(ec_hash_bytes(a, len, 5) != ec_hash_bytes(b, len, 5));
+			b[i] = a[i];
+		}
+		free(a);
+		free(b);
+	}
+}
+
+/* Values next to each other spread over the low bits that tables use. */
+static void
+test_hash_spread(void)
+{
+	static uint8_t used[1 << 16];
+	uint32_t n = 0;
+	int64_t x;
+
+	for (x = 0; x < 65536; x++)
+		used[ec_hash_int64(x * 1000000, 3) & 0xffff] = 1;
+	for (x = 0; x < 65536; x++)
+		n += used[x];
+	/* 63.2 % is what randomness gives */
+	CHECK(n > 39000);
+}
+
 void
 test_vector(uint64_t seed)
 {
@@ -166,4 +212,6 @@ test_vector(uint64_t seed)
 	test_uuid(&r);
 	test_floats(&r);
 	test_prefix(&r);
+	test_hash(&r);
+	test_hash_spread();
 }
