@@ -7,7 +7,7 @@
  * Reads a CSV of the shop's nine columns (header line, no quotes: what ecgen
  * writes), builds row groups with the column builders, encodes them, decodes every
  * block, checks the values and prints per column: encodings chosen, bytes a row,
- * nanoseconds a row of append, encode and decode (CPU time).
+ * nanoseconds a row of append, encode and decode (CPU time), and the memory used.
  *
  *	cc -O3 -Isrc -o encoding_bench test/bench/encoding_bench.c src/vector/vector.c \
  *	   src/vector/builder.c src/encoding/[a-z]*.c -llz4 -lzstd
@@ -16,6 +16,7 @@
 #include "vector/builder.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,37 @@ static uint8_t *scratch;
 static size_t scratch_len;
 static uint8_t *dict_scratch;
 static size_t dict_scratch_len;
+
+/* Memory of builders and of the encoder, now and at most. */
+typedef struct Usage
+{
+	size_t now;
+	size_t peak;
+} Usage;
+
+static Usage builder_usage;
+static Usage encoder_usage;
+
+static void *
+counting_resize(void *ctx, void *ptr, size_t size)
+{
+	Usage *usage = ctx;
+
+	usage->now -= ptr != NULL ? malloc_usable_size(ptr) : 0;
+	if (size == 0)
+	{
+		free(ptr);
+		return NULL;
+	}
+	ptr = realloc(ptr, size);
+	usage->now += malloc_usable_size(ptr);
+	if (usage->now > usage->peak)
+		usage->peak = usage->now;
+	return ptr;
+}
+
+static const EcAllocator builder_alloc = {counting_resize, &builder_usage};
+static const EcAllocator encoder_alloc = {counting_resize, &encoder_usage};
 
 static double
 now(void)
@@ -348,6 +380,8 @@ report(uint64_t rows)
 		decode_ns += col->decode_s * ns;
 	}
 	printf("%-14s %9.3f %9s %8s %8.2f %8.2f %8.2f\n", "total", bytes, "", "", append_ns, encode_ns, decode_ns);
+	printf("memory at most: builders %.1f MB, encoder %.1f MB\n", (double) builder_usage.peak / 1e6,
+		   (double) encoder_usage.peak / 1e6);
 }
 
 static void
@@ -362,7 +396,7 @@ run(const char *p, const char *end, uint64_t max_rows, uint32_t group_rows)
 	for (c = 0; c < NCOLUMNS; c++)
 	{
 		fields[c] = malloc(BATCH_ROWS * sizeof(Field));
-		columns[c].builder = ec_builder_create(columns[c].kind, &ec_malloc_allocator);
+		columns[c].builder = ec_builder_create(columns[c].kind, &builder_alloc);
 	}
 	while (p < end && *p != '\n')
 		p++;
@@ -430,7 +464,7 @@ main(int argc, char **argv)
 	data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		fail("cannot map the file");
-	encoder = ec_encoder_create(&ec_malloc_allocator);
+	encoder = ec_encoder_create(&encoder_alloc);
 	decoder = ec_decoder_create(&ec_malloc_allocator);
 	run(data, data + st.st_size, max_rows, group_rows);
 	return 0;
