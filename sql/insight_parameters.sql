@@ -82,6 +82,19 @@ FETCH 2 FROM c;
 FETCH BACKWARD 1 FROM c;
 ROLLBACK;
 
+-- the planner knows k
+CREATE FUNCTION estimated(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+    RETURN plan -> 0 -> 'Plan' ->> 'Plan Rows';
+END $$;
+SELECT estimated('SELECT * FROM top_user_categories(''events'')') AS "10", estimated('SELECT * FROM popular_categories(''events'')') AS "20",
+       estimated('SELECT * FROM top_user_categories(''events'', k => 77)') AS "77", estimated('SELECT * FROM price_sensitivity(''events'', k => NULL)') AS "1000",
+       estimated('SELECT * FROM top_user_category_brands(''events'', k => 0)') AS "1",
+       estimated('SELECT * FROM (VALUES (1)) v (k), LATERAL popular_categories(''events'', (random() * k)::int)') AS "20";
+
 -- its caller's snapshot, not the present
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM top_user_categories('events', NULL);
@@ -89,6 +102,16 @@ COMMIT;
 WITH added AS (INSERT INTO events SELECT * FROM events RETURNING 1)
 SELECT (SELECT count(*) FROM added) AS added, (SELECT sum(interactions) FROM top_user_categories('events', NULL)) AS seen;
 SELECT sum(interactions) FROM top_user_categories('events', NULL);
+CREATE TABLE columnar_events USING ecinsight_columnar AS SELECT * FROM events;
+WITH added AS (INSERT INTO columnar_events SELECT * FROM events RETURNING 1)
+SELECT (SELECT count(*) FROM added) AS added, (SELECT sum(interactions) FROM top_user_categories('columnar_events', NULL)) AS seen;
+BEGIN;
+DECLARE early CURSOR FOR SELECT sum(interactions) FROM top_user_categories('columnar_events', NULL);
+INSERT INTO columnar_events SELECT * FROM events;
+FETCH early;
+SELECT sum(interactions) FROM top_user_categories('columnar_events', NULL);
+ROLLBACK;
+SELECT sum(interactions) FROM top_user_categories('columnar_events', NULL);
 
 \set VERBOSITY terse
 DROP SCHEMA insight_parameters CASCADE;

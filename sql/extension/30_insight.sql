@@ -38,12 +38,17 @@ COMMENT ON FUNCTION map_columns(regclass, jsonb) IS
 events: table, partitioned table or view.
 mapping: {"event_time": "ts", ...}, the expected name and the name in the relation; what is left out keeps its name; NULL or {} removes the mapping.';
 
+CREATE FUNCTION insight_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'ec_insight_support'
+    LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION insight_support(internal) IS 'planner support for the insight functions';
+
 CREATE FUNCTION top_user_categories(events regclass, k int DEFAULT 10,
     since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
     event_types text[] DEFAULT NULL, complete_only boolean DEFAULT false)
     RETURNS TABLE (rank bigint, user_id bigint, category_code text, interactions bigint)
     AS 'MODULE_PATHNAME', 'ec_top_user_categories'
-    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10;
+    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SUPPORT insight_support;
 COMMENT ON FUNCTION top_user_categories(regclass, int, timestamptz, timestamptz, text[], boolean) IS
 'Users and categories with the most interactions (rows), most first.
 events: the events relation.
@@ -57,7 +62,7 @@ CREATE FUNCTION top_user_category_brands(events regclass, k int DEFAULT 10,
     event_types text[] DEFAULT NULL, complete_only boolean DEFAULT false)
     RETURNS TABLE (rank bigint, user_id bigint, category_code text, brand text, interactions bigint)
     AS 'MODULE_PATHNAME', 'ec_top_user_category_brands'
-    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10;
+    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SUPPORT insight_support;
 COMMENT ON FUNCTION top_user_category_brands(regclass, int, timestamptz, timestamptz, text[], boolean) IS
 'Users, categories and brands with the most interactions (rows), most first.
 events: the events relation.
@@ -72,7 +77,7 @@ CREATE FUNCTION popular_categories(events regclass, k int DEFAULT 20, by text DE
     RETURNS TABLE (rank bigint, category_id bigint, category_code text, interaction_count bigint,
                    views bigint, carts bigint, purchases bigint, revenue numeric)
     AS 'MODULE_PATHNAME', 'ec_popular_categories'
-    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20;
+    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 20 SUPPORT insight_support;
 COMMENT ON FUNCTION popular_categories(regclass, int, text, timestamptz, timestamptz, text[], boolean) IS
 'Categories with the most interactions (rows), most first, with their views, carts, purchases and the revenue of the purchases.
 events: the events relation.
@@ -88,7 +93,7 @@ CREATE FUNCTION price_sensitivity(events regclass, k int DEFAULT 10,
     RETURNS TABLE (rank bigint, category_code text, average_price numeric, max_price numeric,
                    min_price numeric, interactions bigint)
     AS 'MODULE_PATHNAME', 'ec_price_sensitivity'
-    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10;
+    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 SUPPORT insight_support;
 COMMENT ON FUNCTION price_sensitivity(regclass, int, timestamptz, timestamptz, text[], boolean) IS
 'Average, greatest and least price of each category over its interactions (rows), greatest average first.
 events: the events relation.
