@@ -11,7 +11,7 @@ export EC_PG_MAJOR=15
 
 # The caller's surroundings must not reach the servers and builds that we start.
 unset "${!PG@}" MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL CDPATH
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 LANG=C.UTF-8
 umask 022
 
 # ----------------------------------------------------------------------------------------
