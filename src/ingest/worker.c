@@ -19,6 +19,8 @@
  */
 #include "postgres.h"
 
+#include <malloc.h>
+
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
@@ -50,6 +52,7 @@
 #define HEARTBEAT_MS 1000
 #define RECHECK_MS 10000		/* look at the tables even if nobody asks */
 #define NEW_PARTITIONS_MS 30000
+#define TRIM_MS 5000
 #define ASK_TIMEOUT_MS 1000		/* for a question to the brokers */
 
 static EcWorker worker;
@@ -527,6 +530,8 @@ typedef struct Housekeeping
 	TimestampTz checked;
 	TimestampTz looked;			/* for new partitions */
 	TimestampTz asked;			/* whether brokers answer again */
+	TimestampTz busy;			/* last time that messages came */
+	bool trimmed;
 	uint64 errors_seen;
 	bool reconnecting;
 } Housekeeping;
@@ -566,10 +571,27 @@ watch_connection(EcWorker *w, Housekeeping *h, TimestampTz now, bool busy)
 	}
 }
 
+/* What a backlog took for fetched messages goes back to the system when it is worked off. */
+static void
+trim_when_idle(Housekeeping *h, TimestampTz now, bool busy)
+{
+	if (busy)
+	{
+		h->busy = now;
+		h->trimmed = false;
+	}
+	else if (!h->trimmed && now > h->busy + TRIM_MS * INT64CONST(1000))
+	{
+		(void) malloc_trim(0);
+		h->trimmed = true;
+	}
+}
+
 static void
 keep_house(EcWorker *w, Housekeeping *h, TimestampTz now, bool busy)
 {
 	watch_connection(w, h, now, busy);
+	trim_when_idle(h, now, busy);
 	if (due(&h->heartbeat, now, HEARTBEAT_MS))
 	{
 		show_logs(w);

@@ -87,7 +87,9 @@ sub wait_until
 	my ($out, $err);
 	while (time < $end)
 	{
-		$self->node->psql('postgres', $sql, stdout => \$out, stderr => \$err, timeout => 30);
+		# psql that can't connect doesn't read its input: that may die of a broken pipe
+		$out = undef;
+		eval { $self->node->psql('postgres', $sql, stdout => \$out, stderr => \$err, timeout => 30) };
 		return 1 if defined $out && $out eq 't';
 		select(undef, undef, undef, 0.1);
 	}

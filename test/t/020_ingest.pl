@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use EcIngest;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $t = EcIngest->new;
@@ -130,6 +131,30 @@ is($t->sql('SELECT row_number, reason, error FROM ecinsight.dead_letters ORDER B
 	"2|check_violation|new row for relation \"checked\" violates check constraint \"checked_a_check\"\n"
 	  . "3|check_violation|division by zero\n4|type_input|column \"b\": value for domain public.positive violates check constraint \"positive_check\"",
 	'constraints refuse single rows');
+
+# A message with more rows than a row group may hold, and a great number of small ones.
+$kafka->create_topic('sizes', 1, 'max.message.bytes' => 50_000_000);
+$t->sql(<<'SQL');
+CREATE TABLE sizes (id bigint, x int) USING ecinsight_columnar;
+SELECT ecinsight.create_stream('sizes', 'k', '{sizes}', 'sizes', max_delay => '100 ms');
+SQL
+my $n = 0;
+open(my $csv, '>', "$PostgreSQL::Test::Utils::tmp_check/big.csv") or die;
+print {$csv} $n % 500_000 == 499_999 ? (++$n, "bad\n") : (++$n, ",1\n") while $n < 1_200_000;
+close $csv;
+system('kcat', '-P', '-b', $kafka->bootstrap, '-t', 'sizes', '-X', 'message.max.bytes=50000000', '-z', 'lz4', "$PostgreSQL::Test::Utils::tmp_check/big.csv") == 0
+  or die 'kcat';
+$t->wait_stream('sizes');
+is($t->sql('SELECT count(*), count(DISTINCT id), max(id) FROM sizes'), '1199998|1199998|1200000', 'a message of 1.2 million rows');
+is($t->sql(q(SELECT string_agg(row_number::text, ',' ORDER BY row_number) FROM ecinsight.dead_letters WHERE stream = 'sizes')), '500000,1000000',
+	'and its faulty rows, once');
+$t->sql('TRUNCATE sizes');
+open($csv, '>', "$PostgreSQL::Test::Utils::tmp_check/small.csv") or die;
+print {$csv} "$_,2\n" foreach 1 .. 200_000;
+close $csv;
+system("kcat -P -b @{[ $kafka->bootstrap ]} -t sizes < $PostgreSQL::Test::Utils::tmp_check/small.csv") == 0 or die 'kcat';
+$t->wait_stream('sizes');
+is($t->sql('SELECT count(*), count(DISTINCT id), min(x) FROM sizes'), '200000|200000|2', '200,000 messages of a row');
 
 $t->node->stop;
 done_testing();
