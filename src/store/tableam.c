@@ -227,11 +227,7 @@ tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
 static bool
 tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
 {
-	TupleTableSlot *found = MakeSingleTupleTableSlot(RelationGetDescr(rel), ec_slot_ops());
-	bool result = ec_fetch_row(rel, &slot->tts_tid, snapshot, found);
-
-	ExecDropSingleTupleTableSlot(found);
-	return result;
+	return ec_fetch_row(rel, &slot->tts_tid, snapshot, NULL);
 }
 
 /* ------------------------------------------------------------------------

@@ -8,10 +8,12 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
-$primary->init(allows_streaming => 1, extra => ['--data-checksums']);
+$primary->init(allows_streaming => 'logical', extra => ['--data-checksums']);
 $primary->append_conf('postgresql.conf', "wal_consistency_checking = 'all'\nwal_keep_size = '4GB'\nmax_prepared_transactions = 5\n");
 $primary->start;
 $primary->safe_psql('postgres', 'CREATE EXTENSION ecinsight');
+# Logical decoding must pass over columnar tables without harm.
+my $decoding = $primary->psql('postgres', "SELECT pg_create_logical_replication_slot('decoded', 'test_decoding')") == 0;
 $primary->backup('b');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'b', has_streaming => 1);
@@ -74,6 +76,13 @@ is($out, "100001\n", 'a query on the standby keeps its snapshot');
 ok($standby->psql('postgres', "INSERT INTO c VALUES (1)") != 0, 'a standby refuses to write');
 is($standby->safe_psql('postgres', "SELECT count(*) > 0 FROM ecinsight.columnar_stats('c')"), 't', 'a standby shows statistics');
 
+SKIP:
+{
+	skip 'test_decoding is not installed', 1 unless $decoding;
+	$primary->safe_psql('postgres', "CREATE TABLE decoded (a int); BEGIN; INSERT INTO c VALUES (1, 'x'); INSERT INTO decoded VALUES (5); INSERT INTO c SELECT i FROM generate_series(1, 3000) i; COMMIT");
+	is($primary->safe_psql('postgres', "SELECT data FROM pg_logical_slot_get_changes('decoded', NULL, NULL) WHERE data LIKE '%INSERT%' AND data NOT LIKE '%public.h:%'"),
+		'table public.decoded: INSERT: a[integer]:5', 'logical decoding sees what is beside');
+}
 unlike(slurp_file($standby->logfile), qr/inconsistent page found|PANIC|FATAL:.*(?:replay|recovery)/, 'replay gives the same pages');
 
 $primary->stop('immediate');

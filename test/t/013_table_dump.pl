@@ -59,6 +59,15 @@ SELECT max(rows) FROM ecinsight.row_groups('"odd Schema"."odd Table"'), before W
 		'2048', "$format: options are in force");
 }
 
+# Another tablespace, there and back.
+$node->safe_psql('postgres', 'SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION \'\'');
+$node->safe_psql('a', 'ALTER TABLE "odd Schema"."odd Table" SET TABLESPACE elsewhere');
+is($node->safe_psql('a', $check), $expected, 'SET TABLESPACE');
+$node->safe_psql('a', 'INSERT INTO "odd Schema"."odd Table" VALUES (-1); VACUUM FULL "odd Schema"."odd Table"; ALTER TABLE "odd Schema"."odd Table" SET TABLESPACE pg_default');
+is($node->safe_psql('a', 'SELECT count(*) FROM "odd Schema"."odd Table"'), '5001', 'and back, with one more row');
+$node->safe_psql('a', 'DROP TABLESPACE elsewhere');
+$expected = $node->safe_psql('a', $check);
+
 # A database made from a template carries them too; dropping the extension leaves nothing.
 $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE a');
 is($node->safe_psql('copy', $check), $expected, 'CREATE DATABASE TEMPLATE');
