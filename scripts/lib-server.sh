@@ -74,6 +74,7 @@ server_conf() { as_user tee -a "$PG_DATA/postgresql.conf" >/dev/null; }
 server_start()
 {
 	: >"$PG_LOG"
+	chmod 0600 "$PG_LOG"
 	if [ "$(id -un)" != "$EC_USER" ]; then chown "$EC_USER:" "$PG_LOG"; fi
 	if ! (close_inherited; as_user "$PG_BIN/pg_ctl" -D "$PG_DATA" -l "$PG_LOG" -w -t 60 start </dev/null >"$RUN/pg_ctl.log" 2>&1); then
 		tail -n 30 "$PG_LOG" >&2
