@@ -13,11 +13,14 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "ingest/catalog.h"
+
+#define LETTERS_AT_ONCE 500		/* at most 1 MB each: well below the limit of an array */
 
 #define STREAM_COLUMNS \
 	"stream_id, name, owner::oid, server, topics, target::oid, start, max_rows, max_bytes," \
@@ -449,38 +452,81 @@ ec_offsets_advance(int64 id, const EcOffsetAdvance *advances, int n)
 	return all;
 }
 
-void
-ec_dead_letters_insert(int64 id, TimestampTz received_at, const EcDeadLetter *letters, int n)
+static Datum
+array_of(Datum *values, bool *nulls, int n, Oid type)
+{
+	int lower = 1;
+	int16 len;
+	bool byval;
+	char align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower, type, len, byval, align));
+}
+
+static Datum
+raw_datum(const EcDeadLetter *d)
+{
+	bytea *raw = palloc(VARHDRSZ + d->raw_len);
+
+	SET_VARSIZE(raw, VARHDRSZ + d->raw_len);
+	memcpy(VARDATA(raw), d->raw, d->raw_len);
+	return PointerGetDatum(raw);
+}
+
+/* Many at a time, as arrays: one by one they would cost more than the good rows. */
+static void
+insert_letters(int64 id, TimestampTz received_at, const EcDeadLetter *letters, int n)
 {
 	static SPIPlanPtr plan = NULL;
-	EcCatalogScope scope;
-	Oid types[10] = {INT8OID, TEXTOID, INT4OID, INT8OID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
-					 BYTEAOID, INT8OID};
+	static const Oid element[8] = {TEXTOID, INT4OID, INT8OID, INT4OID, TEXTOID, TEXTOID, BYTEAOID, INT8OID};
+	Oid types[10] = {INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT4ARRAYOID,
+					 TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, INT8ARRAYOID};
+	Datum values[10] = {Int64GetDatum(id), TimestampTzGetDatum(received_at)};
+	Datum *columns = palloc(sizeof(Datum) * n * lengthof(element));
+	bool *nulls = palloc0(sizeof(bool) * n * lengthof(element));
 
-	ec_catalog_begin(&scope);
 	for (int i = 0; i < n; i++)
 	{
 		const EcDeadLetter *d = &letters[i];
-		bytea *raw = palloc(VARHDRSZ + d->raw_len);
-		Datum values[10] = {Int64GetDatum(id), CStringGetTextDatum(d->topic), Int32GetDatum(d->partition),
-							Int64GetDatum(d->offset), Int32GetDatum(d->row),
-							TimestampTzGetDatum(received_at), CStringGetTextDatum(d->reason),
-							CStringGetTextDatum(d->error), PointerGetDatum(raw),
-							Int64GetDatum(d->raw_length)};
-		char nulls[10] = "          ";
 
-		SET_VARSIZE(raw, VARHDRSZ + d->raw_len);
-		if (d->raw != NULL)
-			memcpy(VARDATA(raw), d->raw, d->raw_len);
-		else
-			nulls[8] = nulls[9] = 'n';
-		if (d->row == 0)
-			nulls[4] = 'n';
-		run(&plan, "INSERT INTO ecinsight.dead_letter VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-			10, types, values, nulls, SPI_OK_INSERT);
-		pfree(raw);
+		columns[i] = CStringGetTextDatum(d->topic);
+		columns[n + i] = Int32GetDatum(d->partition);
+		columns[2 * n + i] = Int64GetDatum(d->offset);
+		columns[3 * n + i] = Int32GetDatum(d->row);
+		nulls[3 * n + i] = d->row == 0;
+		columns[4 * n + i] = CStringGetTextDatum(d->reason);
+		columns[5 * n + i] = CStringGetTextDatum(d->error);
+		nulls[6 * n + i] = nulls[7 * n + i] = d->raw == NULL;
+		columns[6 * n + i] = d->raw == NULL ? (Datum) 0 : raw_datum(d);
+		columns[7 * n + i] = Int64GetDatum(d->raw_length);
 	}
+	for (int k = 0; k < lengthof(element); k++)
+		values[2 + k] = array_of(columns + k * n, nulls + k * n, n, element[k]);
+	run(&plan,
+		"INSERT INTO ecinsight.dead_letter (stream_id, received_at, topic, partition, message_offset, row_number,"
+		" reason, error, raw, raw_length)"
+		" SELECT $1, $2, n.* FROM unnest($3, $4, $5, $6, $7, $8, $9, $10) AS n",
+		10, types, values, NULL, SPI_OK_INSERT);
+}
+
+void
+ec_dead_letters_insert(int64 id, TimestampTz received_at, const EcDeadLetter *letters, int n)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight letters", ALLOCSET_DEFAULT_SIZES);
+	EcCatalogScope scope;
+	MemoryContext old;
+
+	ec_catalog_begin(&scope);
+	old = MemoryContextSwitchTo(context);
+	for (int i = 0; i < n; i += LETTERS_AT_ONCE)
+	{
+		insert_letters(id, received_at, letters + i, Min(n - i, LETTERS_AT_ONCE));
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
 	ec_catalog_end(&scope);
+	MemoryContextDelete(context);
 }
 
 char *

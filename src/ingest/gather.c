@@ -29,6 +29,7 @@
 #define LETTERS_BYTES ((Size) 16 * 1024 * 1024)
 #define LETTERS_MAX 50000
 #define RAW_MAX (1024 * 1024)	/* stored of a faulty row */
+#define MESSAGE_TIME_MAX INT64CONST(253402300799999)	/* 9999-12-31 */
 #define POLL_BYTES (4 * 1024 * 1024)	/* polled at a time, about */
 
 static TimestampTz
@@ -374,7 +375,8 @@ take_rows(EcWorker *w, const EcMessage *m)
 	if (w->stop_fault != NULL)
 		stop_at_fault(w, before);
 	p->next = m->offset + 1;
-	p->message_time = m->timestamp;
+	/* a time that no timestamptz of four digits holds is none */
+	p->message_time = m->timestamp > MESSAGE_TIME_MAX ? -1 : m->timestamp;
 	p->messages++;
 	p->rows += rows;
 	w->last_rows = rows;
