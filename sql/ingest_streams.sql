@@ -35,7 +35,7 @@ SELECT * FROM (VALUES (pg_temp.try()), (pg_temp.try(format => 'json')), (pg_temp
 SELECT * FROM (VALUES (pg_temp.try('{}')), (pg_temp.try('{a,b}')), (pg_temp.try('{a,a}')), (pg_temp.try('{"a b"}')), (pg_temp.try('{NULL}'))) AS v(result);
 -- where to begin
 SELECT * FROM (VALUES (pg_temp.try(start => 'latest')), (pg_temp.try(start => '2019-10-01 12:00+02')), (pg_temp.try(start => '{"0": 12, "3": 0}')),
-	(pg_temp.try(start => 'first')), (pg_temp.try(start => '2019-13-01')), (pg_temp.try(start => 'infinity')), (pg_temp.try(start => '{"x": 1}')),
+	(pg_temp.try(start => 'first')), (pg_temp.try(start => '2019-02-30')), (pg_temp.try(start => 'infinity')), (pg_temp.try(start => '{"x": 1}')),
 	(pg_temp.try(start => '{"0": -5}')), (pg_temp.try(start => '{"0": "5"}')), (pg_temp.try(start => '{'))) AS v(result);
 -- options
 SELECT * FROM (VALUES (pg_temp.try(options => '{"header": "auto", "delimiter": ";", "quote": "''"}')), (pg_temp.try(options => '{"header": true}')),

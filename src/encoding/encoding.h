@@ -11,6 +11,8 @@
  * The header is small and self-checked; it tells the physical class, the kind and
  * scale of the values, and for the dictionary and each block: offset, length,
  * checksum (XXH3, low 32 bits), memory needed to decode, rows, NULLs and zone.
+ * A dictionary, where there is one, holds every value of the chunk: what it lacks,
+ * no row of the chunk has (scans skip row groups by it).
  * So a reader fetches the header, then only the pieces that it needs.  Every
  * block has EC_BLOCK_ROWS rows but the last.
  *
