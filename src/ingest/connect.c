@@ -82,36 +82,77 @@ ask_partitions(EcSource *source, const ForeignServer *server, int topic, const c
 	return n;
 }
 
+static void
+ask_start(EcSource *source, const ForeignServer *server, const char *topic, const char *start,
+		  EcSourcePosition *positions, int n, TimestampTz deadline)
+{
+	EcSourceResult result;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		result = ec_start_resolve(source, start, positions, n, SLICE_MS);
+		check_result(source, result, server, topic, deadline);
+	} while (result != EC_SOURCE_OK);
+}
+
+/* Offsets that a user gave must be in the topic, or be its end. */
+static void
+check_given(EcSource *source, const ForeignServer *server, const char *topic, const EcSourcePosition *given,
+			int n, TimestampTz deadline)
+{
+	EcSourcePosition *first = palloc(sizeof(EcSourcePosition) * Max(n, 1));
+	EcSourcePosition *end = palloc(sizeof(EcSourcePosition) * Max(n, 1));
+
+	memcpy(first, given, sizeof(EcSourcePosition) * n);
+	memcpy(end, given, sizeof(EcSourcePosition) * n);
+	ask_start(source, server, topic, "earliest", first, n, deadline);
+	ask_start(source, server, topic, "latest", end, n, deadline);
+	for (int i = 0; i < n; i++)
+	{
+		if (given[i].offset < first[i].offset || given[i].offset > end[i].offset)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("offset " INT64_FORMAT " is out of range in partition %d of topic \"%s\"",
+								   given[i].offset, given[i].partition, topic),
+							errdetail("The partition's offsets go from " INT64_FORMAT " to " INT64_FORMAT ".",
+									  first[i].offset, end[i].offset)));
+	}
+}
+
 static EcStreamOffset *
-ask_offsets(EcSource *source, const ForeignServer *server, char **topics, int ntopics, const char *start, int *n)
+ask_offsets(EcSource *source, const ForeignServer *server, char **topics, int ntopics, const char *start,
+			bool check, int *n)
 {
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENCE_MS);
 	EcStreamOffset *offsets = palloc(sizeof(EcStreamOffset));
+	int last_given = ec_start_last_partition(start);
+	int most = 0;
 
 	*n = 0;
 	for (int topic = 0; topic < ntopics; topic++)
 	{
 		int count = ask_partitions(source, server, topic, topics[topic], deadline);
 		EcSourcePosition *positions = palloc(sizeof(EcSourcePosition) * count);
-		EcSourceResult result;
 
+		most = Max(most, count);
 		for (int i = 0; i < count; i++)
 			positions[i] = (EcSourcePosition) {topic, i, 0};
-		do
-		{
-			CHECK_FOR_INTERRUPTS();
-			result = ec_start_resolve(source, start, positions, count, SLICE_MS);
-			check_result(source, result, server, topics[topic], deadline);
-		} while (result != EC_SOURCE_OK);
+		ask_start(source, server, topics[topic], start, positions, count, deadline);
+		if (check && last_given >= 0)
+			check_given(source, server, topics[topic], positions, count, deadline);
 		offsets = repalloc(offsets, sizeof(EcStreamOffset) * (*n + count));
 		for (int i = 0; i < count; i++)
 			offsets[(*n)++] = (EcStreamOffset) {topics[topic], i, positions[i].offset};
 	}
+	if (check && last_given >= most)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("start names partition %d, which does not exist", last_given)));
 	return offsets;
 }
 
 EcStreamOffset *
-ec_connect_offsets(const ForeignServer *server, Oid user, char **topics, int ntopics, const char *start, int *n)
+ec_connect_offsets(const ForeignServer *server, Oid user, char **topics, int ntopics, const char *start,
+				   bool check, int *n)
 {
 	int nproperties;
 	EcProperty *properties = ec_server_properties(server, user, &nproperties);
@@ -120,7 +161,7 @@ ec_connect_offsets(const ForeignServer *server, Oid user, char **topics, int nto
 
 	PG_TRY();
 	{
-		offsets = ask_offsets(source, server, topics, ntopics, start, n);
+		offsets = ask_offsets(source, server, topics, ntopics, start, check, n);
 	}
 	PG_FINALLY();
 	{

@@ -12,8 +12,9 @@
  * Where the table has CHECK constraints, or a message holds more rows than a row
  * group may, messages are parsed into a scratch batch first; its rows are then
  * checked and copied one by one.  An error raised while a constraint is evaluated
- * is that row's fault: all rows of a message are checked in one subtransaction,
- * and only if that fails each in its own.
+ * is that row's fault, unless it is one of the constraint itself (a missing
+ * privilege or function), which stops the stream: all rows of a message are checked
+ * in one subtransaction, and only if that fails each in its own.
  */
 #include "postgres.h"
 
@@ -374,10 +375,8 @@ check_rows(EcTarget *target, uint32 from, uint32 to, const CheckConstraint **bad
 		edata = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		/* being cancelled or out of something is no row's fault */
-		if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-			ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-			ERRCODE_TO_CATEGORY(edata->sqlerrcode) == ERRCODE_INTERNAL_ERROR)
+		/* being cancelled, out of something or without a right is no row's fault */
+		if (!ec_error_is_about_value(edata->sqlerrcode, true))
 			ReThrowError(edata);
 		*error = edata->message;
 		good = false;

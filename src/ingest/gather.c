@@ -14,6 +14,7 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
@@ -105,9 +106,11 @@ ec_worker_fault(void *arg, const EcFault *fault)
 	{
 		const EcWorkerPartition *p = &w->parts[w->message->position];
 
+		int len = pg_mbcliplen(fault->error, strlen(fault->error), 600);
+
 		w->stop_fault = MemoryContextAlloc(w->context, 1024);
-		snprintf(w->stop_fault, 1024, "topic \"%s\", partition %d, offset " INT64_FORMAT ", row %d: %s",
-				 w->stream->topics[p->topic], p->partition, w->message->offset, fault->row, fault->error);
+		snprintf(w->stop_fault, 1024, "topic \"%s\", partition %d, offset " INT64_FORMAT ", row %d: %.*s",
+				 w->stream->topics[p->topic], p->partition, w->message->offset, fault->row, len, fault->error);
 	}
 }
 
@@ -359,6 +362,7 @@ take_rows(EcWorker *w, const EcMessage *m)
 	int64 rows = 0;
 
 	w->message_letters = w->nletters;
+	w->stop_fault = NULL;
 	if (m->payload != NULL && m->len > 0)
 		rows = ec_target_parse(w->target, m->payload, m->len, spill, w);
 	if (rows < 0)
@@ -368,6 +372,7 @@ take_rows(EcWorker *w, const EcMessage *m)
 			return;
 		ec_worker_begin(w);
 		w->batch_begin = GetCurrentTimestamp();
+		w->message_letters = 0;
 		before = 0;
 		rows = ec_target_parse(w->target, m->payload, m->len, spill, w);
 	}

@@ -92,10 +92,10 @@ type_computes_only(Oid type)
  * Does an error with this code speak about the value, or about the server's state
  * and set-up?  The latter would hit any row, so it must stop the stream instead of
  * turning rows into faults.  What looks like faulty SQL is a bad value for types
- * such as regclass or tsquery, but a broken check for a domain.
+ * such as regclass or tsquery, but a broken check for a domain or a table.
  */
-static bool
-error_is_about_value(int sqlerrcode, bool is_domain)
+bool
+ec_error_is_about_value(int sqlerrcode, bool is_user_code)
 {
 	if (sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
 		return false;
@@ -112,7 +112,7 @@ error_is_about_value(int sqlerrcode, bool is_domain)
 		case ERRCODE_INTERNAL_ERROR:
 			return false;
 		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
-			return !is_domain;
+			return !is_user_code;
 		default:
 			return true;
 	}
@@ -243,7 +243,7 @@ try_input(ColumnInput *ci, const EcRowColumn *col, const char *text, EcFieldValu
 	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return true;
-	if (!error_is_about_value(error->sqlerrcode, ci->type->typid != ci->type->basetype))
+	if (!ec_error_is_about_value(error->sqlerrcode, ci->type->typid != ci->type->basetype))
 		ReThrowError(error);
 	set_fault(fault, fault_of_sqlstate(error->sqlerrcode), col->name, error->message);
 	FreeErrorData(error);

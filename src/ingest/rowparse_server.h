@@ -35,6 +35,9 @@ extern void ec_rowinput_destroy(EcRowInput *in);
 /* Frees the values of the last message; call it after each one. */
 extern void ec_rowinput_reset(EcRowInput *in);
 
+/* Is an error a row's fault?  Or one of the set-up, by which every row would fail: that must stop the stream. */
+extern bool ec_error_is_about_value(int sqlerrcode, bool is_user_code);
+
 /* For EcCsvOptions.verify: NULL if the database encoding is UTF-8. */
 extern bool (*ec_rowinput_verifier(void)) (void *arg, const uint8_t *ptr, uint32_t len);
 

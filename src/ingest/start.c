@@ -33,7 +33,9 @@ offset_of(Jsonb *jsonb, int32 partition, int64 *offset)
 	if (value == NULL || value->type != jbvNumeric)
 		return false;
 	*offset = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
-	return true;
+	/* 1.5 would be rounded */
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(value->val.numeric),
+											NumericGetDatum(int64_to_numeric(*offset))));
 }
 
 static Jsonb *
@@ -60,6 +62,27 @@ parse_offsets(const char *start)
 		}
 	}
 	return jsonb;
+}
+
+int
+ec_start_last_partition(const char *start)
+{
+	Jsonb *jsonb;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue v;
+	int last = -1;
+
+	if (start[0] != '{')
+		return -1;
+	jsonb = parse_offsets(start);
+	it = JsonbIteratorInit(&jsonb->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			last = Max(last, atoi(pnstrdup(v.val.string.val, v.val.string.len)));
+	}
+	return last;
 }
 
 static char *

@@ -17,4 +17,7 @@ extern char *ec_start_normalize(const char *start);
 extern EcSourceResult ec_start_resolve(EcSource *source, const char *start, EcSourcePosition *positions,
 									   int n, int timeout_ms);
 
+/* The highest partition that a normalized start names; -1: none. */
+extern int ec_start_last_partition(const char *start);
+
 #endif							/* EC_START_H */

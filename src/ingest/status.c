@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -101,10 +102,22 @@ status_shmem_startup(void)
 	LWLockRelease(AddinShmemInitLock);
 }
 
+/* Whoever ends a prepared transaction doesn't know that a stream was changed in it, so nobody would look. */
+static void
+refuse_prepare(void)
+{
+	if (OidIsValid(notify_databases[0]) || OidIsValid(notify_databases[1]))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot PREPARE a transaction that has changed streams"),
+						errhint("Create, alter, pause, resume and drop streams in transactions of their own.")));
+}
+
 static void
 status_xact_callback(XactEvent event, void *arg)
 {
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_PREPARE && event != XACT_EVENT_ABORT)
+	if (event == XACT_EVENT_PRE_PREPARE)
+		refuse_prepare();
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
 		return;
 	if (event == XACT_EVENT_ABORT)
 		ec_status_release_held();
@@ -234,9 +247,11 @@ void
 ec_status_error(int slot, const char *message)
 {
 	EcStreamSlot *s = ec_status_slot(slot);
+	int len = pg_mbcliplen(message, strlen(message), EC_STREAM_ERROR_LEN - 1);	/* views show it */
 
 	ec_status_lock(true);
-	strlcpy(s->last_error, message, EC_STREAM_ERROR_LEN);
+	memcpy(s->last_error, message, len);
+	s->last_error[len] = '\0';
 	s->last_error_at = GetCurrentTimestamp();
 	ec_status_unlock();
 }

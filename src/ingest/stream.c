@@ -225,7 +225,8 @@ ec_create_stream(PG_FUNCTION_ARGS)
 						errmsg("streams cannot run, since ecinsight is not in \"shared_preload_libraries\""),
 						errhint("Add it there and restart the server, or use enabled => false.")));
 	if (PG_GETARG_BOOL(ARG_CONNECT))
-		offsets = ec_connect_offsets(server, GetUserId(), topics, ntopics, start, &noffsets);
+		offsets = ec_connect_offsets(server, GetUserId(), topics, ntopics, start,
+									 strcmp(text_arg(fcinfo, ARG_OUT_OF_RANGE), "stop") == 0, &noffsets);
 	id = insert_stream(fcinfo, start);
 	if (noffsets > 0)
 		ec_offsets_insert(id, offsets, noffsets);
@@ -375,7 +376,7 @@ ec_wait_for_stream(PG_FUNCTION_ARGS)
 
 	check_still_running(stream->id, stream->name);
 	wanted = ec_connect_offsets(ec_server_by_name(stream->server), stream->owner, stream->topics, stream->ntopics,
-								"latest", &nwanted);
+								"latest", false, &nwanted);
 	old = MemoryContextSwitchTo(loop);
 	for (;;)
 	{

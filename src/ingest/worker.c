@@ -113,13 +113,18 @@ leave(void)
 	proc_exit(0);
 }
 
-/* The slot shall start no new worker, until the launcher has looked at the tables. */
+/*
+ * The slot shall start no new worker, until the launcher has looked at the tables.
+ * It is asked to: somebody may have resumed the stream after we read its status, and
+ * been noticed before we took the slot's wish away.
+ */
 static void
 leave_for_good(EcWorker *w)
 {
 	ec_status_lock(true);
 	ec_status_slot(w->slot)->wanted = false;
 	ec_status_unlock();
+	ec_status_request_scan(MyDatabaseId);
 	leave();
 }
 
