@@ -105,6 +105,25 @@ SELECT grant_read('insight_views_reader', 'insight_views_full');
 SELECT grant_read('insight_views_reader', 'insight_views_nowhere');
 
 SET client_min_messages = warning;
+-- a collation that takes texts for equal (where the server has ICU): the views tell them apart, as the functions do
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') THEN
+        RETURN;
+    END IF;
+    CREATE COLLATION insight_views_data.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE TABLE insight_views_data.nocase (event_time timestamptz, event_type text COLLATE insight_views_data.nocase, product_id bigint, category_id bigint,
+        category_code text COLLATE insight_views_data.nocase, brand text COLLATE insight_views_data.nocase, price numeric(10,2), user_id bigint, user_session text);
+    INSERT INTO insight_views_data.nocase VALUES ('2020-01-01', 'view', 1, 1, 'tv', 'b', 1, 1, 's'), ('2020-01-01', 'VIEW', 1, 1, 'TV', 'b', 1, 1, 's');
+    PERFORM ecinsight.create_views('insight_views_data.nocase', 'insight_views_nocase');
+    IF (SELECT views FROM insight_views_nocase.sales_day) <> 1 OR (SELECT count(*) FROM insight_views_nocase.category_day) <> 2 OR
+        (SELECT count(*) FROM insight_views_nocase.user_category_day) <> 2 THEN
+        RAISE 'views take texts for equal that functions tell apart';
+    END IF;
+    DROP SCHEMA insight_views_nocase CASCADE;
+END
+$$;
+
 DROP OWNED BY insight_views_reader;
 DROP ROLE insight_views_reader;
 DROP SCHEMA insight_views, insight_views_data, insight_views_full, "Insight's ""views""" CASCADE;

@@ -128,6 +128,18 @@ leave_for_good(EcWorker *w)
 	leave();
 }
 
+/*
+ * Is the stream of our number still the one that we read for?  An extension dropped
+ * with its streams and created again counts from 1 again.
+ */
+static bool
+is_our_stream(const EcWorker *w)
+{
+	EcStream *stream = ec_stream_by_id(w->stream->id);
+
+	return stream != NULL && stream->target == w->stream->target && strcmp(stream->name, w->stream->name) == 0;
+}
+
 void
 ec_worker_fail(EcWorker *w, const char *reason)
 {
@@ -139,6 +151,8 @@ ec_worker_fail(EcWorker *w, const char *reason)
 	if (reason != NULL)
 	{
 		catalog_begin();
+		if (!is_our_stream(w))
+			leave_for_good(w);
 		(void) ec_stream_set_status(w->stream->id, "failed", reason);
 		catalog_end();
 		ec_status_error(w->slot, reason);

@@ -215,6 +215,19 @@ ec_views_name(int i)
 
 /* ---- what the queries are made of ---- */
 
+/* Values are told apart by their bytes, as by the functions, even if the column's collation takes some for equal. */
+static const char *
+describe_column(const EcEvents *events, EcEventColumn column)
+{
+	const char *name = quote_identifier(events->names[column]);
+	Oid collation = events->types[column].collation;
+
+	if ((events->columns & EC_COL_BIT(column)) == 0 || !OidIsValid(collation) ||
+		get_collation_isdeterministic(collation))
+		return name;
+	return psprintf("(%s COLLATE \"C\")", name);
+}
+
 static void
 describe_time(ViewSource *source, Oid type)
 {
@@ -252,7 +265,7 @@ describe_source(ViewSource *source, Oid relid, const char *schema)
 												  get_rel_name(relid));
 	source->literal = quote_literal_cstr(source->relation);
 	for (int i = 0; i < EC_EVENT_COLUMNS; i++)
-		source->column[i] = quote_identifier(events.names[i]);
+		source->column[i] = describe_column(&events, i);
 	source->type = get_typtype(events.types[EC_COL_TYPE].basetype) == TYPTYPE_ENUM
 					   ? psprintf("%s::text", source->column[EC_COL_TYPE])
 					   : source->column[EC_COL_TYPE];

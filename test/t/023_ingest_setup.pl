@@ -1,6 +1,6 @@
 # Mistakes of the set-up are told, and no row is lost to them: constraints that cannot be checked,
 # offsets that aren't there, prepared transactions; and a message larger than a row group behind
-# faulty rows.
+# faulty rows; the extension made anew under a running stream.
 use strict;
 use warnings;
 
@@ -52,5 +52,26 @@ $t->sql(q(SELECT ecinsight.create_stream('b', 'k', '{big}', 'e', max_delay => '1
 $t->wait_stream('b');
 is($t->sql('SELECT count(*), sum(id) FROM e'), ($rows + 1) . '|' . (2 * $rows + 1), 'all rows');
 is($t->sql(q(SELECT string_agg(convert_from(raw, 'UTF8'), ',' ORDER BY row_number) FROM ecinsight.dead_letters)), 'x,y,z', 'all faults');
+
+# ---- an extension dropped and created anew under a stream that has gathered rows ----
+$t->sql("SELECT ecinsight.drop_stream('b')");
+my $stream = "SELECT ecinsight.create_stream('again', 'k', '{t}', 'e', max_delay => ";
+$t->sql("$stream '1 day')");
+ok($t->wait_state('again', 'running'), 'a stream that gathers');
+ok($t->wait_until("SELECT query = 'reading' AND now() > s.started_at + '1 s' FROM pg_stat_activity a JOIN ecinsight.streams s USING (pid)"), 'and has read');
+my $id = $t->sql('SELECT stream_id FROM ecinsight.stream');
+my $bootstrap = $kafka->bootstrap;
+$t->sql(<<"SQL");
+BEGIN;
+DROP EXTENSION ecinsight CASCADE;
+CREATE EXTENSION ecinsight;
+CREATE SERVER k FOREIGN DATA WRAPPER ecinsight_kafka OPTIONS ("bootstrap.servers" '$bootstrap');
+CREATE TABLE e (id bigint) USING ecinsight_columnar;
+SELECT setval('ecinsight.stream_stream_id_seq', $id, false);
+$stream '50 ms');
+COMMIT;
+SQL
+$t->wait_stream('again');
+is($t->sql('SELECT count(*) FROM e'), '3', 'the new stream runs, whatever its predecessor of the same number met');
 
 done_testing;
