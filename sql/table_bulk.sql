@@ -49,6 +49,16 @@ DO $$ BEGIN FOR i IN 0..49 LOOP EXECUTE format('CREATE TABLE p%s PARTITION OF p 
 INSERT INTO p SELECT id, k % 50, t, n, ts, u, x FROM h;
 SELECT (SELECT (count(*), sum(id), sum(n), sum(hashtext(t)::bigint)) FROM p) = (SELECT (count(*), sum(id), sum(n), sum(hashtext(t)::bigint)) FROM h) AS equal;
 RESET ecinsight.write_buffer; RESET ecinsight.row_group_rows;
+-- COPY turns from partition to partition without leaving small row groups behind
+TRUNCATE p;
+DO $$
+DECLARE path text := current_setting('data_directory') || '/ec_table_bulk.copy';
+BEGIN
+	EXECUTE format('COPY (SELECT id, k %% 50, t, n, ts, u, x FROM h) TO %L', path);
+	EXECUTE format('COPY p FROM %L', path);
+	EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'rm -f ' || quote_literal(path));
+END $$;
+SELECT count(*), sum(id), (SELECT count(*) FROM pg_inherits i, LATERAL ecinsight.row_groups(i.inhrelid) WHERE inhparent = 'p'::regclass) AS groups FROM p;
 
 -- large values
 CREATE TABLE lh (id int, t text, b bytea);

@@ -308,6 +308,12 @@ compare_descriptors(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void
+ec_catalog_sort(EcDescriptor *list, uint32 count)
+{
+	qsort(list, count, sizeof(EcDescriptor), compare_descriptors);
+}
+
 static TableScanDesc
 begin_companion_scan(Relation companion, Snapshot snapshot)
 {
@@ -340,7 +346,7 @@ ec_catalog_list(Relation rel, Snapshot snapshot, uint32 *count)
 	}
 	table_endscan(scan);
 	table_close(companion, AccessShareLock);
-	qsort(list, *count, sizeof(EcDescriptor), compare_descriptors);
+	ec_catalog_sort(list, *count);
 	return list;
 }
 

@@ -43,6 +43,9 @@ extern void ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *d
 /* All descriptors that the snapshot sees, by first row number, in the current memory context. */
 extern EcDescriptor *ec_catalog_list(Relation rel, Snapshot snapshot, uint32 *count);
 
+/* By first row number. */
+extern void ec_catalog_sort(EcDescriptor *list, uint32 count);
+
 /* Is the row group's descriptor visible? */
 extern bool ec_catalog_visible(Relation rel, int64 number, Snapshot snapshot);
 

@@ -63,15 +63,6 @@ add_pending(EcReader *reader)
  * ------------------------------------------------------------------------
  */
 
-static int
-compare_descriptors(const void *a, const void *b)
-{
-	int64 x = ((const EcDescriptor *) a)->ranges[0].first;
-	int64 y = ((const EcDescriptor *) b)->ranges[0].first;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool
 continues_run(const EcReader *reader, const EcReaderEntry *run, const EcDescriptor *desc)
 {
@@ -111,7 +102,7 @@ make_list(EcReader *reader)
 	stored = reader->ndescriptors;
 	add_pending(reader);
 	if (reader->ndescriptors > stored)
-		qsort(reader->descriptors, reader->ndescriptors, sizeof(EcDescriptor), compare_descriptors);
+		ec_catalog_sort(reader->descriptors, reader->ndescriptors);
 	make_entries(reader);
 	reader->stats.groups_total = reader->nentries;
 }
@@ -145,7 +136,6 @@ ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
 	reader->snapshot = snapshot;
 	reader->context = context;
 	reader->group_context = AllocSetContextCreate(context, "ecinsight row group", ALLOCSET_DEFAULT_SIZES);
-	reader->allocator = ec_context_allocator(context);
 	reader->group_allocator = ec_context_allocator(reader->group_context);
 	reader->decoder = ec_image_decoder(context);
 	reader->current = -1;

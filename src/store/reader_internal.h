@@ -79,7 +79,6 @@ struct EcReader
 	Snapshot snapshot;
 	MemoryContext context;		/* lives as long as the reader */
 	MemoryContext group_context; /* the current group's; reset at each step */
-	EcAllocator allocator;		/* of context */
 	EcAllocator group_allocator;
 	EcDecoder *decoder;
 	BufferAccessStrategy strategy;

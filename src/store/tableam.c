@@ -249,9 +249,17 @@ multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, in
 	ec_write_rows(rel, slots, nslots, cid);
 }
 
+/*
+ * A rewrite is about to lend the new table's files to the old one, so all must be
+ * in them.  COPY calls this also for each partition that it turns away from for a
+ * while, which is no reason for a small row group: its end is seen by the utility
+ * hook, or at commit.
+ */
 static void
 finish_bulk_insert(Relation rel, int options)
 {
+	if (rel->rd_createSubid == InvalidSubTransactionId)
+		return;
 	ec_catalog_ensure(rel);
 	ec_write_flush_relation(rel);
 }
