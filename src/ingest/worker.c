@@ -332,6 +332,15 @@ ec_worker_show(EcWorker *w)
 	pfree(parts);
 }
 
+static bool
+due(TimestampTz *last, TimestampTz now, int interval_ms)
+{
+	if (now < *last + interval_ms * INT64CONST(1000))
+		return false;
+	*last = now;
+	return true;
+}
+
 static void
 handle_interrupts(void)
 {
@@ -364,6 +373,8 @@ wait_for_work(EcWorker *w, long timeout_ms)
 static bool
 answered(EcWorker *w, EcSourceResult result)
 {
+	static TimestampTz checked = 0;
+
 	if (result == EC_SOURCE_OK)
 		return true;
 	if (result == EC_SOURCE_FAILED)
@@ -372,7 +383,8 @@ answered(EcWorker *w, EcSourceResult result)
 	ec_status_error(w->slot, w->source->error);
 	show_logs(w);
 	wait_for_work(w, result == EC_SOURCE_UNREACHABLE ? 200 : 5000);
-	if (ec_status_take_recheck(w->slot))
+	/* what is wrong may be mended by ALTER SERVER or ALTER USER MAPPING, of which nobody tells us */
+	if (ec_status_take_recheck(w->slot) || connection_changed || due(&checked, GetCurrentTimestamp(), 2000))
 		recheck(w);
 	return false;
 }
@@ -555,15 +567,6 @@ typedef struct Housekeeping
 	bool reconnecting;
 } Housekeeping;
 
-static bool
-due(TimestampTz *last, TimestampTz now, int interval_ms)
-{
-	if (now < *last + interval_ms * INT64CONST(1000))
-		return false;
-	*last = now;
-	return true;
-}
-
 /* State by what the source reports: errors without messages mean that we are cut off. */
 static void
 watch_connection(EcWorker *w, Housekeeping *h, TimestampTz now, bool busy)
@@ -616,7 +619,7 @@ keep_house(EcWorker *w, Housekeeping *h, TimestampTz now, bool busy)
 		show_logs(w);
 		ec_worker_show(w);
 	}
-	if (ec_status_take_recheck(w->slot) || due(&h->checked, now, RECHECK_MS) || connection_changed)
+	if (ec_status_take_recheck(w->slot) || due(&h->checked, now, h->reconnecting ? 2000 : RECHECK_MS) || connection_changed)
 	{
 		h->checked = now;
 		recheck(w);
