@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
@@ -18,6 +19,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "insight/args.h"
 #include "insight/views.h"
@@ -35,15 +37,48 @@ grant_schema(Oid namespace, const char *role, Oid roleid)
 		ec_views_execute(psprintf("GRANT USAGE ON SCHEMA %s TO %s", quote_identifier(name), role));
 }
 
+static Oid
+owner_of(Oid relid)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* GRANT itself would only warn, and leave the role with views that it cannot read. */
 static void
-grant_relation(Oid relid, const char *role, Oid roleid)
+check_may_grant(Oid relid, Oid grantor, const char *name)
+{
+	if (pg_class_aclcheck(relid, grantor, ACL_GRANT_OPTION_FOR(ACL_SELECT)) != ACLCHECK_OK)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("role \"%s\" may not grant SELECT on %s", GetUserNameFromId(grantor, true), name),
+						errhint("Let its owner grant it.")));
+}
+
+/*
+ * owner: of the view for whose sake it is granted.  It must have the right to grant,
+ * too, or anybody's view of a table could talk a mightier caller into opening it.
+ */
+static void
+grant_relation(Oid relid, const char *role, Oid roleid, Oid owner)
 {
 	Oid namespace = get_rel_namespace(relid);
 	const char *name = quote_qualified_identifier(get_namespace_name(namespace), get_rel_name(relid));
 
-	grant_schema(namespace, role, roleid);
 	if (pg_class_aclcheck(relid, roleid, ACL_SELECT) != ACLCHECK_OK)
+	{
+		check_may_grant(relid, GetUserId(), name);
+		check_may_grant(relid, owner, name);
+		grant_schema(namespace, role, roleid);
 		ec_views_execute(psprintf("GRANT SELECT ON TABLE %s TO %s", name, role));
+	}
+	else
+		grant_schema(namespace, role, roleid);
 }
 
 static void
@@ -84,7 +119,7 @@ grant_sources(Oid view, const char *role, Oid roleid)
 		bool isnull;
 
 		grant_relation(DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull)),
-					   role, roleid);
+					   role, roleid, owner_of(view));
 	}
 }
 
@@ -116,7 +151,7 @@ ec_grant_read(PG_FUNCTION_ARGS)
 
 		if (!OidIsValid(view) || get_rel_relkind(view) != RELKIND_VIEW)
 			continue;
-		grant_relation(view, role, roleid);
+		grant_relation(view, role, roleid, owner_of(view));
 		grant_sources(view, role, roleid);
 		nviews++;
 	}
