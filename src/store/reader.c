@@ -362,8 +362,45 @@ ec_reader_find_row(EcReader *reader, int64 number, uint32 *group, uint32 *row)
  * ------------------------------------------------------------------------
  */
 
+typedef struct ReadingContext
+{
+	EcReader *reader;
+	int attidx;					/* -1: the directory */
+} ReadingContext;
+
+/* Says what was being read when a page could not be. */
+static void
+reading_context(void *arg)
+{
+	ReadingContext *context = arg;
+
+	if (context->attidx < 0)
+		errcontext("reading the directory of row group " INT64_FORMAT " of table \"%s\"",
+				   context->reader->desc->number, RelationGetRelationName(context->reader->rel));
+	else
+		errcontext("reading column \"%s\" of row group " INT64_FORMAT " of table \"%s\"",
+				   NameStr(TupleDescAttr(context->reader->tupdesc, context->attidx)->attname),
+				   context->reader->desc->number, RelationGetRelationName(context->reader->rel));
+}
+
+static void
+read_extent(EcReader *reader, int attidx, uint64 offset, uint64 len, uint8 *out)
+{
+	ReadingContext context = {reader, attidx};
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = reading_context,
+		.arg = &context,
+	};
+
+	error_context_stack = &callback;
+	ec_extent_read(reader->rel, reader->desc->first_block, reader->desc->npages, offset, len, out,
+				   reader->strategy);
+	error_context_stack = callback.previous;
+}
+
 void
-ec_reader_image_bytes(EcReader *reader, uint64 offset, uint64 len, uint8 *out)
+ec_reader_image_bytes(EcReader *reader, int attidx, uint64 offset, uint64 len, uint8 *out)
 {
 	const EcDescriptor *desc = reader->desc;
 
@@ -372,7 +409,7 @@ ec_reader_image_bytes(EcReader *reader, uint64 offset, uint64 len, uint8 *out)
 						errmsg("row group " INT64_FORMAT " of table \"%s\" is shorter than its directory says",
 							   desc->number, RelationGetRelationName(reader->rel))));
 	if (desc->form == EC_FORM_EXTENT)
-		ec_extent_read(reader->rel, desc->first_block, desc->npages, offset, len, out, reader->strategy);
+		read_extent(reader, attidx, offset, len, out);
 	else
 		memcpy(out, desc->data + offset, len);
 	reader->stats.bytes_read += len;
@@ -390,7 +427,7 @@ ec_reader_load_directory(EcReader *reader)
 	if (desc->dir_len > 0)
 		memcpy(bytes, desc->directory, Min(desc->dir_len, desc->image_dir_len));
 	else
-		ec_reader_image_bytes(reader, 0, desc->image_dir_len, bytes);
+		ec_reader_image_bytes(reader, -1, 0, desc->image_dir_len, bytes);
 	ec_directory_parse(reader->rel, desc->number, bytes, desc->image_dir_len, desc->image_len, &reader->dir);
 	if (reader->dir.nrows != desc->nrows || reader->dir.natts != desc->natts)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),

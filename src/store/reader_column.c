@@ -200,7 +200,7 @@ load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 	if (column->header_loaded)
 		return;
 	buffer_reserve(reader->context, &column->bytes, disk->header_len);
-	ec_reader_image_bytes(reader, disk->offset, disk->header_len, column->bytes.data);
+	ec_reader_image_bytes(reader, attidx, disk->offset, disk->header_len, column->bytes.data);
 	check_status(reader, attidx, EC_ZONE_CHUNK,
 				 ec_chunk_parse(column->bytes.data, disk->header_len, &reader->group_allocator,
 								&column->chunk));
@@ -212,7 +212,8 @@ load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 static void
 read_piece(EcReader *reader, int attidx, const EcPiece *piece, uint8 *out)
 {
-	ec_reader_image_bytes(reader, reader->dir.columns[attidx].offset + piece->offset, piece->len, out);
+	ec_reader_image_bytes(reader, attidx, reader->dir.columns[attidx].offset + piece->offset,
+						  piece->len, out);
 }
 
 static void

@@ -108,8 +108,8 @@ extern void ec_reader_set_tupdesc(EcReader *reader, TupleDesc tupdesc);
 /* The parsed header of a column's chunk, or NULL if the group has none. */
 extern const EcChunk *ec_reader_chunk(EcReader *reader, int attidx);
 
-/* Bytes of the current group's image, wherever it is. */
-extern void ec_reader_image_bytes(EcReader *reader, uint64 offset, uint64 len, uint8 *out);
+/* Bytes of the current group's image, wherever it is; attidx (or -1: directory) is for messages. */
+extern void ec_reader_image_bytes(EcReader *reader, int attidx, uint64 offset, uint64 len, uint8 *out);
 extern void ec_reader_load_directory(EcReader *reader);
 
 /* Does the snapshot see what a running command of this transaction has inserted? */
