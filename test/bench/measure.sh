@@ -85,18 +85,23 @@ fill_topic()
 	head -n $((rows + 1)) "$CSV" | "$EC_TOP/bin/ecproduce" -q -b "$BROKER" -t "$topic" --create-topic 4 -
 }
 
-# The stream's worker: anonymous memory (its own, not the shared buffers) at its highest, kB.
+# The stream's worker: anonymous memory (its own, not the shared buffers), kB.
+worker_memory()
+{
+	local pid
+	pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE backend_type = 'ecinsight stream' LIMIT 1" 2>/dev/null) || pid=
+	if [ -n "$pid" ]; then awk '/^RssAnon/ { print $2 }' "/proc/$pid/status" 2>/dev/null || echo 0; else echo 0; fi
+}
+
+# Its highest value so far, in file OUT, until killed.
 watch_memory()
 {
-	local out=$1 pid kb max=0
-	: >"$out"
+	local out=$1 kb max=0
+	echo 0 >"$out"
 	while :; do
-		pid=$(sql -c "SELECT pid FROM pg_stat_activity WHERE backend_type = 'ecinsight stream' LIMIT 1" 2>/dev/null) || true
-		if [ -n "$pid" ]; then
-			kb=$(awk '/^RssAnon/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || kb=0
-			if [ "${kb:-0}" -gt "$max" ]; then max=$kb; echo "$max" >"$out"; fi
-		fi
-		sleep 0.5
+		kb=$(worker_memory)
+		if [ "${kb:-0}" -gt "$max" ]; then max=$kb; echo "$max" >"$out"; fi
+		sleep 0.3
 	done
 }
 
@@ -109,9 +114,11 @@ consume()
 	watcher=$!
 	timed sql -c "SELECT ecinsight.create_stream('$topic', server => 'bench', topics => '{$topic}', target => '$table')" \
 		-c "SELECT ecinsight.wait_for_stream('$topic', '30 minutes')" >/dev/null
+	sleep 3
 	kill $watcher 2>/dev/null || true
 	wait $watcher 2>/dev/null || true
 	WORKER_KB=$(cat "$RUN/work/memory")
+	WORKER_AFTER_KB=$(worker_memory)
 	sql -c "SELECT ecinsight.drop_stream('$topic')" >/dev/null
 }
 
@@ -121,7 +128,7 @@ bench_kafka()
 {
 	fill_topic small $SMALL_ROWS >/dev/null
 	consume small events_small
-	FIG[memory_small]=$WORKER_KB
+	FIG[memory_small]=$WORKER_KB FIG[after_small]=$WORKER_AFTER_KB
 	timed fill_topic big "$ROWS" >/dev/null
 	FIG[produce]=$(calc "$ROWS / $TAKEN" %.0f)
 	local i t best=
@@ -132,7 +139,7 @@ bench_kafka()
 	done
 	FIG[kcat]=$(calc "$ROWS / $best" %.0f)
 	consume big events
-	FIG[memory_big]=$WORKER_KB
+	FIG[memory_big]=$WORKER_KB FIG[after_big]=$WORKER_AFTER_KB
 	FIG[ingest]=$(calc "$ROWS / $TAKEN" %.0f)
 	local n
 	n=$(sql -c "SELECT count(*) FROM events")
@@ -220,5 +227,7 @@ bench_report()
 		printf '%-28s %10s %14s %8s %10s\n' "$q" "${FIG[ours_$q]}" "${FIG[duckdb_$q]}" "$(ratio "${FIG[ours_$q]}" "${FIG[duckdb_$q]}")" "${FIG[heap_$q]}"
 	done
 	say
-	printf '%-42s %10s kB after %s rows, %s kB after %s rows\n' "Worker's own memory" "${FIG[memory_small]}" "$(commas $SMALL_ROWS)" "${FIG[memory_big]}" "$(commas "$ROWS")"
+	printf '%-42s %14s %14s\n' "Worker's own memory, kB" "once through" "highest"
+	printf '%-42s %14s %14s\n' "$(commas $SMALL_ROWS) rows" "$(commas "${FIG[after_small]}")" "$(commas "${FIG[memory_small]}")"
+	printf '%-42s %14s %14s\n' "$(commas "$ROWS") rows" "$(commas "${FIG[after_big]}")" "$(commas "${FIG[memory_big]}")"
 }
