@@ -9,18 +9,24 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_publication.h"
+#include "catalog/pg_publication_rel.h"
 #include "executor/executor.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "store/options.h"
@@ -183,15 +189,11 @@ executor_end(QueryDesc *queryDesc)
 #define HINT_PUBLISH "Changes of columnar tables are not decoded yet; use physical replication."
 
 static void
-refuse_publishing(RangeVar *range)
+refuse_publishing(Oid relid)
 {
-	Oid relid = RangeVarGetRelid(range, AccessShareLock, true);
-	List *relids;
+	List *relids = find_all_inheritors(relid, NoLock, NULL);
 	ListCell *cell;
 
-	if (!OidIsValid(relid))
-		return;
-	relids = find_all_inheritors(relid, NoLock, NULL);
 	foreach(cell, relids)
 	{
 		if (is_columnar_oid(lfirst_oid(cell)))
@@ -218,10 +220,37 @@ check_publication(List *objects, bool all_tables)
 		PublicationObjSpec *object = lfirst_node(PublicationObjSpec, cell);
 
 		if (object->pubobjtype == PUBLICATIONOBJ_TABLE)
-			refuse_publishing(object->pubtable->relation);
+		{
+			Oid relid = RangeVarGetRelid(object->pubtable->relation, AccessShareLock, true);
+
+			if (OidIsValid(relid))
+				refuse_publishing(relid);
+		}
 		else
 			warn_publishing();
 	}
+}
+
+/*
+ * The same once tables have been added: if that is what loaded this library, the
+ * statement came by unseen.  (A partitioned table loads nothing: without
+ * shared_preload_libraries a new session can publish it.)  key is the column of
+ * pg_publication_rel that has the value; nobody has made the rows visible yet.
+ */
+static void
+check_published(Oid index, AttrNumber key, Oid value)
+{
+	Relation published = table_open(PublicationRelRelationId, AccessShareLock);
+	ScanKeyData scankey;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&scankey, key, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
+	scan = systable_beginscan(published, index, true, SnapshotSelf, 1, &scankey);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		refuse_publishing(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid);
+	systable_endscan(scan);
+	table_close(published, AccessShareLock);
 }
 
 /* ------------------------------------------------------------------------
@@ -280,6 +309,10 @@ object_access(ObjectAccessType access, Oid class_oid, Oid object_oid, int sub_id
 {
 	if (previous_access != NULL)
 		previous_access(access, class_oid, object_oid, sub_id, arg);
+	if (access == OAT_POST_CREATE && class_oid == PublicationRelationId)
+		check_published(PublicationRelPrpubidIndexId, Anum_pg_publication_rel_prpubid, object_oid);
+	else if (access == OAT_POST_CREATE && class_oid == PublicationRelRelationId)
+		check_published(PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, object_oid);
 	if (access == OAT_DROP && class_oid == RelationRelationId && sub_id == 0)
 	{
 		char relkind = get_rel_relkind(object_oid);
