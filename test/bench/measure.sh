@@ -114,7 +114,7 @@ consume()
 	watcher=$!
 	timed sql -c "SELECT ecinsight.create_stream('$topic', server => 'bench', topics => '{$topic}', target => '$table')" \
 		-c "SELECT ecinsight.wait_for_stream('$topic', '30 minutes')" >/dev/null
-	sleep 3
+	sleep 8 # librdkafka and malloc give memory back some seconds after the last message
 	kill $watcher 2>/dev/null || true
 	wait $watcher 2>/dev/null || true
 	WORKER_KB=$(cat "$RUN/work/memory")
