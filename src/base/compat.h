@@ -32,7 +32,7 @@
 #include "utils/pg_locale.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
-#include "varatt.h"				/* was part of postgres.h */
+#include "varatt.h" /* was part of postgres.h */
 #endif
 #if PG_VERSION_NUM >= 170000
 #include "storage/read_stream.h"
@@ -44,10 +44,10 @@
 
 /* 18: the tuple may have room before it */
 #if PG_VERSION_NUM >= 180000
-#define ec_compat_form_minimal_tuple(desc, values, isnull) \
+#define ec_compat_form_minimal_tuple(desc, values, isnull)                                         \
 	heap_form_minimal_tuple(desc, values, isnull, 0)
 #else
-#define ec_compat_form_minimal_tuple(desc, values, isnull) \
+#define ec_compat_form_minimal_tuple(desc, values, isnull)                                         \
 	heap_form_minimal_tuple(desc, values, isnull)
 #endif
 
@@ -92,9 +92,9 @@ ec_compat_extend_relation(Relation rel, uint32 n)
 	{
 		Buffer buffers[64];
 		uint32 got;
-		BlockNumber block = ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL,
-												EB_SKIP_EXTENSION_LOCK,
-												Min(n, lengthof(buffers)), buffers, &got);
+		BlockNumber block =
+			ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL, EB_SKIP_EXTENSION_LOCK,
+								Min(n, lengthof(buffers)), buffers, &got);
 
 		if (first == InvalidBlockNumber)
 			first = block;
@@ -149,7 +149,7 @@ ec_compat_analyze_block(ReadStream *stream, BlockNumber *block)
 	return true;
 }
 #else
-#define EC_COMPAT_ANALYZE_NEXT_BLOCK_ARGS \
+#define EC_COMPAT_ANALYZE_NEXT_BLOCK_ARGS                                                          \
 	TableScanDesc scan, BlockNumber blockno, BufferAccessStrategy strategy
 #define EC_COMPAT_ANALYZE_NEXT_BLOCK_PASS blockno
 static inline bool
@@ -176,7 +176,7 @@ ec_compat_owns_relation(Oid relid)
 #define EC_COMPAT_EXECUTOR_RUN_ARGS QueryDesc *queryDesc, ScanDirection direction, uint64 count
 #define EC_COMPAT_EXECUTOR_RUN_PASS queryDesc, direction, count
 #else
-#define EC_COMPAT_EXECUTOR_RUN_ARGS \
+#define EC_COMPAT_EXECUTOR_RUN_ARGS                                                                \
 	QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool execute_once
 #define EC_COMPAT_EXECUTOR_RUN_PASS queryDesc, direction, count, execute_once
 #endif
@@ -279,7 +279,7 @@ ec_compat_disable_path(Path *path)
 
 /* 16: privileges to check moved from range table entries to a list beside them */
 #if PG_VERSION_NUM >= 160000
-#define ec_compat_query_set_rtable(query, pstate) \
+#define ec_compat_query_set_rtable(query, pstate)                                                  \
 	((query)->rtable = (pstate)->p_rtable, (query)->rteperminfos = (pstate)->p_rteperminfos)
 #else
 #define ec_compat_query_set_rtable(query, pstate) ((query)->rtable = (pstate)->p_rtable)
@@ -289,16 +289,16 @@ ec_compat_disable_path(Path *path)
 #if PG_VERSION_NUM >= 180000
 #define ec_compat_executor_run(desc, count) ExecutorRun((desc), ForwardScanDirection, (count))
 #else
-#define ec_compat_executor_run(desc, count) \
+#define ec_compat_executor_run(desc, count)                                                        \
 	ExecutorRun((desc), ForwardScanDirection, (count), false)
 #endif
 
 /* 16: one function for the ownership of every kind of object */
 #if PG_VERSION_NUM >= 160000
-#define ec_compat_class_ownercheck(relid, role) \
+#define ec_compat_class_ownercheck(relid, role)                                                    \
 	object_ownercheck(RelationRelationId, (relid), (role))
 #else
 #define ec_compat_class_ownercheck(relid, role) pg_class_ownercheck((relid), (role))
 #endif
 
-#endif							/* EC_COMPAT_H */
+#endif /* EC_COMPAT_H */

@@ -16,37 +16,31 @@
 #include "base/compat.h"
 #include "base/guc.h"
 
-int			ec_guc_compression = 2;
-int			ec_guc_compression_level = 3;
-int			ec_guc_row_group_rows = 262144;
-int			ec_guc_write_buffer = 262144;
-bool		ec_guc_enable_columnar_scan = true;
-char	   *ec_guc_debug_stop_point = NULL;
-int			ec_guc_max_stream_partitions = 4096;
-int			ec_guc_max_streams = 64;
-char	   *ec_guc_since = NULL;
-int			ec_guc_stream_queue_size = 262144;
-char	   *ec_guc_until = NULL;
+int ec_guc_compression = 2;
+int ec_guc_compression_level = 3;
+int ec_guc_row_group_rows = 262144;
+int ec_guc_write_buffer = 262144;
+bool ec_guc_enable_columnar_scan = true;
+char *ec_guc_debug_stop_point = NULL;
+int ec_guc_max_stream_partitions = 4096;
+int ec_guc_max_streams = 64;
+char *ec_guc_since = NULL;
+int ec_guc_stream_queue_size = 262144;
+char *ec_guc_until = NULL;
 
 static const struct config_enum_entry compression_options[] = {
-	{"none", 0, false},
-	{"lz4", 1, false},
-	{"zstd", 2, false},
-	{NULL, 0, false}
-};
+	{"none", 0, false}, {"lz4", 1, false}, {"zstd", 2, false}, {NULL, 0, false}};
 
 /* Accepts '' or anything that timestamptz accepts (infinity included). */
 static bool
 check_timestamp(char **newval, void **extra, GucSource source)
 {
-	char	   *field[MAXDATEFIELDS];
-	int			ftype[MAXDATEFIELDS];
-	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
+	char *field[MAXDATEFIELDS];
+	int ftype[MAXDATEFIELDS];
+	char workbuf[MAXDATELEN + MAXDATEFIELDS];
 	struct pg_tm tm;
-	fsec_t		fsec;
-	int			nf,
-				dtype,
-				tz;
+	fsec_t fsec;
+	int nf, dtype, tz;
 
 	if (*newval == NULL || **newval == '\0')
 		return true;
@@ -59,56 +53,51 @@ check_timestamp(char **newval, void **extra, GucSource source)
 void
 ec_guc_init(void)
 {
-	DefineCustomEnumVariable("ecinsight.compression",
-							 "Compression of new column chunks in tables without that option.",
-							 NULL, &ec_guc_compression, 2, compression_options,
-							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable(
+		"ecinsight.compression", "Compression of new column chunks in tables without that option.",
+		NULL, &ec_guc_compression, 2, compression_options, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.compression_level",
-							"Level of zstd compression for new column chunks.",
-							NULL, &ec_guc_compression_level, 3, 1, 19,
-							PGC_USERSET, 0, NULL, NULL, NULL);
+							"Level of zstd compression for new column chunks.", NULL,
+							&ec_guc_compression_level, 3, 1, 19, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("ecinsight.debug_stop_point",
 							   "Name of the place at which processes wait to be killed, for tests.",
 							   "\"name:n\" waits when a process comes by for the n-th time.",
-							   &ec_guc_debug_stop_point, "",
-							   PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL, NULL, NULL, NULL);
-	DefineCustomBoolVariable("ecinsight.enable_columnar_scan",
-							 "Enables the planner's use of columnar scan plans.",
-							 NULL, &ec_guc_enable_columnar_scan, true,
-							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+							   &ec_guc_debug_stop_point, "", PGC_SUSET,
+							   GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"ecinsight.enable_columnar_scan", "Enables the planner's use of columnar scan plans.", NULL,
+		&ec_guc_enable_columnar_scan, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	/* these size shared memory */
 	if (process_shared_preload_libraries_in_progress)
 	{
 		DefineCustomIntVariable("ecinsight.max_stream_partitions",
-								"Partitions of all streams whose live state can be shown.",
-								NULL, &ec_guc_max_stream_partitions, 4096, 64, 1048576,
-								PGC_POSTMASTER, 0, NULL, NULL, NULL);
-		DefineCustomIntVariable("ecinsight.max_streams",
-								"Streams of all databases that can run at the same time.",
-								NULL, &ec_guc_max_streams, 64, 1, 10000,
-								PGC_POSTMASTER, 0, NULL, NULL, NULL);
+								"Partitions of all streams whose live state can be shown.", NULL,
+								&ec_guc_max_stream_partitions, 4096, 64, 1048576, PGC_POSTMASTER, 0,
+								NULL, NULL, NULL);
+		DefineCustomIntVariable(
+			"ecinsight.max_streams", "Streams of all databases that can run at the same time.",
+			NULL, &ec_guc_max_streams, 64, 1, 10000, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	}
-	DefineCustomIntVariable("ecinsight.row_group_rows",
-							"Rows in a full row group of tables without that option.",
-							NULL, &ec_guc_row_group_rows, 262144, 1024, 1048576,
-							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"ecinsight.row_group_rows", "Rows in a full row group of tables without that option.", NULL,
+		&ec_guc_row_group_rows, 262144, 1024, 1048576, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("ecinsight.since",
 							   "Default of the insight functions' parameter since.",
-							   "An empty string means no bound.", &ec_guc_since, "",
-							   PGC_USERSET, 0, check_timestamp, NULL, NULL);
+							   "An empty string means no bound.", &ec_guc_since, "", PGC_USERSET, 0,
+							   check_timestamp, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.stream_queue_size",
 							"Memory for messages that a stream's worker has fetched ahead.",
 							"Should hold more than a second of the stream at full speed.",
-							&ec_guc_stream_queue_size, 262144, 1024, 2097151,
-							PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+							&ec_guc_stream_queue_size, 262144, 1024, 2097151, PGC_SIGHUP,
+							GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomStringVariable("ecinsight.until",
 							   "Default of the insight functions' parameter until.",
-							   "An empty string means no bound.", &ec_guc_until, "",
-							   PGC_USERSET, 0, check_timestamp, NULL, NULL);
+							   "An empty string means no bound.", &ec_guc_until, "", PGC_USERSET, 0,
+							   check_timestamp, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.write_buffer",
 							"Memory for rows that a transaction has not yet written as row groups.",
 							"When it is exceeded, the largest buffer is written.",
-							&ec_guc_write_buffer, 262144, 1024, MAX_KILOBYTES,
-							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+							&ec_guc_write_buffer, 262144, 1024, MAX_KILOBYTES, PGC_USERSET,
+							GUC_UNIT_KB, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("ecinsight");
 }

@@ -8,18 +8,18 @@
 #include "postgres.h"
 
 /* values are EcCodec's (encoding/encoding.h), which stands right of this layer */
-extern int	ec_guc_compression;
-extern int	ec_guc_compression_level;
-extern int	ec_guc_row_group_rows;
-extern int	ec_guc_write_buffer;	/* kB */
+extern int ec_guc_compression;
+extern int ec_guc_compression_level;
+extern int ec_guc_row_group_rows;
+extern int ec_guc_write_buffer; /* kB */
 extern bool ec_guc_enable_columnar_scan;
 extern char *ec_guc_debug_stop_point;
-extern int	ec_guc_max_stream_partitions;
-extern int	ec_guc_max_streams;
+extern int ec_guc_max_stream_partitions;
+extern int ec_guc_max_streams;
 extern char *ec_guc_since;
-extern int	ec_guc_stream_queue_size;	/* kB */
+extern int ec_guc_stream_queue_size; /* kB */
 extern char *ec_guc_until;
 
 extern void ec_guc_init(void);
 
-#endif							/* EC_GUC_H */
+#endif /* EC_GUC_H */

@@ -16,8 +16,8 @@ static bool
 matches(const char *name)
 {
 	static char setting[NAMEDATALEN];
-	static int	passes;
-	size_t		len = strlen(name);
+	static int passes;
+	size_t len = strlen(name);
 
 	if (strncmp(setting, ec_guc_debug_stop_point, NAMEDATALEN - 1) != 0)
 	{
@@ -34,7 +34,7 @@ matches(const char *name)
 void
 ec_stop_point_hit(const char *name)
 {
-	char		activity[NAMEDATALEN + 32];
+	char activity[NAMEDATALEN + 32];
 
 	if (!matches(name))
 		return;

@@ -27,4 +27,4 @@ ec_stop_point(const char *name)
 		ec_stop_point_hit(name);
 }
 
-#endif							/* EC_STOPPOINT_H */
+#endif /* EC_STOPPOINT_H */

@@ -12,9 +12,9 @@
 #define GOOD_ENOUGH_BITS 4
 
 static const EcEncodingOps *const all_ops[] = {
-	[EC_ENC_CONST] = &ec_const_ops, [EC_ENC_PLAIN] = &ec_plain_ops,
-	[EC_ENC_FOR] = &ec_for_ops,		[EC_ENC_DELTA] = &ec_delta_ops,
-	[EC_ENC_RLE] = &ec_rle_ops,		[EC_ENC_UUID] = &ec_uuid_ops,
+	[EC_ENC_CONST] = &ec_const_ops,		[EC_ENC_PLAIN] = &ec_plain_ops,
+	[EC_ENC_FOR] = &ec_for_ops,			[EC_ENC_DELTA] = &ec_delta_ops,
+	[EC_ENC_RLE] = &ec_rle_ops,			[EC_ENC_UUID] = &ec_uuid_ops,
 	[EC_ENC_STRINGS] = &ec_strings_ops, [EC_ENC_DICT] = &ec_dict_ops,
 };
 
@@ -45,7 +45,7 @@ values_equal(const EcVector *v, uint32_t a, uint32_t b)
 			break;
 	}
 	return v->values.bytes[a].len == v->values.bytes[b].len &&
-		memcmp(v->values.bytes[a].ptr, v->values.bytes[b].ptr, v->values.bytes[a].len) == 0;
+		   memcmp(v->values.bytes[a].ptr, v->values.bytes[b].ptr, v->values.bytes[a].len) == 0;
 }
 
 /* All rows are NULL, or none is and all have one value. */
@@ -64,8 +64,8 @@ rows_are_const(const EcRows *rows)
 	{
 		uint32_t index = ec_rows_index(rows, i);
 
-		if (index != first && (rows->column->form == EC_FORM_DICT ||
-							   !values_equal(rows->column, first, index)))
+		if (index != first &&
+			(rows->column->form == EC_FORM_DICT || !values_equal(rows->column, first, index)))
 			return false;
 	}
 	return true;
@@ -107,8 +107,8 @@ encode_if_shorter(EcEncoder *enc, EcEncoding encoding, const EcRows *rows, EcPie
 typedef struct IntStats
 {
 	uint64_t nruns;
-	uint64_t offset_bits;		/* sum of the bits of value - least */
-	uint64_t step_bits;			/* sum of the bits of differences */
+	uint64_t offset_bits; /* sum of the bits of value - least */
+	uint64_t step_bits;	  /* sum of the bits of differences */
 } IntStats;
 
 static inline uint32_t

@@ -19,9 +19,9 @@ typedef struct HeaderOnDisk
 	uint8_t version;
 	uint8_t phys;
 	uint8_t kind;
-	uint8_t flags;				/* 0 */
+	uint8_t flags; /* 0 */
 	int32_t scale;
-	uint32_t header_len;		/* with block entries and checksum */
+	uint32_t header_len; /* with block entries and checksum */
 	uint32_t nblocks;
 	uint64_t total_len;
 	uint32_t nrows;
@@ -51,7 +51,7 @@ typedef struct BlockOnDisk
 _Static_assert(sizeof(HeaderOnDisk) == 72, "no padding");
 _Static_assert(sizeof(BlockOnDisk) == 40, "no padding");
 
-#define HEADER_LEN(nblocks) \
+#define HEADER_LEN(nblocks)                                                                        \
 	(sizeof(HeaderOnDisk) + (size_t) (nblocks) * sizeof(BlockOnDisk) + sizeof(uint32_t))
 
 static uint32_t
@@ -295,12 +295,11 @@ check_header(const HeaderOnDisk *h, size_t header_len)
 {
 	if (h->flags != 0 || h->header_len != header_len || !phys_fits_kind(h->phys, h->kind) ||
 		h->nrows == 0 || h->nrows > EC_GROUP_ROWS_MAX || h->nblocks != EC_BLOCKS(h->nrows) ||
-		header_len != HEADER_LEN(h->nblocks) || h->nnulls > h->nrows ||
-		h->ndict > h->nrows || h->total_len < header_len)
+		header_len != HEADER_LEN(h->nblocks) || h->nnulls > h->nrows || h->ndict > h->nrows ||
+		h->total_len < header_len)
 		return EC_ERR_CORRUPT;
-	if (h->ndict == 0
-			? h->dict_len != 0 || h->dict_scratch != 0
-			: ec_encoding_ops(h->dict_encoding) == NULL || h->dict_scratch > SCRATCH_MAX)
+	if (h->ndict == 0 ? h->dict_len != 0 || h->dict_scratch != 0
+					  : ec_encoding_ops(h->dict_encoding) == NULL || h->dict_scratch > SCRATCH_MAX)
 		return EC_ERR_CORRUPT;
 	return EC_OK;
 }
@@ -327,8 +326,7 @@ parse_blocks(const HeaderOnDisk *h, const uint8_t *entries, EcChunk *out)
 		block->zone.min = d.min;
 		block->zone.max = d.max;
 		block->zone.nnulls = d.nnulls;
-		block->zone.nrows =
-			i + 1 < h->nblocks ? EC_BLOCK_ROWS : h->nrows - i * EC_BLOCK_ROWS;
+		block->zone.nrows = i + 1 < h->nblocks ? EC_BLOCK_ROWS : h->nrows - i * EC_BLOCK_ROWS;
 		if (d.nnulls > block->zone.nrows || d.scratch > SCRATCH_MAX ||
 			ec_encoding_ops(d.encoding) == NULL)
 			return EC_ERR_CORRUPT;

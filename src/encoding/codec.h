@@ -32,12 +32,12 @@ typedef enum EcEncoding
 	EC_ENC_LAST = EC_ENC_DICT
 } EcEncoding;
 
-#define EC_TRY(expr) \
-	do \
-	{ \
-		EcStatus try_status = (expr); \
-		if (try_status != EC_OK) \
-			return try_status; \
+#define EC_TRY(expr)                                                                               \
+	do                                                                                             \
+	{                                                                                              \
+		EcStatus try_status = (expr);                                                              \
+		if (try_status != EC_OK)                                                                   \
+			return try_status;                                                                     \
 	} while (0)
 
 /* A growable array of the encoder; contents are lost when it grows. */
@@ -50,25 +50,25 @@ typedef struct EcWork
 /* The encoder's arrays: each has one user at a time. */
 typedef enum EcWorkName
 {
-	EC_WORK_PACKED,				/* compressed candidate of a stream */
-	EC_WORK_PLANE,				/* a byte plane, or packed integers */
-	EC_WORK_INTS,				/* integers of a block, transformed */
-	EC_WORK_MAGNITUDES,			/* of differences */
-	EC_WORK_FILLED,				/* values of a block, NULLs filled */
-	EC_WORK_RUNS,				/* values of runs */
-	EC_WORK_LENGTHS,			/* of runs or strings */
-	EC_WORK_BITS,				/* validity of a block */
-	EC_WORK_BYTES,				/* characters of a block's strings, or fixed-width values */
-	EC_WORK_SLOTS,				/* hash table, or marks per entry of an incoming dictionary */
-	EC_WORK_CODES,				/* codes and entries of the dictionary in order of appearance */
+	EC_WORK_PACKED,		/* compressed candidate of a stream */
+	EC_WORK_PLANE,		/* a byte plane, or packed integers */
+	EC_WORK_INTS,		/* integers of a block, transformed */
+	EC_WORK_MAGNITUDES, /* of differences */
+	EC_WORK_FILLED,		/* values of a block, NULLs filled */
+	EC_WORK_RUNS,		/* values of runs */
+	EC_WORK_LENGTHS,	/* of runs or strings */
+	EC_WORK_BITS,		/* validity of a block */
+	EC_WORK_BYTES,		/* characters of a block's strings, or fixed-width values */
+	EC_WORK_SLOTS,		/* hash table, or marks per entry of an incoming dictionary */
+	EC_WORK_CODES,		/* codes and entries of the dictionary in order of appearance */
 	EC_WORK_DICT,
-	EC_WORK_RANKED_CODES,		/* the same in order of frequency */
+	EC_WORK_RANKED_CODES, /* the same in order of frequency */
 	EC_WORK_RANKED_DICT,
-	EC_WORK_COUNTS,				/* rows per entry */
-	EC_WORK_ORDER,				/* entries, being sorted */
+	EC_WORK_COUNTS, /* rows per entry */
+	EC_WORK_ORDER,	/* entries, being sorted */
 	EC_WORK_ORDER2,
-	EC_WORK_FLAT,				/* the column without dictionary */
-	EC_WORK_PREFIXES,			/* zone value of each entry */
+	EC_WORK_FLAT,	  /* the column without dictionary */
+	EC_WORK_PREFIXES, /* zone value of each entry */
 	EC_NWORK
 } EcWorkName;
 
@@ -77,11 +77,11 @@ typedef enum EcWorkName
 struct EcEncoder
 {
 	EcAllocator alloc;
-	void *zstd;					/* ZSTD_CCtx */
-	EcCodec codec;				/* of the chunk in work */
+	void *zstd;	   /* ZSTD_CCtx */
+	EcCodec codec; /* of the chunk in work */
 	int level;
-	EcCodec codec_used;			/* by the piece in work so far */
-	EcBuf trial;				/* pieces that are only measured */
+	EcCodec codec_used; /* by the piece in work so far */
+	EcBuf trial;		/* pieces that are only measured */
 	EcWork work[EC_NWORK];
 };
 
@@ -103,18 +103,18 @@ typedef struct EcCursor
 struct EcDecoder
 {
 	EcAllocator alloc;
-	void *zstd;					/* ZSTD_DCtx */
+	void *zstd; /* ZSTD_DCtx */
 };
 
 /* A block on its way in: rows [first, first + nrows) of column. */
 typedef struct EcRows
 {
 	const EcVector *column;
-	uint32_t first;				/* a multiple of 64 */
+	uint32_t first; /* a multiple of 64 */
 	uint32_t nrows;
 	uint32_t nnulls;
-	bool by_appearance;			/* codes are numbered in order of first appearance ... */
-	uint32_t seen;				/* ... this many of them before these rows */
+	bool by_appearance; /* codes are numbered in order of first appearance ... */
+	uint32_t seen;		/* ... this many of them before these rows */
 } EcRows;
 
 #define EC_BLOCKS(nrows) (((nrows) + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS)
@@ -124,7 +124,7 @@ typedef struct EcShape
 {
 	EcVector v;
 	bool by_appearance;
-	uint32_t seen[EC_BLOCKS(EC_GROUP_ROWS_MAX)];	/* per block, if by_appearance */
+	uint32_t seen[EC_BLOCKS(EC_GROUP_ROWS_MAX)]; /* per block, if by_appearance */
 } EcShape;
 
 /* Everything that a decoder of a piece needs. */
@@ -136,7 +136,7 @@ typedef struct EcPieceReader
 	EcPhys phys;
 	uint32_t nrows;
 	uint32_t nnulls;
-	const EcVector *dict;		/* NULL: the chunk has none, or this is it */
+	const EcVector *dict; /* NULL: the chunk has none, or this is it */
 } EcPieceReader;
 
 /*
@@ -162,11 +162,11 @@ extern bool ec_get_u64(EcCursor *in, uint64_t *x);
 extern bool ec_get_bytes(EcCursor *in, size_t n, const uint8_t **p);
 
 /* compress.c */
-extern EcStatus ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out,
-							  uint64_t *scratch);
+extern EcStatus
+ec_stream_put(EcEncoder *enc, const void *raw, size_t len, EcBuf *out, uint64_t *scratch);
 /* For bytes whose frequencies are skewed but which hardly repeat in runs. */
-extern EcStatus ec_stream_put_plane(EcEncoder *enc, const void *raw, size_t len, EcBuf *out,
-									uint64_t *scratch);
+extern EcStatus
+ec_stream_put_plane(EcEncoder *enc, const void *raw, size_t len, EcBuf *out, uint64_t *scratch);
 /* Without trying to compress. */
 extern EcStatus ec_stream_put_raw(const void *raw, size_t len, EcBuf *out);
 extern EcStatus ec_stream_get(EcPieceReader *r, const uint8_t **raw, size_t *len);
@@ -177,22 +177,21 @@ extern EcStatus ec_stream_get_exact(EcPieceReader *r, uint64_t len, const uint8_
  * ints.c: arrays of unsigned integers.  The reader names how many it expects and
  * gives memory from the arena; values that may not fit 32 bits are refused by get32.
  */
-extern EcStatus ec_ints_put(EcEncoder *enc, const uint64_t *x, uint32_t n, EcBuf *out,
-							uint64_t *scratch);
+extern EcStatus
+ec_ints_put(EcEncoder *enc, const uint64_t *x, uint32_t n, EcBuf *out, uint64_t *scratch);
 extern EcStatus ec_ints_get32(EcPieceReader *r, uint32_t n, uint32_t *x);
 extern EcStatus ec_ints_get64(EcPieceReader *r, uint32_t n, uint64_t *x);
 
 /* plain.c: the bitmap of a block, see there */
-extern EcStatus ec_validity_put(EcEncoder *enc, const EcRows *rows, EcBuf *out,
-								uint64_t *scratch);
+extern EcStatus ec_validity_put(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch);
 extern EcStatus ec_validity_get(EcPieceReader *r, EcVector *v);
 
 /* One way to encode rows.  decode fills form, values and codes of an otherwise complete vector. */
 typedef struct EcEncodingOps
 {
 	const char *name;
-	EcStatus (*encode) (EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch);
-	EcStatus (*decode) (EcPieceReader *r, EcVector *v);
+	EcStatus (*encode)(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch);
+	EcStatus (*decode)(EcPieceReader *r, EcVector *v);
 } EcEncodingOps;
 
 extern const EcEncodingOps *ec_encoding_ops(int encoding);
@@ -207,8 +206,7 @@ extern const EcEncodingOps ec_strings_ops;
 extern const EcEncodingOps ec_dict_ops;
 
 /* zone.c: prefixes are those of the dictionary's entries (NULL for INT64 and for other forms) */
-extern void ec_zone_of_rows(const EcRows *rows, EcKind kind, const int64_t *prefixes,
-							EcZone *zone);
+extern void ec_zone_of_rows(const EcRows *rows, EcKind kind, const int64_t *prefixes, EcZone *zone);
 extern int64_t ec_zone_value(const EcVector *v, uint32_t index, EcKind kind);
 extern void ec_zone_merge(EcZone *into, const EcZone *zone);
 
@@ -217,26 +215,25 @@ extern EcStatus ec_shape_flatten(EcEncoder *enc, const EcVector *v, EcVector *fl
 extern EcStatus ec_shape_prune(EcEncoder *enc, EcVector *v);
 extern EcStatus ec_shape_pack_uuids(EcEncoder *enc, EcVector *v);
 /* *interned tells whether it was worth it. */
-extern EcStatus ec_shape_intern(EcEncoder *enc, const EcVector *flat, EcVector *dict,
-								bool *interned);
+extern EcStatus
+ec_shape_intern(EcEncoder *enc, const EcVector *flat, EcVector *dict, bool *interned);
 extern EcStatus ec_shape_rank(EcEncoder *enc, const EcVector *dict, EcVector *ranked);
 extern void ec_shape_init(EcShape *shape, const EcVector *v, bool by_appearance);
 extern void ec_shape_block(const EcShape *shape, uint32_t block, EcRows *rows);
 
 /* choose.c: the form in which a column is encoded; the encoding of a piece */
-extern EcStatus ec_choose_form(EcEncoder *enc, const EcVector *column, EcKind kind,
-							   EcShape *chosen);
+extern EcStatus
+ec_choose_form(EcEncoder *enc, const EcVector *column, EcKind kind, EcShape *chosen);
 /* These append a piece's bytes and fill all of *piece but offset and checksum. */
 extern EcStatus ec_choose_block(EcEncoder *enc, const EcRows *rows, EcPiece *piece, EcBuf *out);
-extern EcStatus ec_choose_dict(EcEncoder *enc, const EcVector *entries, EcPiece *piece,
-							   EcBuf *out);
+extern EcStatus ec_choose_dict(EcEncoder *enc, const EcVector *entries, EcPiece *piece, EcBuf *out);
 
 static inline size_t
 ec_value_width(EcPhys phys)
 {
-	return phys == EC_PHYS_INT64 ? sizeof(int64_t)
-		: phys == EC_PHYS_UUID	 ? sizeof(EcUuid)
-								 : sizeof(EcBytes);
+	return phys == EC_PHYS_INT64  ? sizeof(int64_t)
+		   : phys == EC_PHYS_UUID ? sizeof(EcUuid)
+								  : sizeof(EcBytes);
 }
 
 static inline uint32_t
@@ -251,4 +248,4 @@ ec_rows_null(const EcRows *rows, uint32_t i)
 	return rows->nnulls > 0 && ec_vector_is_null(rows->column, rows->first + i);
 }
 
-#endif							/* EC_ENCODING_CODEC_H */
+#endif /* EC_ENCODING_CODEC_H */

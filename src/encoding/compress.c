@@ -133,9 +133,10 @@ ec_stream_get(EcPieceReader *r, const uint8_t **raw, size_t *len)
 		return EC_ERR_SPACE;
 	if (codec == EC_CODEC_LZ4)
 	{
-		int got = raw_len > LZ4_MAX_INPUT_SIZE || stored_len > INT32_MAX
-			? -1
-			: LZ4_decompress_safe((const char *) stored, to, (int) stored_len, (int) raw_len);
+		int got =
+			raw_len > LZ4_MAX_INPUT_SIZE || stored_len > INT32_MAX
+				? -1
+				: LZ4_decompress_safe((const char *) stored, to, (int) stored_len, (int) raw_len);
 
 		n = got < 0 ? SIZE_MAX : (size_t) got;
 	}

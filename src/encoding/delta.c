@@ -35,7 +35,7 @@ typedef struct Divisor
 {
 	uint64_t by;
 	uint64_t inverse;
-	uint64_t limit;				/* greatest quotient */
+	uint64_t limit; /* greatest quotient */
 	uint32_t shift;
 } Divisor;
 
@@ -312,8 +312,8 @@ steps_get(EcPieceReader *r, uint32_t n, uint64_t *x)
 	uint8_t zigzagged;
 	uint32_t i;
 
-	if (!ec_get_u64(&r->in, &value) || !ec_get_u64(&r->in, &least) ||
-		!ec_get_u64(&r->in, &unit) || !ec_get_u8(&r->in, &zigzagged) || zigzagged > 1)
+	if (!ec_get_u64(&r->in, &value) || !ec_get_u64(&r->in, &least) || !ec_get_u64(&r->in, &unit) ||
+		!ec_get_u8(&r->in, &zigzagged) || zigzagged > 1)
 		return EC_ERR_CORRUPT;
 	EC_TRY(ec_ints_get64(r, n, x));
 	if (zigzagged)
@@ -384,7 +384,7 @@ rle_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
 		}
 	}
 	*scratch += EC_ARENA_BYTES(n * sizeof(uint64_t)) + EC_ARENA_BYTES(nruns * sizeof(uint64_t)) +
-		EC_ARENA_BYTES(nruns * sizeof(uint32_t));
+				EC_ARENA_BYTES(nruns * sizeof(uint32_t));
 	EC_TRY(ec_put_u32(out, nruns));
 	EC_TRY(ec_ints_put(enc, lengths, nruns, out, scratch));
 	return steps_put(enc, runs, nruns, out, scratch);

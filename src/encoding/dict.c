@@ -55,7 +55,7 @@ dict_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
 	const uint32_t *codes = v->codes + rows->first;
 	uint32_t n = rows->nrows;
 	uint8_t numbering = !rows->by_appearance ? NUMBERING_DIRECT
-		: rows->nnulls == 0					 ? NUMBERING_RECENT
+						: rows->nnulls == 0	 ? NUMBERING_RECENT
 											 : NUMBERING_RECENT_NULL;
 	uint64_t *x;
 

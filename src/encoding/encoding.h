@@ -32,11 +32,11 @@
 typedef enum EcStatus
 {
 	EC_OK = 0,
-	EC_ERR_CORRUPT,				/* bytes contradict themselves, or a checksum is wrong */
-	EC_ERR_NOMEM,				/* the allocator returned NULL */
-	EC_ERR_SPACE,				/* the caller's scratch memory is smaller than announced */
-	EC_ERR_VERSION,				/* written by a newer format */
-	EC_ERR_LIMIT				/* input above a limit of the format (e.g. a chunk of 4 GiB) */
+	EC_ERR_CORRUPT, /* bytes contradict themselves, or a checksum is wrong */
+	EC_ERR_NOMEM,	/* the allocator returned NULL */
+	EC_ERR_SPACE,	/* the caller's scratch memory is smaller than announced */
+	EC_ERR_VERSION, /* written by a newer format */
+	EC_ERR_LIMIT	/* input above a limit of the format (e.g. a chunk of 4 GiB) */
 } EcStatus;
 
 extern const char *ec_status_text(EcStatus status);
@@ -66,17 +66,17 @@ typedef struct EcZone
 	int64_t min;
 	int64_t max;
 	uint32_t nrows;
-	uint32_t nnulls;			/* min and max are meaningless if nnulls == nrows */
+	uint32_t nnulls; /* min and max are meaningless if nnulls == nrows */
 } EcZone;
 
 typedef struct EcPiece
 {
-	uint64_t offset;			/* from the start of the chunk */
-	uint32_t len;				/* stored bytes */
+	uint64_t offset; /* from the start of the chunk */
+	uint32_t len;	 /* stored bytes */
 	uint32_t checksum;
-	uint64_t scratch;			/* bytes of caller's memory needed to decode it */
-	uint16_t encoding;			/* EcEncoding, for inspection */
-	uint16_t codec;				/* EcCodec in use */
+	uint64_t scratch;  /* bytes of caller's memory needed to decode it */
+	uint16_t encoding; /* EcEncoding, for inspection */
+	uint16_t codec;	   /* EcCodec in use */
 } EcPiece;
 
 typedef struct EcBlock
@@ -89,19 +89,19 @@ typedef struct EcChunk
 {
 	EcPhys phys;
 	EcKind kind;
-	int32_t scale;				/* DECIMAL: digits after the point */
-	uint64_t total_len;			/* bytes of the whole chunk, header included */
-	EcZone zone;				/* of all rows */
-	uint32_t ndict;				/* 0: no dictionary */
+	int32_t scale;		/* DECIMAL: digits after the point */
+	uint64_t total_len; /* bytes of the whole chunk, header included */
+	EcZone zone;		/* of all rows */
+	uint32_t ndict;		/* 0: no dictionary */
 	EcPiece dict;
 	uint32_t nblocks;
-	EcBlock *blocks;			/* allocated with the allocator given to ec_chunk_parse */
+	EcBlock *blocks; /* allocated with the allocator given to ec_chunk_parse */
 } EcChunk;
 
 typedef struct EcEncodeOptions
 {
 	EcCodec codec;
-	int level;					/* zstd's; ignored by others */
+	int level; /* zstd's; ignored by others */
 	EcKind kind;
 	int32_t scale;
 } EcEncodeOptions;
@@ -109,19 +109,19 @@ typedef struct EcEncodeOptions
 /* One context per writer: reusable work memory and compression contexts. */
 typedef struct EcEncoder EcEncoder;
 
-extern EcEncoder *ec_encoder_create(const EcAllocator *alloc);	/* NULL: out of memory */
+extern EcEncoder *ec_encoder_create(const EcAllocator *alloc); /* NULL: out of memory */
 extern void ec_encoder_destroy(EcEncoder *enc);
 
 /*
  * Appends the chunk of a whole column (nrows in 1 .. EC_GROUP_ROWS_MAX) to out.
  * *header_len gets the length of its header, which the row group's directory keeps.
  */
-extern EcStatus ec_chunk_encode(EcEncoder *enc, const EcVector *column,
-								const EcEncodeOptions *opts, EcBuf *out, uint32_t *header_len);
+extern EcStatus ec_chunk_encode(EcEncoder *enc, const EcVector *column, const EcEncodeOptions *opts,
+								EcBuf *out, uint32_t *header_len);
 
 /* Parses and checks a chunk's header (exactly header_len bytes). */
-extern EcStatus ec_chunk_parse(const uint8_t *header, size_t header_len,
-							   const EcAllocator *alloc, EcChunk *out);
+extern EcStatus
+ec_chunk_parse(const uint8_t *header, size_t header_len, const EcAllocator *alloc, EcChunk *out);
 
 /* One context per reader: decompression contexts; holds no data. */
 typedef struct EcDecoder EcDecoder;
@@ -140,11 +140,11 @@ extern void ec_decoder_destroy(EcDecoder *dec);
  */
 extern EcStatus ec_dict_decode(EcDecoder *dec, const EcChunk *chunk, const uint8_t *bytes,
 							   void *scratch, size_t scratch_len, EcVector *out);
-extern EcStatus ec_block_decode(EcDecoder *dec, const EcChunk *chunk, uint32_t block,
-								const uint8_t *bytes, const EcVector *dict,
-								void *scratch, size_t scratch_len, EcVector *out);
+extern EcStatus
+ec_block_decode(EcDecoder *dec, const EcChunk *chunk, uint32_t block, const uint8_t *bytes,
+				const EcVector *dict, void *scratch, size_t scratch_len, EcVector *out);
 
 extern const char *ec_encoding_name(int encoding);
 extern const char *ec_codec_name(int codec);
 
-#endif							/* EC_ENCODING_H */
+#endif /* EC_ENCODING_H */

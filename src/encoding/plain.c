@@ -77,8 +77,7 @@ const_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
 		case EC_PHYS_BYTES:
 			break;
 	}
-	return ec_stream_put(enc, v->values.bytes[index].ptr, v->values.bytes[index].len, out,
-						 scratch);
+	return ec_stream_put(enc, v->values.bytes[index].ptr, v->values.bytes[index].len, out, scratch);
 }
 
 static EcStatus

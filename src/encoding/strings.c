@@ -34,7 +34,7 @@ strings_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch
 		to += lengths[i];
 	}
 	*scratch += EC_ARENA_BYTES(rows->nrows * sizeof(EcBytes)) +
-		EC_ARENA_BYTES(rows->nrows * sizeof(uint32_t));
+				EC_ARENA_BYTES(rows->nrows * sizeof(uint32_t));
 	EC_TRY(ec_ints_put(enc, lengths, rows->nrows, out, scratch));
 	return ec_stream_put(enc, EC_WORK(enc, BYTES)->data, total, out, scratch);
 }

@@ -20,18 +20,20 @@
 #include "base/compat.h"
 #include "ingest/catalog.h"
 
-#define LETTERS_AT_ONCE 500		/* at most 1 MB each: well below the limit of an array */
+#define LETTERS_AT_ONCE 500 /* at most 1 MB each: well below the limit of an array */
 
-#define STREAM_COLUMNS \
-	"stream_id, name, owner::oid, server, topics, target::oid, start, max_rows, max_bytes," \
-	" max_delay, on_error, max_errors, out_of_range, options::text, status, status_reason, header, errors, home"
+#define STREAM_COLUMNS                                                                             \
+	"stream_id, name, owner::oid, server, topics, target::oid, start, max_rows, max_bytes,"        \
+	" max_delay, on_error, max_errors, out_of_range, options::text, status, status_reason, "       \
+	"header, errors, home"
 
 void
 ec_catalog_begin(EcCatalogScope *scope)
 {
 	GetUserIdAndSecContext(&scope->user, &scope->sec_context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-						   scope->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, scope->sec_context |
+													  SECURITY_LOCAL_USERID_CHANGE |
+													  SECURITY_NOFORCE_RLS);
 	scope->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
@@ -49,7 +51,8 @@ ec_catalog_end(EcCatalogScope *scope)
 
 /* Runs a statement whose plan is kept in *plan; inside a scope. */
 static void
-run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, int expected)
+run(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+	int expected)
 {
 	int rc;
 
@@ -104,7 +107,8 @@ text_array_field(HeapTuple tuple, TupleDesc desc, int i, int *n)
 	*n = 0;
 	if (isnull)
 		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, n);
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, n);
 	result = palloc0(sizeof(char *) * Max(*n, 1));
 	for (int k = 0; k < *n; k++)
 		result[k] = nulls[k] ? pstrdup("") : TextDatumGetCString(elements[k]);
@@ -210,7 +214,9 @@ ec_streams_enabled(int *n)
 	EcStream *streams;
 
 	ec_catalog_begin(&scope);
-	run(&plan, "SELECT " STREAM_COLUMNS " FROM ecinsight.stream WHERE status = 'enabled' ORDER BY stream_id",
+	run(&plan,
+		"SELECT " STREAM_COLUMNS
+		" FROM ecinsight.stream WHERE status = 'enabled' ORDER BY stream_id",
 		0, NULL, NULL, NULL, SPI_OK_SELECT);
 	streams = read_streams(caller, n);
 	ec_catalog_end(&scope);
@@ -248,8 +254,9 @@ ec_offsets_load(int64 id, int *n)
 	EcStreamOffset *offsets;
 
 	ec_catalog_begin(&scope);
-	run(&plan, "SELECT topic, partition, next_offset FROM ecinsight.stream_offset WHERE stream_id = $1",
-		1, &type, &key, NULL, SPI_OK_SELECT);
+	run(&plan,
+		"SELECT topic, partition, next_offset FROM ecinsight.stream_offset WHERE stream_id = $1", 1,
+		&type, &key, NULL, SPI_OK_SELECT);
 	offsets = read_offsets(caller, n);
 	ec_catalog_end(&scope);
 	return offsets;
@@ -306,11 +313,9 @@ void
 ec_stream_drop(int64 id)
 {
 	static SPIPlanPtr plans[3] = {NULL, NULL, NULL};
-	static const char *const sql[3] = {
-		"DELETE FROM ecinsight.stream WHERE stream_id = $1",
-		"DELETE FROM ecinsight.stream_offset WHERE stream_id = $1",
-		"DELETE FROM ecinsight.dead_letter WHERE stream_id = $1"
-	};
+	static const char *const sql[3] = {"DELETE FROM ecinsight.stream WHERE stream_id = $1",
+									   "DELETE FROM ecinsight.stream_offset WHERE stream_id = $1",
+									   "DELETE FROM ecinsight.dead_letter WHERE stream_id = $1"};
 	EcCatalogScope scope;
 	Oid type = INT8OID;
 	Datum key = Int64GetDatum(id);
@@ -340,8 +345,8 @@ ec_stream_save_header(int64 id, const char *const *names, int n)
 	Datum values[2] = {Int64GetDatum(id), text_array(names, n)};
 
 	ec_catalog_begin(&scope);
-	run(&plan, "UPDATE ecinsight.stream SET header = $2 WHERE stream_id = $1", 2, types, values, NULL,
-		SPI_OK_UPDATE);
+	run(&plan, "UPDATE ecinsight.stream SET header = $2 WHERE stream_id = $1", 2, types, values,
+		NULL, SPI_OK_UPDATE);
 	ec_catalog_end(&scope);
 }
 
@@ -355,7 +360,8 @@ ec_stream_add_errors(int64 id, int64 n)
 	int64 sum = 0;
 
 	ec_catalog_begin(&scope);
-	run(&plan, "UPDATE ecinsight.stream SET errors = errors + $2 WHERE stream_id = $1 RETURNING errors", 2,
+	run(&plan,
+		"UPDATE ecinsight.stream SET errors = errors + $2 WHERE stream_id = $1 RETURNING errors", 2,
 		types, values, NULL, SPI_OK_UPDATE_RETURNING);
 	if (SPI_processed == 1)
 		sum = int64_field(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, 0);
@@ -397,7 +403,8 @@ ec_offsets_insert(int64 id, const EcStreamOffset *offsets, int n)
 	ec_catalog_begin(&scope);
 	run(&plan,
 		"INSERT INTO ecinsight.stream_offset (stream_id, topic, partition, next_offset)"
-		" SELECT $1, n.topic, n.partition::int, n.next FROM unnest($2, $3, $4) AS n(topic, partition, next)",
+		" SELECT $1, n.topic, n.partition::int, n.next FROM unnest($2, $3, $4) AS n(topic, "
+		"partition, next)",
 		4, types, values, NULL, SPI_OK_INSERT);
 	ec_catalog_end(&scope);
 }
@@ -407,8 +414,8 @@ ec_offsets_advance(int64 id, const EcOffsetAdvance *advances, int n)
 {
 	static SPIPlanPtr plan = NULL;
 	EcCatalogScope scope;
-	Oid types[8] = {INT8OID, TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-					INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
+	Oid types[8] = {INT8OID,	  TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+					INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
 	const char **topics = palloc(sizeof(char *) * Max(n, 1));
 	int64 *numbers[5];
 	Datum *times = palloc(sizeof(Datum) * Max(n, 1));
@@ -436,11 +443,12 @@ ec_offsets_advance(int64 id, const EcOffsetAdvance *advances, int n)
 	values[1] = text_array(topics, n);
 	for (int k = 0; k < 5; k++)
 		values[2 + k] = int8_array(numbers[k], n);
-	values[7] = PointerGetDatum(construct_md_array(times, no_time, 1, &n, &lower, TIMESTAMPTZOID, 8, true,
-												   TYPALIGN_DOUBLE));
+	values[7] = PointerGetDatum(construct_md_array(times, no_time, 1, &n, &lower, TIMESTAMPTZOID, 8,
+												   true, TYPALIGN_DOUBLE));
 	ec_catalog_begin(&scope);
 	run(&plan,
-		"UPDATE ecinsight.stream_offset o SET next_offset = n.next, messages = o.messages + n.messages,"
+		"UPDATE ecinsight.stream_offset o SET next_offset = n.next, messages = o.messages + "
+		"n.messages,"
 		" rows = o.rows + n.rows, message_time = coalesce(n.message_time, o.message_time)"
 		" FROM unnest($2, $3, $4, $5, $6, $7, $8)"
 		" AS n(topic, partition, expected, next, messages, rows, message_time)"
@@ -461,7 +469,8 @@ array_of(Datum *values, bool *nulls, int n, Oid type)
 	char align;
 
 	get_typlenbyvalalign(type, &len, &byval, &align);
-	return PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower, type, len, byval, align));
+	return PointerGetDatum(
+		construct_md_array(values, nulls, 1, &n, &lower, type, len, byval, align));
 }
 
 static Datum
@@ -479,9 +488,10 @@ static void
 insert_letters(int64 id, TimestampTz received_at, const EcDeadLetter *letters, int n)
 {
 	static SPIPlanPtr plan = NULL;
-	static const Oid element[8] = {TEXTOID, INT4OID, INT8OID, INT4OID, TEXTOID, TEXTOID, BYTEAOID, INT8OID};
-	Oid types[10] = {INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT4ARRAYOID,
-					 TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, INT8ARRAYOID};
+	static const Oid element[8] = {TEXTOID, INT4OID, INT8OID,  INT4OID,
+								   TEXTOID, TEXTOID, BYTEAOID, INT8OID};
+	Oid types[10] = {INT8OID,	   TIMESTAMPTZOID, TEXTARRAYOID, INT4ARRAYOID,	INT8ARRAYOID,
+					 INT4ARRAYOID, TEXTARRAYOID,   TEXTARRAYOID, BYTEAARRAYOID, INT8ARRAYOID};
 	Datum values[10] = {Int64GetDatum(id), TimestampTzGetDatum(received_at)};
 	Datum *columns = palloc(sizeof(Datum) * n * lengthof(element));
 	bool *nulls = palloc0(sizeof(bool) * n * lengthof(element));
@@ -504,7 +514,8 @@ insert_letters(int64 id, TimestampTz received_at, const EcDeadLetter *letters, i
 	for (int k = 0; k < lengthof(element); k++)
 		values[2 + k] = array_of(columns + k * n, nulls + k * n, n, element[k]);
 	run(&plan,
-		"INSERT INTO ecinsight.dead_letter (stream_id, received_at, topic, partition, message_offset, row_number,"
+		"INSERT INTO ecinsight.dead_letter (stream_id, received_at, topic, partition, "
+		"message_offset, row_number,"
 		" reason, error, raw, raw_length)"
 		" SELECT $1, $2, n.* FROM unnest($3, $4, $5, $6, $7, $8, $9, $10) AS n",
 		10, types, values, NULL, SPI_OK_INSERT);
@@ -513,7 +524,8 @@ insert_letters(int64 id, TimestampTz received_at, const EcDeadLetter *letters, i
 void
 ec_dead_letters_insert(int64 id, TimestampTz received_at, const EcDeadLetter *letters, int n)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight letters", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight letters", ALLOCSET_DEFAULT_SIZES);
 	EcCatalogScope scope;
 	MemoryContext old;
 

@@ -30,14 +30,14 @@ typedef struct EcStream
 	char **topics;
 	Oid target;
 	char *start;
-	int32 max_rows;				/* 0: a row group */
-	int64 max_bytes;			/* 0: the default */
-	int64 max_delay;			/* microseconds */
+	int32 max_rows;	 /* 0: a row group */
+	int64 max_bytes; /* 0: the default */
+	int64 max_delay; /* microseconds */
 	bool stop_on_error;
-	int64 max_errors;			/* -1: no limit */
+	int64 max_errors; /* -1: no limit */
 	EcOutOfRange out_of_range;
-	char *options;				/* jsonb as text */
-	char *status;				/* enabled, paused, stopped, failed */
+	char *options; /* jsonb as text */
+	char *status;  /* enabled, paused, stopped, failed */
 	char *status_reason;
 	int nheader;
 	char **header;
@@ -57,9 +57,9 @@ typedef struct EcOffsetAdvance
 {
 	const char *topic;
 	int32 partition;
-	int64 from;					/* what the table must still say */
+	int64 from; /* what the table must still say */
 	int64 to;
-	TimestampTz message_time;	/* of the last message; 0: none */
+	TimestampTz message_time; /* of the last message; 0: none */
 	int64 messages;
 	int64 rows;
 } EcOffsetAdvance;
@@ -69,12 +69,12 @@ typedef struct EcDeadLetter
 	const char *topic;
 	int32 partition;
 	int64 offset;
-	int32 row;					/* 0: the message as such */
+	int32 row; /* 0: the message as such */
 	const char *reason;
 	const char *error;
-	const uint8 *raw;			/* may be NULL */
-	uint32 raw_len;				/* stored */
-	int64 raw_length;			/* of the original */
+	const uint8 *raw; /* may be NULL */
+	uint32 raw_len;	  /* stored */
+	int64 raw_length; /* of the original */
 } EcDeadLetter;
 
 /* palloc'd in the caller's context; NULL if there is no such stream. */
@@ -88,7 +88,7 @@ extern EcStream *ec_streams_enabled(int *n);
 extern bool ec_stream_set_status(int64 id, const char *status, const char *reason);
 extern void ec_stream_drop(int64 id);
 extern void ec_stream_save_header(int64 id, const char *const *names, int n);
-extern int64 ec_stream_add_errors(int64 id, int64 n);	/* returns the new sum */
+extern int64 ec_stream_add_errors(int64 id, int64 n); /* returns the new sum */
 
 extern EcStreamOffset *ec_offsets_load(int64 id, int *n);
 
@@ -101,7 +101,8 @@ extern void ec_offsets_insert(int64 id, const EcStreamOffset *offsets, int n);
 /* False if any of the saved offsets is not what "from" says: somebody else has moved it. */
 extern bool ec_offsets_advance(int64 id, const EcOffsetAdvance *advances, int n);
 
-extern void ec_dead_letters_insert(int64 id, TimestampTz received_at, const EcDeadLetter *letters, int n);
+extern void
+ec_dead_letters_insert(int64 id, TimestampTz received_at, const EcDeadLetter *letters, int n);
 
 /* Names this server and database: a stream only runs where it is at home. */
 extern char *ec_stream_home(void);
@@ -117,4 +118,4 @@ typedef struct EcCatalogScope
 extern void ec_catalog_begin(EcCatalogScope *scope);
 extern void ec_catalog_end(EcCatalogScope *scope);
 
-#endif							/* EC_CATALOG_H */
+#endif /* EC_CATALOG_H */

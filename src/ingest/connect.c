@@ -19,20 +19,21 @@
 
 #define PATIENCE_MS 5000
 #define SLICE_MS 500
-#define QUEUE_KB 1024			/* nothing is fetched */
+#define QUEUE_KB 1024 /* nothing is fetched */
 
 void
 ec_connect_sleep(long ms)
 {
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
+					 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }
 
 /* Raises the error that a result stands for, unless it is worth another try before the deadline. */
 static void
-check_result(EcSource *source, EcSourceResult result, const ForeignServer *server, const char *topic,
-			 TimestampTz deadline)
+check_result(EcSource *source, EcSourceResult result, const ForeignServer *server,
+			 const char *topic, TimestampTz deadline)
 {
 	switch (result)
 	{
@@ -40,7 +41,8 @@ check_result(EcSource *source, EcSourceResult result, const ForeignServer *serve
 			return;
 		case EC_SOURCE_NO_TOPIC:
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-							errmsg("topic \"%s\" does not exist on server \"%s\"", topic, server->servername),
+							errmsg("topic \"%s\" does not exist on server \"%s\"", topic,
+								   server->servername),
 							errhint("Create it first, or use connect => false.")));
 			break;
 		case EC_SOURCE_UNREACHABLE:
@@ -52,23 +54,27 @@ check_result(EcSource *source, EcSourceResult result, const ForeignServer *serve
 			ereport(ERROR, (errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
 							errmsg("could not reach Kafka by server \"%s\"", server->servername),
 							errdetail("%s", source->error),
-							errhint("Check the server's option \"bootstrap.servers\" and the user mapping, or use connect => false.")));
+							errhint("Check the server's option \"bootstrap.servers\" and the user "
+									"mapping, or use connect => false.")));
 			break;
 		case EC_SOURCE_DENIED:
 			ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-							errmsg("Kafka denies access to topic \"%s\" of server \"%s\"", topic, server->servername),
+							errmsg("Kafka denies access to topic \"%s\" of server \"%s\"", topic,
+								   server->servername),
 							errdetail("%s", source->error)));
 			break;
 		case EC_SOURCE_FAILED:
 			ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
-							errmsg("could not ask Kafka for topic \"%s\" of server \"%s\"", topic, server->servername),
+							errmsg("could not ask Kafka for topic \"%s\" of server \"%s\"", topic,
+								   server->servername),
 							errdetail("%s", source->error)));
 			break;
 	}
 }
 
 static int
-ask_partitions(EcSource *source, const ForeignServer *server, int topic, const char *name, TimestampTz deadline)
+ask_partitions(EcSource *source, const ForeignServer *server, int topic, const char *name,
+			   TimestampTz deadline)
 {
 	EcSourceResult result;
 	int n = 0;
@@ -98,8 +104,8 @@ ask_start(EcSource *source, const ForeignServer *server, const char *topic, cons
 
 /* Offsets that a user gave must be in the topic, or be its end. */
 static void
-check_given(EcSource *source, const ForeignServer *server, const char *topic, const EcSourcePosition *given,
-			int n, TimestampTz deadline)
+check_given(EcSource *source, const ForeignServer *server, const char *topic,
+			const EcSourcePosition *given, int n, TimestampTz deadline)
 {
 	EcSourcePosition *first = palloc(sizeof(EcSourcePosition) * Max(n, 1));
 	EcSourcePosition *end = palloc(sizeof(EcSourcePosition) * Max(n, 1));
@@ -111,17 +117,19 @@ check_given(EcSource *source, const ForeignServer *server, const char *topic, co
 	for (int i = 0; i < n; i++)
 	{
 		if (given[i].offset < first[i].offset || given[i].offset > end[i].offset)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("offset " INT64_FORMAT " is out of range in partition %d of topic \"%s\"",
-								   given[i].offset, given[i].partition, topic),
-							errdetail("The partition's offsets go from " INT64_FORMAT " to " INT64_FORMAT ".",
-									  first[i].offset, end[i].offset)));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("offset " INT64_FORMAT " is out of range in partition %d of topic \"%s\"",
+						given[i].offset, given[i].partition, topic),
+				 errdetail("The partition's offsets go from " INT64_FORMAT " to " INT64_FORMAT ".",
+						   first[i].offset, end[i].offset)));
 	}
 }
 
 static EcStreamOffset *
-ask_offsets(EcSource *source, const ForeignServer *server, char **topics, int ntopics, const char *start,
-			bool check, int *n)
+ask_offsets(EcSource *source, const ForeignServer *server, char **topics, int ntopics,
+			const char *start, bool check, int *n)
 {
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENCE_MS);
 	EcStreamOffset *offsets = palloc(sizeof(EcStreamOffset));
@@ -136,13 +144,13 @@ ask_offsets(EcSource *source, const ForeignServer *server, char **topics, int nt
 
 		most = Max(most, count);
 		for (int i = 0; i < count; i++)
-			positions[i] = (EcSourcePosition) {topic, i, 0};
+			positions[i] = (EcSourcePosition){topic, i, 0};
 		ask_start(source, server, topics[topic], start, positions, count, deadline);
 		if (check && last_given >= 0)
 			check_given(source, server, topics[topic], positions, count, deadline);
 		offsets = repalloc(offsets, sizeof(EcStreamOffset) * (*n + count));
 		for (int i = 0; i < count; i++)
-			offsets[(*n)++] = (EcStreamOffset) {topics[topic], i, positions[i].offset};
+			offsets[(*n)++] = (EcStreamOffset){topics[topic], i, positions[i].offset};
 	}
 	if (check && last_given >= most)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -151,12 +159,13 @@ ask_offsets(EcSource *source, const ForeignServer *server, char **topics, int nt
 }
 
 EcStreamOffset *
-ec_connect_offsets(const ForeignServer *server, Oid user, char **topics, int ntopics, const char *start,
-				   bool check, int *n)
+ec_connect_offsets(const ForeignServer *server, Oid user, char **topics, int ntopics,
+				   const char *start, bool check, int *n)
 {
 	int nproperties;
 	EcProperty *properties = ec_server_properties(server, user, &nproperties);
-	EcSource *source = ec_kafka_open(properties, nproperties, (const char *const *) topics, ntopics, QUEUE_KB);
+	EcSource *source =
+		ec_kafka_open(properties, nproperties, (const char *const *) topics, ntopics, QUEUE_KB);
 	EcStreamOffset *offsets;
 
 	PG_TRY();

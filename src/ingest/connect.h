@@ -17,10 +17,10 @@
  * within five seconds, or a topic doesn't exist; with check also if "start" gives an
  * offset that isn't there.
  */
-extern EcStreamOffset *ec_connect_offsets(const ForeignServer *server, Oid user, char **topics, int ntopics,
-										  const char *start, bool check, int *n);
+extern EcStreamOffset *ec_connect_offsets(const ForeignServer *server, Oid user, char **topics,
+										  int ntopics, const char *start, bool check, int *n);
 
 /* Sleeps for a while unless the latch is set; serves interrupts. */
 extern void ec_connect_sleep(long ms);
 
-#endif							/* EC_CONNECT_H */
+#endif /* EC_CONNECT_H */

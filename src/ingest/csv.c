@@ -77,7 +77,7 @@ init_buffers(EcCsv *csv)
 	csv->fields = ec_csv_alloc(csv, EC_CSV_FIELDS_MAX, sizeof(EcCell));
 	csv->column_field = ec_csv_alloc(csv, (size_t) csv->chunk.ncolumns + 1, sizeof(int));
 	return csv->scan.marks != NULL && csv->scan.ends != NULL && csv->fields != NULL &&
-		csv->column_field != NULL && ec_csv_reset_header(csv);
+		   csv->column_field != NULL && ec_csv_reset_header(csv);
 }
 
 EcCsv *
@@ -203,9 +203,8 @@ find_hidden_header(EcCsv *csv, uint32_t *found, EcCsvRow *row)
 	{
 		bool null = nulls != NULL && (nulls[r / 64] >> (r % 64) & 1) != 0;
 
-		if (chunk->fault_of[r] == EC_CHUNK_NO_FAULT
-				? !null
-				: chunk->faults[chunk->fault_of[r]].column < 0)
+		if (chunk->fault_of[r] == EC_CHUNK_NO_FAULT ? !null
+													: chunk->faults[chunk->fault_of[r]].column < 0)
 			continue;
 		if (!ec_csv_split_row(csv, chunk->refs[r].begin - csv->region_offset, row))
 			return false;
@@ -328,8 +327,8 @@ add_cells(EcCsv *csv, const uint32_t *first, uint32_t n)
 		for (uint32_t r = 0; r < n; r++)
 		{
 			uint32_t begin = field == 0 ? refs[r].begin - offset : marks[first[r] + field - 1] + 1;
-			uint32_t end = field == csv->nfields - 1 ? refs[r].end - offset
-				: marks[first[r] + field];
+			uint32_t end =
+				field == csv->nfields - 1 ? refs[r].end - offset : marks[first[r] + field];
 
 			cells[r].begin = begin;
 			cells[r].len = end - begin;
@@ -473,8 +472,7 @@ read_tail(EcCsv *csv, size_t len, size_t at)
 }
 
 bool
-ec_csv_feed(EcCsv *csv, const void *message, size_t len, EcBuilder **builders,
-			EcCsvResult *result)
+ec_csv_feed(EcCsv *csv, const void *message, size_t len, EcBuilder **builders, EcCsvResult *result)
 {
 	size_t at = 0;
 
@@ -492,8 +490,8 @@ ec_csv_feed(EcCsv *csv, const void *message, size_t len, EcBuilder **builders,
 	ec_chunk_clear(&csv->chunk);
 	if (len == 0)
 		return true;
-	csv->scan.line_end = memchr(message, '\n', len) == NULL && memchr(message, '\r', len) != NULL
-		? '\r' : '\n';
+	csv->scan.line_end =
+		memchr(message, '\n', len) == NULL && memchr(message, '\r', len) != NULL ? '\r' : '\n';
 	if (len >= 3 && memcmp(message, "\xef\xbb\xbf", 3) == 0)
 		at = 3;
 	if (len > SHORT_MESSAGE && !read_region(csv, csv->message, len, len, &at))

@@ -35,22 +35,22 @@
 typedef enum EcCsvHeader
 {
 	EC_CSV_HEADER_AUTO = 0,
-	EC_CSV_HEADER_PRESENT,		/* the first line of every message is a header */
-	EC_CSV_HEADER_ABSENT		/* no line is one */
+	EC_CSV_HEADER_PRESENT, /* the first line of every message is a header */
+	EC_CSV_HEADER_ABSENT   /* no line is one */
 } EcCsvHeader;
 
 typedef struct EcCsvOptions
 {
-	char delimiter;				/* any ASCII byte but quote, CR, LF, NUL */
-	char quote;					/* likewise; '\0': no quoting at all */
+	char delimiter; /* any ASCII byte but quote, CR, LF, NUL */
+	char quote;		/* likewise; '\0': no quoting at all */
 	EcCsvHeader header;
 
 	/* True if the bytes are valid in the database encoding; NULL: UTF-8. */
-	bool (*verify) (void *arg, const uint8_t *ptr, uint32_t len);
+	bool (*verify)(void *arg, const uint8_t *ptr, uint32_t len);
 	void *verify_arg;
 
 	/* Called for each faulty row, in order of rows; the fault is only valid during the call. */
-	void (*fault) (void *arg, const EcRowFault *fault);
+	void (*fault)(void *arg, const EcRowFault *fault);
 	void *fault_arg;
 } EcCsvOptions;
 
@@ -69,11 +69,11 @@ extern void ec_csv_destroy(EcCsv *csv);
 
 typedef struct EcCsvResult
 {
-	uint32_t rows;				/* appended to every column's builder */
-	uint32_t faults;			/* refused, each reported to options->fault */
+	uint32_t rows;	 /* appended to every column's builder */
+	uint32_t faults; /* refused, each reported to options->fault */
 	uint32_t headers;
 	uint32_t blanks;
-	const EcRowRef *refs;		/* [rows], until the next call */
+	const EcRowRef *refs; /* [rows], until the next call */
 } EcCsvResult;
 
 /* Longest message: 1 GB - 1. */
@@ -85,8 +85,8 @@ typedef struct EcCsvResult
  * too long; the builders must then be truncated to what they held.  message is
  * only read, and not beyond len.
  */
-extern bool ec_csv_feed(EcCsv *csv, const void *message, size_t len, EcBuilder **builders,
-						EcCsvResult *result);
+extern bool
+ec_csv_feed(EcCsv *csv, const void *message, size_t len, EcBuilder **builders, EcCsvResult *result);
 
 /*
  * The order of fields in force, as names: those of the last header, unknown names
@@ -95,9 +95,9 @@ extern bool ec_csv_feed(EcCsv *csv, const void *message, size_t len, EcBuilder *
  */
 extern uint32_t ec_csv_header_serial(const EcCsv *csv);
 extern int ec_csv_header_fields(const EcCsv *csv);
-extern const char *ec_csv_header_name(const EcCsv *csv, int field);	/* NUL-terminated */
+extern const char *ec_csv_header_name(const EcCsv *csv, int field); /* NUL-terminated */
 
 /* Puts a saved header into force; false only if the allocator gave NULL.  nfields 0: the column list's order. */
 extern bool ec_csv_set_header(EcCsv *csv, const char *const *names, int nfields);
 
-#endif							/* EC_CSV_H */
+#endif /* EC_CSV_H */

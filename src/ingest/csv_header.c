@@ -89,7 +89,7 @@ has_probe_value(const EcCsv *csv, const EcCsvRow *row)
 	if (col->type == EC_FIELD_UUID)
 		return ec_field_uuid(p, cell.len & EC_CELL_LEN, &uuid) == EC_FIELD_OK;
 	return ec_field_int(p, cell.len & EC_CELL_LEN, &value) == EC_FIELD_OK && value >= col->min &&
-		value <= col->max;
+		   value <= col->max;
 }
 
 /*
@@ -170,7 +170,7 @@ install_names(EcCsv *csv, char *names, int nfields)
 			column = find_column(csv, (const uint8_t *) name, strlen(name));
 			name += strlen(name) + 1;
 			if (column >= 0 && csv->column_field[column] >= 0)
-				column = -1;	/* of a name given twice the first counts */
+				column = -1; /* of a name given twice the first counts */
 		}
 		field_column[field] = column;
 		if (column >= 0)

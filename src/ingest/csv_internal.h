@@ -16,12 +16,12 @@
 /* A row that was split byte by byte. */
 typedef struct EcCsvRow
 {
-	size_t begin;				/* in the region */
-	size_t end;					/* without the line's end */
-	size_t next;				/* start of the next line */
-	uint32_t lines;				/* physical lines that it covers */
-	uint32_t nfields;			/* the first EC_CSV_FIELDS_MAX of them are in csv->fields */
-	EcFaultCode fault;			/* of the quoting, the line end or the bytes; 0 if there is none */
+	size_t begin;	   /* in the region */
+	size_t end;		   /* without the line's end */
+	size_t next;	   /* start of the next line */
+	uint32_t lines;	   /* physical lines that it covers */
+	uint32_t nfields;  /* the first EC_CSV_FIELDS_MAX of them are in csv->fields */
+	EcFaultCode fault; /* of the quoting, the line end or the bytes; 0 if there is none */
 } EcCsvRow;
 
 struct EcCsv
@@ -30,31 +30,31 @@ struct EcCsv
 	EcAllocator alloc;
 	EcRowChunk chunk;
 	EcCsvScan scan;
-	bool stops_unquoted[256];	/* bytes that matter inside an unquoted field */
+	bool stops_unquoted[256]; /* bytes that matter inside an unquoted field */
 
 	/* the order of fields in force */
 	int nfields;
-	int *field_column;			/* [nfields]: index of the column, -1: skipped */
-	int *column_field;			/* [ncolumns]: index of the field, -1: absent */
-	char *names;				/* NUL-terminated names, one after the other; NULL: the column list's */
+	int *field_column; /* [nfields]: index of the column, -1: skipped */
+	int *column_field; /* [ncolumns]: index of the field, -1: absent */
+	char *names;	   /* NUL-terminated names, one after the other; NULL: the column list's */
 	uint32_t header_serial;
-	int probe_column;			/* a column of numbers, which no header passes unnoticed; -1: none */
-	uint64_t name_lengths;		/* bit n: some column's name has n bytes (63: or more) */
+	int probe_column;	   /* a column of numbers, which no header passes unnoticed; -1: none */
+	uint64_t name_lengths; /* bit n: some column's name has n bytes (63: or more) */
 
-	EcCell *fields;				/* [EC_CSV_FIELDS_MAX] of the row last split */
+	EcCell *fields; /* [EC_CSV_FIELDS_MAX] of the row last split */
 
 	/* the message being fed */
 	const uint8_t *message;
-	size_t region_offset;		/* where scan.base stands in the message */
+	size_t region_offset; /* where scan.base stands in the message */
 	EcBuilder **builders;
-	uint32_t row;				/* data rows so far, in the chunk or beyond */
-	uint32_t line;				/* of the next row */
-	uint32_t blanks_before[EC_CHUNK_ROWS];	/* blank lines counted before each row of the chunk */
-	bool header_wanted;			/* next line must be looked at, or must be a header */
+	uint32_t row;						   /* data rows so far, in the chunk or beyond */
+	uint32_t line;						   /* of the next row */
+	uint32_t blanks_before[EC_CHUNK_ROWS]; /* blank lines counted before each row of the chunk */
+	bool header_wanted;					   /* next line must be looked at, or must be a header */
 	EcCsvResult *result;
-	EcRowRef *refs;				/* of the good rows */
+	EcRowRef *refs; /* of the good rows */
 	size_t refs_max;
-	uint8_t *tail;				/* the message's end, with room for reading beyond it */
+	uint8_t *tail; /* the message's end, with room for reading beyond it */
 	size_t tail_size;
 };
 
@@ -75,4 +75,4 @@ extern bool ec_csv_reset_header(EcCsv *csv);
 extern void *ec_csv_alloc(EcCsv *csv, size_t n, size_t size);
 extern void ec_csv_release(EcCsv *csv, void *p);
 
-#endif							/* EC_CSV_INTERNAL_H */
+#endif /* EC_CSV_INTERNAL_H */

@@ -48,13 +48,13 @@ utf8_char_len(const uint8_t *p, size_t len)
 		return 0;
 	n = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
 	if (*p == 0xe0)
-		low = 0xa0;				/* overlong */
+		low = 0xa0; /* overlong */
 	else if (*p == 0xed)
-		high = 0x9f;			/* surrogates */
+		high = 0x9f; /* surrogates */
 	else if (*p == 0xf0)
-		low = 0x90;				/* overlong */
+		low = 0x90; /* overlong */
 	else if (*p == 0xf4)
-		high = 0x8f;			/* above U+10FFFF */
+		high = 0x8f; /* above U+10FFFF */
 	if (len < n || p[1] < low || p[1] > high)
 		return 0;
 	for (size_t i = 2; i < n; i++)
@@ -217,7 +217,8 @@ split_quoted(EcCsv *csv, EcCsvRow *row, size_t at, size_t *stop)
 		return true;
 	}
 	*stop = end + 1;
-	if (*stop < scan->len && scan->base[*stop] != scan->delimiter && !at_line_end(scan, *stop, &size))
+	if (*stop < scan->len && scan->base[*stop] != scan->delimiter &&
+		!at_line_end(scan, *stop, &size))
 	{
 		if (row->fault == 0)
 			row->fault = EC_FAULT_BAD_QUOTE;
@@ -281,7 +282,8 @@ structural_fault_text(EcRowFault *fault, const EcCsv *csv, const EcCsvRow *row)
 					 "quote inside an unquoted field, or text after a closing quote");
 			break;
 		case EC_FAULT_BAD_LINE_END:
-			snprintf(fault->text, sizeof(fault->text), "carriage return that does not end the line");
+			snprintf(fault->text, sizeof(fault->text),
+					 "carriage return that does not end the line");
 			break;
 		case EC_FAULT_ENCODING:
 			snprintf(fault->text, sizeof(fault->text),

@@ -26,7 +26,7 @@ typedef struct BlockMasks
 	uint64_t line_end;
 	uint64_t cr;
 	uint64_t quote;
-	uint64_t odd;				/* NUL, or not ASCII */
+	uint64_t odd; /* NUL, or not ASCII */
 } BlockMasks;
 
 /* What is looked for, in a local copy: stores to marks could alias the scan's own bytes. */
@@ -37,7 +37,7 @@ typedef struct Wanted
 	uint8_t quote;
 } Wanted;
 
-typedef void (*ClassifyBlock) (Wanted want, const uint8_t *p, BlockMasks *m);
+typedef void (*ClassifyBlock)(Wanted want, const uint8_t *p, BlockMasks *m);
 
 /*
  * The loop shared by all variants.  A pass appends the block's marks without
@@ -79,8 +79,8 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 		if (lf)
 		{
 			/* the block's last byte is paired with the first one behind it */
-			uint64_t followed = m.line_end >> 1 |
-				(uint64_t) (base[at + EC_SCAN_BLOCK] == '\n') << 63;
+			uint64_t followed = m.line_end >> 1 | (uint64_t) (base[at + EC_SCAN_BLOCK] == '\n')
+													  << 63;
 
 			stop |= m.cr & ~followed;
 		}
@@ -177,8 +177,8 @@ classify_avx2(Wanted want, const uint8_t *p, BlockMasks *m)
 	m->cr = equal_mask_avx2(low, high, '\r');
 	m->quote = equal_mask_avx2(low, high, want.quote);
 	m->odd = equal_mask_avx2(low, high, 0) |
-		(uint64_t) (uint32_t) _mm256_movemask_epi8(high) << 32 |
-		(uint32_t) _mm256_movemask_epi8(low);
+			 (uint64_t) (uint32_t) _mm256_movemask_epi8(high) << 32 |
+			 (uint32_t) _mm256_movemask_epi8(low);
 }
 
 static TARGET_AVX2 void
@@ -209,7 +209,7 @@ static inline uint64_t
 zero_bytes(uint64_t v)
 {
 	uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
-	uint64_t high = ~(((v & low7) + low7) | v | low7);	/* exact: no carry between bytes */
+	uint64_t high = ~(((v & low7) + low7) | v | low7); /* exact: no carry between bytes */
 
 	return (high >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }

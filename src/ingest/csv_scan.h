@@ -17,7 +17,7 @@ typedef struct EcCsvScan
 	uint8_t delimiter;
 	uint8_t quote;
 	bool quoting;
-	uint8_t line_end;			/* LF, or CR: then CR is nothing special */
+	uint8_t line_end; /* LF, or CR: then CR is nothing special */
 
 	/* the text: [0, len) is the data; reading up to readable is safe */
 	const uint8_t *base;
@@ -25,13 +25,13 @@ typedef struct EcCsvScan
 	size_t readable;
 
 	/* found, positions relative to base */
-	uint32_t *marks;			/* delimiters and line ends, ascending */
+	uint32_t *marks; /* delimiters and line ends, ascending */
 	uint32_t marks_max;
 	uint32_t nmarks;
-	uint32_t *ends;				/* indexes into marks: the line ends */
+	uint32_t *ends; /* indexes into marks: the line ends */
 	uint32_t ends_max;
 	uint32_t nends;
-	bool odd_bytes;				/* the scanned text may hold NUL or non-ASCII bytes */
+	bool odd_bytes; /* the scanned text may hold NUL or non-ASCII bytes */
 } EcCsvScan;
 
 /*
@@ -43,4 +43,4 @@ typedef struct EcCsvScan
  */
 extern void ec_csv_scan(EcCsvScan *scan, size_t begin);
 
-#endif							/* EC_CSV_SCAN_H */
+#endif /* EC_CSV_SCAN_H */

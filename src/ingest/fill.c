@@ -38,8 +38,8 @@
 typedef struct FillColumn
 {
 	int attidx;
-	ExprState *expr;			/* NULL: fill with NULLs */
-	bool each_row;				/* volatile: evaluate for each row */
+	ExprState *expr; /* NULL: fill with NULLs */
+	bool each_row;	 /* volatile: evaluate for each row */
 } FillColumn;
 
 typedef struct CheckConstraint
@@ -56,7 +56,7 @@ struct EcTarget
 	TupleDesc desc;
 	uint32 group_rows;
 	EcBatch *batch;
-	EcBatch *scratch;			/* NULL until needed */
+	EcBatch *scratch; /* NULL until needed */
 	EcRowInput *input;
 	EcCsv *csv;
 	int nfills;
@@ -65,10 +65,10 @@ struct EcTarget
 	CheckConstraint *checks;
 	EState *estate;
 	TupleTableSlot *slot;
-	EcVector *views;			/* [natts], of the scratch batch */
+	EcVector *views; /* [natts], of the scratch batch */
 	EcFaultCallback fault;
 	void *fault_arg;
-	const uint8 *message;		/* being parsed */
+	const uint8 *message; /* being parsed */
 };
 
 static void
@@ -109,8 +109,9 @@ message_columns(Relation rel, const EcFormat *format, int *n)
 	AttrNumber *columns = palloc(sizeof(AttrNumber) * Max(desc->natts, 1));
 
 	if (format->ncolumns > desc->natts)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the stream option \"columns\" lists more columns than the target has")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the stream option \"columns\" lists more columns than the target has")));
 	*n = 0;
 	if (format->ncolumns == 0)
 	{
@@ -118,7 +119,8 @@ message_columns(Relation rel, const EcFormat *format, int *n)
 		{
 			Form_pg_attribute att = TupleDescAttr(desc, i);
 
-			if (!att->attisdropped && !att->attgenerated && att->attidentity != ATTRIBUTE_IDENTITY_ALWAYS)
+			if (!att->attisdropped && !att->attgenerated &&
+				att->attidentity != ATTRIBUTE_IDENTITY_ALWAYS)
 				columns[(*n)++] = att->attnum;
 		}
 		return columns;
@@ -130,8 +132,9 @@ message_columns(Relation rel, const EcFormat *format, int *n)
 		for (int k = 0; k < *n; k++)
 		{
 			if (columns[k] == number)
-				ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
-								errmsg("column \"%s\" specified more than once", format->columns[i])));
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("column \"%s\" specified more than once", format->columns[i])));
 		}
 		columns[(*n)++] = number;
 	}
@@ -163,7 +166,8 @@ plan_fills(EcTarget *target, Relation rel, const AttrNumber *columns, int ncolum
 		}
 		else if (att->attnotnull)
 			ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
-							errmsg("column \"%s\" of relation \"%s\" is not given by messages but must not be null",
+							errmsg("column \"%s\" of relation \"%s\" is not given by messages but "
+								   "must not be null",
 								   NameStr(att->attname), target->relname)));
 		target->nfills++;
 	}
@@ -187,9 +191,11 @@ plan_checks(EcTarget *target)
 }
 
 EcTarget *
-ec_target_plan(Relation rel, const char *options, MemoryContext parent, EcFaultCallback fault, void *fault_arg)
+ec_target_plan(Relation rel, const char *options, MemoryContext parent, EcFaultCallback fault,
+			   void *fault_arg)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "ecinsight target", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(parent, "ecinsight target", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcTarget *target = palloc0(sizeof(EcTarget));
 	EcFormat *format = ec_format_parse(options);
@@ -212,11 +218,13 @@ ec_target_plan(Relation rel, const char *options, MemoryContext parent, EcFaultC
 	target->batch = ec_batch_create(target->desc, context);
 	target->slot = MakeSingleTupleTableSlot(target->desc, &TTSOpsVirtual);
 	target->views = palloc(sizeof(EcVector) * Max(target->desc->natts, 1));
-	target->input = ec_rowinput_create(target->desc, target->batch->types, columns, ncolumns, context);
+	target->input =
+		ec_rowinput_create(target->desc, target->batch->types, columns, ncolumns, context);
 	format->csv.verify = ec_rowinput_verifier();
 	format->csv.fault = csv_fault;
 	format->csv.fault_arg = target;
-	target->csv = ec_csv_create(&format->csv, target->input->columns, target->input->ncolumns, &allocator);
+	target->csv =
+		ec_csv_create(&format->csv, target->input->columns, target->input->ncolumns, &allocator);
 	MemoryContextSwitchTo(old);
 	return target;
 }
@@ -231,7 +239,8 @@ ec_target_free(EcTarget *target)
 bool
 ec_target_matches(const EcTarget *target, Relation rel)
 {
-	return target->relid == RelationGetRelid(rel) && equalTupleDescs(target->desc, RelationGetDescr(rel));
+	return target->relid == RelationGetRelid(rel) &&
+		   equalTupleDescs(target->desc, RelationGetDescr(rel));
 }
 
 EcBatch *
@@ -306,9 +315,11 @@ load_row(EcTarget *target, uint32 row)
 	{
 		const EcColType *ct = &target->scratch->types[i];
 
-		slot->tts_isnull[i] = target->scratch->columns[i] == NULL || ec_vector_is_null(&target->views[i], row);
-		slot->tts_values[i] = slot->tts_isnull[i] ? (Datum) 0 :
-			ec_datum_from_vector(&target->views[i], row, ct, ct->kind, ct->scale);
+		slot->tts_isnull[i] =
+			target->scratch->columns[i] == NULL || ec_vector_is_null(&target->views[i], row);
+		slot->tts_values[i] = slot->tts_isnull[i] ? (Datum) 0
+												  : ec_datum_from_vector(&target->views[i], row, ct,
+																		 ct->kind, ct->scale);
 	}
 	ExecStoreVirtualTuple(slot);
 	MemoryContextSwitchTo(old);
@@ -332,7 +343,8 @@ violated(EcTarget *target)
 static void
 report_row(EcTarget *target, const EcRowRef *ref, const char *error)
 {
-	EcFault fault = {ref->row, "check_violation", error, target->message + ref->begin, ref->end - ref->begin};
+	EcFault fault = {ref->row, "check_violation", error, target->message + ref->begin,
+					 ref->end - ref->begin};
 
 	target->fault(target->fault_arg, &fault);
 }
@@ -340,8 +352,8 @@ report_row(EcTarget *target, const EcRowRef *ref, const char *error)
 static void
 report_violation(EcTarget *target, const EcRowRef *ref, const CheckConstraint *check)
 {
-	char *error = psprintf("new row for relation \"%s\" violates check constraint \"%s\"", target->relname,
-						   check->name);
+	char *error = psprintf("new row for relation \"%s\" violates check constraint \"%s\"",
+						   target->relname, check->name);
 
 	report_row(target, ref, error);
 	pfree(error);
@@ -435,7 +447,8 @@ parse_by_scratch(EcTarget *target, const uint8 *message, size_t len, EcSpill spi
 		if (target->scratch->columns[i] != NULL)
 			ec_builder_view(target->scratch->columns[i], &target->views[i]);
 	}
-	skip = MemoryContextAllocExtended(CurrentMemoryContext, Max(result.rows, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	skip = MemoryContextAllocExtended(CurrentMemoryContext, Max(result.rows, 1),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	if (target->nchecks > 0)
 		check_scratch(target, result.refs, result.rows, skip);
 	for (uint32 row = 0; row < result.rows; row++)

@@ -31,7 +31,7 @@ static bool
 is_word(const JsonbValue *value, const char *word)
 {
 	return value->type == jbvString && value->val.string.len == strlen(word) &&
-		strncmp(value->val.string.val, word, value->val.string.len) == 0;
+		   strncmp(value->val.string.val, word, value->val.string.len) == 0;
 }
 
 static EcCsvHeader
@@ -76,9 +76,10 @@ parse_option(EcFormat *format, const char *key, const JsonbValue *value)
 	else if (strcmp(key, "columns") == 0)
 		parse_columns(format, value);
 	else
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown stream option \"%s\"", key),
-						errhint("Options of format \"csv\" are header, delimiter, quote and columns.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown stream option \"%s\"", key),
+				 errhint("Options of format \"csv\" are header, delimiter, quote and columns.")));
 }
 
 EcFormat *
@@ -106,6 +107,7 @@ ec_format_parse(const char *options)
 	}
 	wrong = ec_csv_options_check(&format->csv);
 	if (wrong != NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid stream options: %s", wrong)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid stream options: %s", wrong)));
 	return format;
 }

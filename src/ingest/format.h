@@ -17,12 +17,12 @@
 
 typedef struct EcFormat
 {
-	EcCsvOptions csv;			/* callbacks not set */
-	int ncolumns;				/* 0: not given */
+	EcCsvOptions csv; /* callbacks not set */
+	int ncolumns;	  /* 0: not given */
 	char **columns;
 } EcFormat;
 
 /* Raises an error for what it doesn't understand; palloc'd. */
 extern EcFormat *ec_format_parse(const char *options);
 
-#endif							/* EC_FORMAT_H */
+#endif /* EC_FORMAT_H */

@@ -29,9 +29,9 @@
 #define DEFAULT_MAX_BYTES ((int64) 256 * 1024 * 1024)
 #define LETTERS_BYTES ((Size) 16 * 1024 * 1024)
 #define LETTERS_MAX 50000
-#define RAW_MAX (1024 * 1024)	/* stored of a faulty row */
-#define MESSAGE_TIME_MAX INT64CONST(253402300799999)	/* 9999-12-31 */
-#define POLL_BYTES (4 * 1024 * 1024)	/* polled at a time, about */
+#define RAW_MAX (1024 * 1024)						 /* stored of a faulty row */
+#define MESSAGE_TIME_MAX INT64CONST(253402300799999) /* 9999-12-31 */
+#define POLL_BYTES (4 * 1024 * 1024)				 /* polled at a time, about */
 
 static TimestampTz
 message_timestamptz(int64 ms)
@@ -51,8 +51,8 @@ ec_worker_error_context(void *arg)
 	{
 		const EcWorkerPartition *p = &w->parts[m->position];
 
-		errcontext("stream \"%s\", topic \"%s\", partition %d, offset " INT64_FORMAT, w->stream->name,
-				   w->stream->topics[p->topic], p->partition, m->offset);
+		errcontext("stream \"%s\", topic \"%s\", partition %d, offset " INT64_FORMAT,
+				   w->stream->name, w->stream->topics[p->topic], p->partition, m->offset);
 	}
 	else
 		errcontext("stream \"%s\"", w->stream->name);
@@ -66,9 +66,10 @@ new_letter(EcWorker *w)
 	if (w->letters == NULL || w->nletters == w->max_letters)
 	{
 		w->max_letters = w->letters == NULL ? 64 : w->max_letters * 2;
-		w->letters = w->letters == NULL ?
-			MemoryContextAlloc(w->letters_context, w->max_letters * sizeof(EcDeadLetter)) :
-			repalloc_huge(w->letters, w->max_letters * sizeof(EcDeadLetter));
+		w->letters =
+			w->letters == NULL
+				? MemoryContextAlloc(w->letters_context, w->max_letters * sizeof(EcDeadLetter))
+				: repalloc_huge(w->letters, w->max_letters * sizeof(EcDeadLetter));
 	}
 	return &w->letters[w->nletters++];
 }
@@ -88,7 +89,8 @@ add_letter(EcWorker *w, const EcWorkerPartition *p, int64 offset, const EcFault 
 	d->raw_len = Min(fault->raw_len, RAW_MAX);
 	d->raw_length = fault->raw_len;
 	if (fault->raw != NULL)
-		d->raw = memcpy(MemoryContextAlloc(w->letters_context, Max(d->raw_len, 1)), fault->raw, d->raw_len);
+		d->raw = memcpy(MemoryContextAlloc(w->letters_context, Max(d->raw_len, 1)), fault->raw,
+						d->raw_len);
 	w->letters_bytes += d->raw_len + strlen(fault->error) + sizeof(EcDeadLetter);
 }
 
@@ -109,8 +111,10 @@ ec_worker_fault(void *arg, const EcFault *fault)
 		int len = pg_mbcliplen(fault->error, strlen(fault->error), 600);
 
 		w->stop_fault = MemoryContextAlloc(w->context, 1024);
-		snprintf(w->stop_fault, 1024, "topic \"%s\", partition %d, offset " INT64_FORMAT ", row %d: %.*s",
-				 w->stream->topics[p->topic], p->partition, w->message->offset, fault->row, len, fault->error);
+		snprintf(w->stop_fault, 1024,
+				 "topic \"%s\", partition %d, offset " INT64_FORMAT ", row %d: %.*s",
+				 w->stream->topics[p->topic], p->partition, w->message->offset, fault->row, len,
+				 fault->error);
 	}
 }
 
@@ -210,9 +214,11 @@ store_offsets(EcWorker *w)
 	EcOffsetAdvance *advances = collect_advances(w, &n);
 
 	if (n > 0 && !ec_offsets_advance(w->stream->id, advances, n))
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("offsets of stream \"%s\" were moved by somebody else", w->stream->name),
-						errdetail("The batch at hand is dropped and will be read again from the offsets in force.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("offsets of stream \"%s\" were moved by somebody else", w->stream->name),
+				 errdetail("The batch at hand is dropped and will be read again from the offsets "
+						   "in force.")));
 }
 
 static void
@@ -297,7 +303,8 @@ ec_worker_store(EcWorker *w)
 	ec_stop_point("offset");
 	if (too_many)
 		(void) ec_stream_set_status(w->stream->id, "failed",
-									psprintf("more than " INT64_FORMAT " faulty rows: see ecinsight.dead_letters",
+									psprintf("more than " INT64_FORMAT
+											 " faulty rows: see ecinsight.dead_letters",
 											 w->stream->max_errors));
 	relation_close(rel, NoLock);
 	ec_stop_point("commit");
@@ -324,10 +331,11 @@ batch_full(EcWorker *w)
 	if (w->stream->max_rows > 0)
 		limit = Min(limit, w->stream->max_rows);
 	/* rather a little less than a full group than one block more with little in it */
-	if (batch->nrows >= limit || (batch->nrows >= limit - limit / 8 && batch->nrows + w->last_rows > limit))
+	if (batch->nrows >= limit ||
+		(batch->nrows >= limit - limit / 8 && batch->nrows + w->last_rows > limit))
 		return true;
 	return w->letters_bytes > LETTERS_BYTES || w->nletters > LETTERS_MAX ||
-		(int64) ec_batch_bytes(batch) >= max_bytes;
+		   (int64) ec_batch_bytes(batch) >= max_bytes;
 }
 
 bool
@@ -407,15 +415,19 @@ out_of_range(EcWorker *w, const EcMessage *m)
 	lost_from = p->saved;
 	if (w->stream->out_of_range == EC_OUT_OF_RANGE_STOP)
 	{
-		snprintf(error, sizeof(error), "offset " INT64_FORMAT " is out of range in partition %d of topic \"%.100s\"",
+		snprintf(error, sizeof(error),
+				 "offset " INT64_FORMAT " is out of range in partition %d of topic \"%.100s\"",
 				 lost_from, p->partition, w->stream->topics[p->topic]);
 		ec_worker_fail(w, error);
 	}
-	if (w->source->ops->offsets(w->source, &position, 1, to_latest ? EC_OFFSET_LATEST : EC_OFFSET_EARLIEST,
+	if (w->source->ops->offsets(w->source, &position, 1,
+								to_latest ? EC_OFFSET_LATEST : EC_OFFSET_EARLIEST,
 								5000) != EC_SOURCE_OK)
-		ereport(ERROR, (errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
-						errmsg("could not ask for the offsets of a partition: %s", w->source->error)));
-	snprintf(error, sizeof(error), "offset " INT64_FORMAT " is out of range; the stream goes on at offset " INT64_FORMAT,
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+				 errmsg("could not ask for the offsets of a partition: %s", w->source->error)));
+	snprintf(error, sizeof(error),
+			 "offset " INT64_FORMAT " is out of range; the stream goes on at offset " INT64_FORMAT,
 			 lost_from, position.offset);
 	ereport(LOG, (errmsg("stream \"%s\", topic \"%s\", partition %d: %s", w->stream->name,
 						 w->stream->topics[p->topic], p->partition, error)));
@@ -433,9 +445,10 @@ handle_message(EcWorker *w, const EcMessage *m)
 	EcWorkerPartition *p = m->position < 0 ? NULL : &w->parts[m->position];
 
 	if (m->kind == EC_MESSAGE_UNAVAILABLE)
-		return;					/* the source has counted the error */
+		return; /* the source has counted the error */
 	if (m->kind == EC_MESSAGE_BROKEN)
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR), errmsg("could not read from Kafka: %s", m->error)));
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR), errmsg("could not read from Kafka: %s", m->error)));
 	if (m->kind == EC_MESSAGE_OUT_OF_RANGE)
 	{
 		out_of_range(w, m);

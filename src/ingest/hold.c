@@ -35,7 +35,7 @@ database_needed(Node *statement)
 		case T_DropdbStmt:
 			return castNode(DropdbStmt, statement)->dbname;
 		case T_CreatedbStmt:
-			foreach(lc, castNode(CreatedbStmt, statement)->options)
+			foreach (lc, castNode(CreatedbStmt, statement)->options)
 			{
 				DefElem *def = lfirst_node(DefElem, lc);
 
@@ -48,7 +48,7 @@ database_needed(Node *statement)
 				return castNode(RenameStmt, statement)->subname;
 			return NULL;
 		case T_AlterDatabaseStmt:
-			foreach(lc, castNode(AlterDatabaseStmt, statement)->options)
+			foreach (lc, castNode(AlterDatabaseStmt, statement)->options)
 			{
 				if (strcmp(lfirst_node(DefElem, lc)->defname, "tablespace") == 0)
 					return castNode(AlterDatabaseStmt, statement)->dbname;
@@ -70,7 +70,8 @@ clear_database(Oid dboid)
 	while (ec_status_busy(dboid) && GetCurrentTimestamp() < deadline)
 	{
 		ec_status_terminate(dboid);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 50, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 50,
+						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -87,8 +88,9 @@ call_next(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUti
 }
 
 static void
-hold_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
-					 ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+hold_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+					 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
+					 DestReceiver *dest, QueryCompletion *qc)
 {
 	const char *name = database_needed(pstmt->utilityStmt);
 	Oid dboid = name == NULL ? InvalidOid : get_database_oid(name, true);

@@ -7,4 +7,4 @@
 
 extern void ec_hold_init(void);
 
-#endif							/* EC_HOLD_H */
+#endif /* EC_HOLD_H */

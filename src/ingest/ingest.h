@@ -27,4 +27,4 @@ extern PGDLLEXPORT void ec_launcher_main(Datum arg);
 extern PGDLLEXPORT void ec_scanner_main(Datum arg);
 extern PGDLLEXPORT void ec_stream_worker_main(Datum arg);
 
-#endif							/* EC_INGEST_H */
+#endif /* EC_INGEST_H */

@@ -43,7 +43,7 @@ typedef struct KafkaSource
 	rd_kafka_topic_t **handles; /* of messages, by topic; learnt from messages */
 	EcSourcePosition *positions;
 	int npositions;
-	int last_position;			/* messages come in runs of one partition */
+	int last_position; /* messages come in runs of one partition */
 	rd_kafka_message_t *polled[POLL_MAX];
 } KafkaSource;
 
@@ -53,32 +53,28 @@ static bool exit_registered = false;
 static const EcSourceOps kafka_ops;
 
 /* Properties that are ours whatever the user set before. */
-static const EcProperty owned_properties[] = {
-	{"group.id", "ecinsight"},
-	{"enable.auto.commit", "false"},
-	{"enable.auto.offset.store", "false"},
-	{"auto.offset.reset", "error"},
-	{"enable.partition.eof", "true"},
-	{"allow.auto.create.topics", "false"},
-	{"log.queue", "true"},
-	{"log.thread.name", "false"},
-	{"max.poll.interval.ms", "86400000"},
-	{"topic.metadata.refresh.interval.ms", "30000"},
-	{"enable.sasl.oauthbearer.unsecure.jwt", "false"}
-};
+static const EcProperty owned_properties[] = {{"group.id", "ecinsight"},
+											  {"enable.auto.commit", "false"},
+											  {"enable.auto.offset.store", "false"},
+											  {"auto.offset.reset", "error"},
+											  {"enable.partition.eof", "true"},
+											  {"allow.auto.create.topics", "false"},
+											  {"log.queue", "true"},
+											  {"log.thread.name", "false"},
+											  {"max.poll.interval.ms", "86400000"},
+											  {"topic.metadata.refresh.interval.ms", "30000"},
+											  {"enable.sasl.oauthbearer.unsecure.jwt", "false"}};
 
 /* Better than librdkafka's for one consumer at full speed; the user may set others. */
-static const EcProperty default_properties[] = {
-	{"client.id", "ecinsight"},
-	{"queued.min.messages", "500000"},
-	{"fetch.message.max.bytes", "8388608"},
-	{"fetch.wait.max.ms", "100"},
-	{"fetch.error.backoff.ms", "100"},
-	{"reconnect.backoff.max.ms", "2000"},
-	{"socket.keepalive.enable", "true"},
-	{"check.crcs", "true"},
-	{"log.connection.close", "false"}
-};
+static const EcProperty default_properties[] = {{"client.id", "ecinsight"},
+												{"queued.min.messages", "500000"},
+												{"fetch.message.max.bytes", "8388608"},
+												{"fetch.wait.max.ms", "100"},
+												{"fetch.error.backoff.ms", "100"},
+												{"reconnect.backoff.max.ms", "2000"},
+												{"socket.keepalive.enable", "true"},
+												{"check.crcs", "true"},
+												{"log.connection.close", "false"}};
 
 bool
 ec_kafka_knows_property(const char *name)
@@ -99,7 +95,8 @@ ec_kafka_check_property(const char *name, const char *value, char *error, size_t
 	bool good = rd_kafka_conf_set(conf, name, value, error, size) == RD_KAFKA_CONF_OK;
 
 	rd_kafka_conf_destroy(conf);
-	for (size_t len = good ? 0 : strlen(error); len > 0 && strchr(" .\n", error[len - 1]) != NULL; len--)
+	for (size_t len = good ? 0 : strlen(error); len > 0 && strchr(" .\n", error[len - 1]) != NULL;
+		 len--)
 		error[len - 1] = '\0';
 	return good;
 }
@@ -196,8 +193,9 @@ conf_set(rd_kafka_conf_t *conf, const char *name, const char *value)
 	if (rd_kafka_conf_set(conf, name, value, error, sizeof(error)) != RD_KAFKA_CONF_OK)
 	{
 		rd_kafka_conf_destroy(conf);
-		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-						errmsg("Kafka property \"%s\" cannot be set", name), errdetail("%s.", error)));
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("Kafka property \"%s\" cannot be set", name), errdetail("%s.", error)));
 	}
 }
 
@@ -274,7 +272,8 @@ ec_kafka_open(const EcProperty *properties, int nproperties, const char *const *
 	if (source->fd < 0)
 	{
 		kafka_close(&source->base);
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not make an event descriptor: %m")));
+		ereport(ERROR,
+				(errcode_for_file_access(), errmsg("could not make an event descriptor: %m")));
 	}
 	rd_kafka_queue_io_event_enable(source->queue, source->fd, &one, sizeof(one));
 	return &source->base;
@@ -378,7 +377,8 @@ partition_list(KafkaSource *source, const EcSourcePosition *positions, int n)
 
 	for (int i = 0; i < n; i++)
 		rd_kafka_topic_partition_list_add(list, source->topics[positions[i].topic],
-										  positions[i].partition)->offset = positions[i].offset;
+										  positions[i].partition)
+			->offset = positions[i].offset;
 	return list;
 }
 
@@ -570,8 +570,8 @@ kafka_high_watermark(EcSource *base, int position)
 	int64 low = -1;
 	int64 high = -1;
 
-	if (rd_kafka_get_watermark_offsets(source->rk, source->topics[p->topic], p->partition, &low, &high) !=
-		RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (rd_kafka_get_watermark_offsets(source->rk, source->topics[p->topic], p->partition, &low,
+									   &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return -1;
 	return high < 0 ? -1 : high;
 }
@@ -595,6 +595,5 @@ kafka_next_log(EcSource *base, int *level, char *text, size_t size)
 }
 
 static const EcSourceOps kafka_ops = {
-	kafka_count_partitions, kafka_offsets, kafka_assign, kafka_poll, kafka_release,
-	kafka_wait_fd, kafka_drain_fd, kafka_high_watermark, kafka_next_log, kafka_close
-};
+	kafka_count_partitions, kafka_offsets,	kafka_assign,		  kafka_poll,	  kafka_release,
+	kafka_wait_fd,			kafka_drain_fd, kafka_high_watermark, kafka_next_log, kafka_close};

@@ -26,4 +26,4 @@ extern EcSource *ec_kafka_open(const EcProperty *properties, int nproperties,
 /* Closes whatever sources this process has open: for clean-up after errors in a backend. */
 extern void ec_kafka_close_all(void);
 
-#endif							/* EC_KAFKA_H */
+#endif /* EC_KAFKA_H */

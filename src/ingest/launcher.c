@@ -46,13 +46,13 @@
 #include "ingest/hold.h"
 
 #define RESCAN_MS 60000
-#define START_TIMEOUT_MS 30000	/* for a worker that was asked for to appear */
+#define START_TIMEOUT_MS 30000 /* for a worker that was asked for to appear */
 
 /* ---- asking for processes ---- */
 
 static bool
-start_process(const char *function, const char *name, const char *type, Datum arg, const EcWorkerArgs *args,
-			  BackgroundWorkerHandle **handle)
+start_process(const char *function, const char *name, const char *type, Datum arg,
+			  const EcWorkerArgs *args, BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker w;
 
@@ -133,8 +133,8 @@ scan_database(Oid dboid)
 
 	if (ec_status_is_held(dboid))
 		return false;
-	if (!start_process("ec_scanner_main", "ecinsight scanner", "ecinsight scanner", ObjectIdGetDatum(dboid), NULL,
-					   &handle))
+	if (!start_process("ec_scanner_main", "ecinsight scanner", "ecinsight scanner",
+					   ObjectIdGetDatum(dboid), NULL, &handle))
 	{
 		static TimestampTz told = 0;
 		TimestampTz now = GetCurrentTimestamp();
@@ -261,7 +261,8 @@ ec_scanner_main(Datum arg)
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid,
+											  BGWORKER_BYPASS_ALLOWCONN);
 	SetConfigOption("lock_timeout", "5s", PGC_USERSET, PGC_S_OVERRIDE);
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -285,7 +286,8 @@ reap(EcStreamSlot *s, TimestampTz now)
 		s->state = EC_STREAM_RETRYING;
 		s->next_start = now + USECS_PER_SEC;
 	}
-	if (s->pid == 0 && s->state == EC_STREAM_STARTING && now > s->next_start + START_TIMEOUT_MS * INT64CONST(1000))
+	if (s->pid == 0 && s->state == EC_STREAM_STARTING &&
+		now > s->next_start + START_TIMEOUT_MS * INT64CONST(1000))
 		s->state = EC_STREAM_WAITING;
 	if (!s->wanted && s->pid == 0)
 		s->dboid = InvalidOid;
@@ -295,7 +297,7 @@ static bool
 shall_start(const EcStreamSlot *s, TimestampTz now)
 {
 	return OidIsValid(s->dboid) && s->wanted && s->pid == 0 && s->state != EC_STREAM_STARTING &&
-		s->next_start <= now;
+		   s->next_start <= now;
 }
 
 static void
@@ -312,7 +314,8 @@ start_worker(int i, const EcStreamSlot *copy, TimestampTz now)
 	ec_status_slot(i)->next_start = now;
 	ec_status_unlock();
 	snprintf(name, sizeof(name), "ecinsight stream %.*s", BGW_MAXLEN - 20, copy->name);
-	started = start_process("ec_stream_worker_main", name, "ecinsight stream", (Datum) 0, &args, &handle);
+	started =
+		start_process("ec_stream_worker_main", name, "ecinsight stream", (Datum) 0, &args, &handle);
 	if (started)
 	{
 		pfree(handle);
@@ -395,7 +398,8 @@ ec_launcher_main(Datum arg)
 		}
 		sleep = scan_requested() ? RESCAN_MS : 1000;
 		sleep = Min(sleep, start_workers());
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep,
+						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
 }

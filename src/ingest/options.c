@@ -29,18 +29,18 @@
 #include "ingest/kafka.h"
 #include "ingest/options.h"
 
-#define ON_SERVER 1				/* may stand in a server's options */
-#define ON_MAPPING 2			/* may stand in a user mapping's options */
-#define READS_FILE 4			/* names a file: pg_read_server_files */
-#define RUNS_CODE 8				/* loads or runs something: pg_execute_server_program */
-#define SUPERUSER 16			/* nobody else */
-#define OWNED 32				/* set by ecinsight itself */
+#define ON_SERVER 1	 /* may stand in a server's options */
+#define ON_MAPPING 2 /* may stand in a user mapping's options */
+#define READS_FILE 4 /* names a file: pg_read_server_files */
+#define RUNS_CODE 8	 /* loads or runs something: pg_execute_server_program */
+#define SUPERUSER 16 /* nobody else */
+#define OWNED 32	 /* set by ecinsight itself */
 
 typedef struct PropertyRule
 {
 	const char *name;
 	int flags;
-	const char *hint;			/* OWNED: why */
+	const char *hint; /* OWNED: why */
 } PropertyRule;
 
 #define KEPT_BY_US "Offsets are kept in the database, in the transaction that stores the rows."
@@ -65,7 +65,8 @@ static const PropertyRule rules[] = {
 	{"debug", ON_SERVER},
 	{"enable.auto.commit", OWNED, KEPT_BY_US},
 	{"enable.auto.offset.store", OWNED, KEPT_BY_US},
-	{"enable.partition.eof", OWNED, "The end of a partition is needed to know when a stream has caught up."},
+	{"enable.partition.eof", OWNED,
+	 "The end of a partition is needed to know when a stream has caught up."},
 	{"enable.sasl.oauthbearer.unsecure.jwt", OWNED, "Unsigned tokens are not supported."},
 	{"enable.ssl.certificate.verification", ON_SERVER},
 	{"fetch.error.backoff.ms", ON_SERVER},
@@ -77,8 +78,10 @@ static const PropertyRule rules[] = {
 	{"group.id", OWNED, "Partitions are assigned by ecinsight, not by a consumer group."},
 	{"group.instance.id", OWNED, "Partitions are assigned by ecinsight, not by a consumer group."},
 	{"group.protocol", OWNED, "Partitions are assigned by ecinsight, not by a consumer group."},
-	{"group.protocol.type", OWNED, "Partitions are assigned by ecinsight, not by a consumer group."},
-	{"group.remote.assignor", OWNED, "Partitions are assigned by ecinsight, not by a consumer group."},
+	{"group.protocol.type", OWNED,
+	 "Partitions are assigned by ecinsight, not by a consumer group."},
+	{"group.remote.assignor", OWNED,
+	 "Partitions are assigned by ecinsight, not by a consumer group."},
 	{"https.ca.location", ON_SERVER | READS_FILE},
 	{"internal.termination.signal", OWNED, "Signals belong to PostgreSQL."},
 	{"isolation.level", ON_SERVER},
@@ -97,9 +100,11 @@ static const PropertyRule rules[] = {
 	{"offset.store.method", OWNED, KEPT_BY_US},
 	{"offset.store.path", OWNED, KEPT_BY_US},
 	{"offset.store.sync.interval.ms", OWNED, KEPT_BY_US},
-	{"partition.assignment.strategy", OWNED, "Partitions are assigned by ecinsight, not by a consumer group."},
+	{"partition.assignment.strategy", OWNED,
+	 "Partitions are assigned by ecinsight, not by a consumer group."},
 	{"plugin.library.paths", ON_SERVER | RUNS_CODE},
-	{"queued.max.messages.kbytes", OWNED, "Use the configuration parameter \"ecinsight.stream_queue_size\"."},
+	{"queued.max.messages.kbytes", OWNED,
+	 "Use the configuration parameter \"ecinsight.stream_queue_size\"."},
 	{"queued.min.messages", ON_SERVER},
 	{"receive.message.max.bytes", ON_SERVER},
 	{"reconnect.backoff.max.ms", ON_SERVER},
@@ -153,8 +158,7 @@ static const PropertyRule rules[] = {
 	{"topic.metadata.propagation.max.ms", ON_SERVER},
 	{"topic.metadata.refresh.fast.interval.ms", ON_SERVER},
 	{"topic.metadata.refresh.interval.ms", OWNED, "New partitions are looked for twice a minute."},
-	{"topic.metadata.refresh.sparse", ON_SERVER}
-};
+	{"topic.metadata.refresh.sparse", ON_SERVER}};
 
 static int
 compare_rule(const void *key, const void *rule)
@@ -167,7 +171,8 @@ find_rule(const char *name)
 {
 	/* known to librdkafka (the caller asks it first) but not to us */
 	static const PropertyRule unjudged = {"", ON_SERVER | SUPERUSER};
-	const PropertyRule *rule = bsearch(name, rules, lengthof(rules), sizeof(PropertyRule), compare_rule);
+	const PropertyRule *rule =
+		bsearch(name, rules, lengthof(rules), sizeof(PropertyRule), compare_rule);
 
 	return rule != NULL ? rule : &unjudged;
 }
@@ -183,16 +188,20 @@ check_privilege(const char *name, const PropertyRule *rule, Oid role)
 			 !has_privs_of_role(role, ROLE_PG_EXECUTE_SERVER_PROGRAM))
 		needed = "pg_execute_server_program";
 	if (needed != NULL)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied to set Kafka property \"%s\"", name),
-						errdetail("Role \"%s\" lacks the privileges of role \"%s\".",
-								  GetUserNameFromId(role, true), needed),
-						(rule->flags & READS_FILE) == 0 ? 0 :
-						errhint("Certificates and keys can also be given as text, by the properties \"ssl.ca.pem\", \"ssl.certificate.pem\" and \"ssl.key.pem\".")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set Kafka property \"%s\"", name),
+				 errdetail("Role \"%s\" lacks the privileges of role \"%s\".",
+						   GetUserNameFromId(role, true), needed),
+				 (rule->flags & READS_FILE) == 0
+					 ? 0
+					 : errhint("Certificates and keys can also be given as text, by the properties "
+							   "\"ssl.ca.pem\", \"ssl.certificate.pem\" and \"ssl.key.pem\".")));
 	if ((rule->flags & SUPERUSER) != 0 && !superuser_arg(role))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied to set Kafka property \"%s\"", name),
-						errdetail("Only superusers may set properties that ecinsight doesn't know.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set Kafka property \"%s\"", name),
+				 errdetail("Only superusers may set properties that ecinsight doesn't know.")));
 }
 
 static void
@@ -220,7 +229,8 @@ check_known(const char *name)
 	if (!ec_kafka_knows_property(name))
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 						errmsg("unknown Kafka property \"%s\"", name),
-						errhint("Options are properties of librdkafka, such as \"bootstrap.servers\" or \"security.protocol\".")));
+						errhint("Options are properties of librdkafka, such as "
+								"\"bootstrap.servers\" or \"security.protocol\".")));
 }
 
 /* What is wrong with a secret's value isn't told: messages go to the log. */
@@ -244,7 +254,7 @@ ec_kafka_validator(PG_FUNCTION_ARGS)
 	bool has_bootstrap = false;
 	ListCell *lc;
 
-	foreach(lc, options)
+	foreach (lc, options)
 	{
 		DefElem *def = lfirst_node(DefElem, lc);
 		const PropertyRule *rule = find_rule(def->defname);
@@ -275,12 +285,14 @@ ec_server_by_name(const char *name)
 	ForeignServer *server = GetForeignServerByName(name, true);
 
 	if (server == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("server \"%s\" does not exist", name),
-						errhint("Create it by CREATE SERVER ... FOREIGN DATA WRAPPER ecinsight_kafka.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("server \"%s\" does not exist", name),
+				 errhint("Create it by CREATE SERVER ... FOREIGN DATA WRAPPER ecinsight_kafka.")));
 	if (strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, EC_FDW_NAME) != 0)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("server \"%s\" is not a Kafka server", name),
-						errhint("Create it by CREATE SERVER ... FOREIGN DATA WRAPPER ecinsight_kafka.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not a Kafka server", name),
+				 errhint("Create it by CREATE SERVER ... FOREIGN DATA WRAPPER ecinsight_kafka.")));
 	return server;
 }
 
@@ -297,7 +309,8 @@ ec_server_check_usage(const ForeignServer *server, Oid user)
 static List *
 mapping_options(Oid user, Oid server, Oid *whose)
 {
-	HeapTuple tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(user), ObjectIdGetDatum(server));
+	HeapTuple tuple =
+		SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(user), ObjectIdGetDatum(server));
 	List *options = NIL;
 	Datum value;
 	bool isnull;
@@ -306,7 +319,8 @@ mapping_options(Oid user, Oid server, Oid *whose)
 	if (!HeapTupleIsValid(tuple))
 	{
 		*whose = InvalidOid;
-		tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(server));
+		tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+								ObjectIdGetDatum(server));
 	}
 	if (!HeapTupleIsValid(tuple))
 		return NIL;
@@ -322,24 +336,26 @@ ec_server_properties(const ForeignServer *server, Oid user, int *n)
 {
 	Oid whose;
 	List *mapping = mapping_options(user, server->serverid, &whose);
-	EcProperty *properties = palloc((list_length(server->options) + list_length(mapping)) * sizeof(EcProperty) + 1);
+	EcProperty *properties =
+		palloc((list_length(server->options) + list_length(mapping)) * sizeof(EcProperty) + 1);
 	ListCell *lc;
 
 	*n = 0;
-	foreach(lc, server->options)
+	foreach (lc, server->options)
 	{
 		DefElem *def = lfirst_node(DefElem, lc);
 
 		check_privilege(def->defname, find_rule(def->defname), server->owner);
-		properties[(*n)++] = (EcProperty) {def->defname, defGetString(def)};
+		properties[(*n)++] = (EcProperty){def->defname, defGetString(def)};
 	}
-	foreach(lc, mapping)
+	foreach (lc, mapping)
 	{
 		DefElem *def = lfirst_node(DefElem, lc);
 
 		/* PUBLIC's mapping is made by the server's owner */
-		check_privilege(def->defname, find_rule(def->defname), OidIsValid(whose) ? whose : server->owner);
-		properties[(*n)++] = (EcProperty) {def->defname, defGetString(def)};
+		check_privilege(def->defname, find_rule(def->defname),
+						OidIsValid(whose) ? whose : server->owner);
+		properties[(*n)++] = (EcProperty){def->defname, defGetString(def)};
 	}
 	return properties;
 }

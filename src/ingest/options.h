@@ -27,4 +27,4 @@ extern void ec_server_check_usage(const ForeignServer *server, Oid user);
  */
 extern EcProperty *ec_server_properties(const ForeignServer *server, Oid user, int *n);
 
-#endif							/* EC_OPTIONS_H */
+#endif /* EC_OPTIONS_H */

@@ -82,8 +82,7 @@ typed_init(EcRowChunk *chunk, const EcRowColumn *col, EcTyped *typed)
 }
 
 bool
-ec_chunk_init(EcRowChunk *chunk, const EcRowColumn *columns, int ncolumns,
-			  const EcAllocator *alloc)
+ec_chunk_init(EcRowChunk *chunk, const EcRowColumn *columns, int ncolumns, const EcAllocator *alloc)
 {
 	memset(chunk, 0, sizeof(*chunk));
 	chunk->alloc = *alloc;
@@ -136,7 +135,7 @@ grow(EcRowChunk *chunk, void **p, size_t *size, size_t need)
 		chunk->no_memory = true;
 		return false;
 	}
-	memset((char *) q + *size, 0, want - *size);	/* the pad is read, if never used */
+	memset((char *) q + *size, 0, want - *size); /* the pad is read, if never used */
 	*p = q;
 	*size = want;
 	return true;
@@ -280,25 +279,25 @@ set_null(EcRowChunk *chunk, int column, uint32_t row)
 }
 
 /* The loop over a column, with the parser of its type inlined. */
-#define TYPE_COLUMN(PARSE, RANGE_CHECK) \
-	do \
-	{ \
-		for (uint32_t row = 0; row < nrows; row++) \
-		{ \
-			EcCell cell = cells[row]; \
-			uint32_t len = cell.len & EC_CELL_LEN; \
-			const uint8_t *p = ec_cell_text(chunk, cell); \
-			EcFieldStatus status; \
-			if (cell.len == 0) \
-			{ \
-				set_null(chunk, column, row); \
-				continue; \
-			} \
-			status = PARSE; \
-			if (__builtin_expect(status != EC_FIELD_OK || (RANGE_CHECK), 0)) \
-				field_refused(chunk, column, row, \
-							  status != EC_FIELD_OK ? status : EC_FIELD_BAD_RANGE); \
-		} \
+#define TYPE_COLUMN(PARSE, RANGE_CHECK)                                                            \
+	do                                                                                             \
+	{                                                                                              \
+		for (uint32_t row = 0; row < nrows; row++)                                                 \
+		{                                                                                          \
+			EcCell cell = cells[row];                                                              \
+			uint32_t len = cell.len & EC_CELL_LEN;                                                 \
+			const uint8_t *p = ec_cell_text(chunk, cell);                                          \
+			EcFieldStatus status;                                                                  \
+			if (cell.len == 0)                                                                     \
+			{                                                                                      \
+				set_null(chunk, column, row);                                                      \
+				continue;                                                                          \
+			}                                                                                      \
+			status = PARSE;                                                                        \
+			if (__builtin_expect(status != EC_FIELD_OK || (RANGE_CHECK), 0))                       \
+				field_refused(chunk, column, row,                                                  \
+							  status != EC_FIELD_OK ? status : EC_FIELD_BAD_RANGE);                \
+		}                                                                                          \
 	} while (0)
 
 static void

@@ -22,12 +22,12 @@
 /* Text of a field; a length of 0 without flags is NULL. */
 typedef struct EcCell
 {
-	uint32_t begin;				/* from chunk->base, or from chunk->copied */
-	uint32_t len;				/* and flags */
+	uint32_t begin; /* from chunk->base, or from chunk->copied */
+	uint32_t len;	/* and flags */
 } EcCell;
 
-#define EC_CELL_QUOTED 0x80000000u	/* was quoted: never NULL */
-#define EC_CELL_COPIED 0x40000000u	/* begin counts from chunk->copied */
+#define EC_CELL_QUOTED 0x80000000u /* was quoted: never NULL */
+#define EC_CELL_COPIED 0x40000000u /* begin counts from chunk->copied */
 #define EC_CELL_LEN 0x3fffffffu
 
 /* Parsed values of a column; the array that its class needs, none for TEXT. */
@@ -42,9 +42,9 @@ typedef struct EcTyped
 /* The day that the last timestamp fell on: neighbours mostly share it. */
 typedef struct EcDayCache
 {
-	uint64_t text;				/* first eight bytes */
-	uint16_t text2;				/* and the last two */
-	int32_t day;				/* since 2000-01-01 */
+	uint64_t text;	/* first eight bytes */
+	uint16_t text2; /* and the last two */
+	int32_t day;	/* since 2000-01-01 */
 } EcDayCache;
 
 #define EC_CHUNK_NO_FAULT (-1)
@@ -54,26 +54,26 @@ typedef struct EcRowChunk
 	EcAllocator alloc;
 	int ncolumns;
 	EcRowColumn *columns;
-	EcCell *cells;				/* [ncolumns][EC_CHUNK_ROWS] */
-	EcTyped *typed;				/* [ncolumns] */
+	EcCell *cells;	/* [ncolumns][EC_CHUNK_ROWS] */
+	EcTyped *typed; /* [ncolumns] */
 
-	const uint8_t *base;		/* the text that cells point into */
-	uint8_t *copied;			/* text that had to be rewritten (doubled quotes) */
+	const uint8_t *base; /* the text that cells point into */
+	uint8_t *copied;	 /* text that had to be rewritten (doubled quotes) */
 	size_t ncopied;
 	size_t copied_size;
 
 	uint32_t nrows;
 	EcRowRef refs[EC_CHUNK_ROWS];
 	uint32_t lines[EC_CHUNK_ROWS];
-	int16_t fault_of[EC_CHUNK_ROWS];	/* index into faults, or EC_CHUNK_NO_FAULT */
+	int16_t fault_of[EC_CHUNK_ROWS]; /* index into faults, or EC_CHUNK_NO_FAULT */
 	int nfaults;
-	EcRowFault *faults;			/* [EC_CHUNK_ROWS] */
+	EcRowFault *faults; /* [EC_CHUNK_ROWS] */
 
 	EcDayCache day;
-	char *scratch;				/* a field with its NUL, for input callbacks */
+	char *scratch; /* a field with its NUL, for input callbacks */
 	size_t scratch_size;
-	bool no_memory;				/* the allocator gave NULL */
-	bool utf8;					/* the text is UTF-8 (set by the format) */
+	bool no_memory; /* the allocator gave NULL */
+	bool utf8;		/* the text is UTF-8 (set by the format) */
 } EcRowChunk;
 
 extern bool ec_chunk_init(EcRowChunk *chunk, const EcRowColumn *columns, int ncolumns,
@@ -113,4 +113,4 @@ ec_chunk_cells(const EcRowChunk *chunk, int column)
 	return chunk->cells + (size_t) column * EC_CHUNK_ROWS;
 }
 
-#endif							/* EC_ROWPARSE_CHUNK_H */
+#endif /* EC_ROWPARSE_CHUNK_H */

@@ -53,7 +53,7 @@ ec_field_int_rare(const uint8_t *p, uint32_t len, int64_t *out)
 	if (p == end)
 		return EC_FIELD_BAD_SYNTAX;
 	if (end - p > 1 && p[0] == '0' && !is_digit(p[1]))
-		return EC_FIELD_SLOW;	/* 0x.. and the like */
+		return EC_FIELD_SLOW; /* 0x.. and the like */
 	for (; p < end; p++)
 	{
 		if (!is_digit(*p))
@@ -90,7 +90,7 @@ scan_decimal(const uint8_t *p, const uint8_t *end, int max_digits, uint64_t *dig
 			continue;
 		}
 		if (!is_digit(*p))
-			return EC_FIELD_SLOW;	/* exponent, NaN, infinity, hexadecimal, nonsense */
+			return EC_FIELD_SLOW; /* exponent, NaN, infinity, hexadecimal, nonsense */
 		nseen++;
 		*fraction += point;
 		ndigits += (ndigits > 0 || *p != '0');
@@ -123,11 +123,11 @@ ec_field_decimal_rare(const uint8_t *p, uint32_t len, int32_t precision, int32_t
 		uint64_t unit;
 
 		if (drop > 18)
-			value = 0;			/* below 10^18, so less than half a unit */
+			value = 0; /* below 10^18, so less than half a unit */
 		else
 		{
 			unit = (uint64_t) ec_pow10_table[drop];
-			value = value / unit + (value % unit >= unit / 2);	/* half away from zero */
+			value = value / unit + (value % unit >= unit / 2); /* half away from zero */
 		}
 	}
 	else if (value != 0)

@@ -82,16 +82,28 @@ extern EcFieldStatus ec_field_float4(const uint8_t *p, uint32_t len, int64_t *ou
 extern EcFieldStatus ec_field_bool(const uint8_t *p, uint32_t len, int64_t *out);
 extern EcFieldStatus ec_field_uuid(const uint8_t *p, uint32_t len, EcUuid *out);
 extern bool ec_day_lookup(EcDayCache *cache, const uint8_t *p);
-extern EcFieldStatus ec_field_time_rest(const EcRowColumn *col, const uint8_t *p, uint32_t len,
-										int64_t *micros);
+extern EcFieldStatus
+ec_field_time_rest(const EcRowColumn *col, const uint8_t *p, uint32_t len, int64_t *micros);
 
-static const int64_t ec_pow10_table[19] = {
-	INT64_C(1), INT64_C(10), INT64_C(100), INT64_C(1000), INT64_C(10000), INT64_C(100000),
-	INT64_C(1000000), INT64_C(10000000), INT64_C(100000000), INT64_C(1000000000),
-	INT64_C(10000000000), INT64_C(100000000000), INT64_C(1000000000000),
-	INT64_C(10000000000000), INT64_C(100000000000000), INT64_C(1000000000000000),
-	INT64_C(10000000000000000), INT64_C(100000000000000000), INT64_C(1000000000000000000)
-};
+static const int64_t ec_pow10_table[19] = {INT64_C(1),
+										   INT64_C(10),
+										   INT64_C(100),
+										   INT64_C(1000),
+										   INT64_C(10000),
+										   INT64_C(100000),
+										   INT64_C(1000000),
+										   INT64_C(10000000),
+										   INT64_C(100000000),
+										   INT64_C(1000000000),
+										   INT64_C(10000000000),
+										   INT64_C(100000000000),
+										   INT64_C(1000000000000),
+										   INT64_C(10000000000000),
+										   INT64_C(100000000000000),
+										   INT64_C(1000000000000000),
+										   INT64_C(10000000000000000),
+										   INT64_C(100000000000000000),
+										   INT64_C(1000000000000000000)};
 
 /* Plain digits, up to 18 of them; anything else is left to ec_field_int_rare. */
 static inline EcFieldStatus
@@ -128,7 +140,7 @@ ec_field_int(const uint8_t *p, uint32_t len, int64_t *out)
 		if (ec_has_nondigit(low) || ec_has_nondigit(middle) || ec_has_nondigit(high))
 			return ec_field_int_rare(p, len, out);
 		value = ((uint64_t) ec_join_digits(high) * 100000000 + ec_join_digits(middle)) * 100000000 +
-			ec_join_digits(low);
+				ec_join_digits(low);
 		*out = (int64_t) value;
 		return value <= INT64_MAX ? EC_FIELD_OK : EC_FIELD_BAD_RANGE;
 	}
@@ -146,7 +158,8 @@ ec_field_decimal(const uint8_t *p, uint32_t len, int32_t precision, int32_t scal
 	int64_t value;
 
 	if (len - 1 > 7)
-		return len == 0 ? EC_FIELD_BAD_SYNTAX : ec_field_decimal_rare(p, len, precision, scale, out);
+		return len == 0 ? EC_FIELD_BAD_SYNTAX
+						: ec_field_decimal_rare(p, len, precision, scale, out);
 
 	/* bytes behind the field become digits, so that no point is found there */
 	text = ec_load8(p) ^ EC_BYTES_OF('0');
@@ -160,7 +173,7 @@ ec_field_decimal(const uint8_t *p, uint32_t len, int32_t precision, int32_t scal
 		if (len == 1)
 			return EC_FIELD_BAD_SYNTAX;
 		text = (text & ((UINT64_C(1) << (8 * whole)) - 1)) |
-			(whole == 7 ? 0 : text >> (8 * whole + 8) << (8 * whole));
+			   (whole == 7 ? 0 : text >> (8 * whole + 8) << (8 * whole));
 		len--;
 	}
 	else
@@ -227,7 +240,7 @@ ec_field_timestamp(EcDayCache *cache, const EcRowColumn *col, const uint8_t *p, 
 	if (seconds < 0)
 		return EC_FIELD_SLOW;
 	micros = cache->day * EC_MICROS_PER_DAY + seconds * EC_MICROS_PER_SECOND;
-	if (len != 23 || ec_load4(p + 19) != UINT32_C(0x43545520))	/* " UTC" */
+	if (len != 23 || ec_load4(p + 19) != UINT32_C(0x43545520)) /* " UTC" */
 	{
 		EcFieldStatus status = ec_field_time_rest(col, p + 19, len - 19, &micros);
 
@@ -254,4 +267,4 @@ ec_field_date(EcDayCache *cache, const EcRowColumn *col, const uint8_t *p, uint3
 	return ec_field_time_rest(col, p + 19, len - 19, &micros);
 }
 
-#endif							/* EC_ROWPARSE_FIELD_H */
+#endif /* EC_ROWPARSE_FIELD_H */

@@ -34,8 +34,8 @@ typedef struct ColumnInput
 	const EcColType *type;
 	FmgrInfo function;
 	Oid ioparam;
-	int32 typmod;				/* of the declared type, which may be a domain */
-	bool computes_only;			/* see above */
+	int32 typmod;		/* of the declared type, which may be a domain */
+	bool computes_only; /* see above */
 	bool is_enum;
 } ColumnInput;
 
@@ -201,7 +201,8 @@ static void
 call_input(ColumnInput *ci, const char *text, EcFieldValue *out)
 {
 	MemoryContext old = MemoryContextSwitchTo(ci->owner->values);
-	Datum value = InputFunctionCall(&ci->function, unconstify(char *, text), ci->ioparam, ci->typmod);
+	Datum value =
+		InputFunctionCall(&ci->function, unconstify(char *, text), ci->ioparam, ci->typmod);
 
 	value_from_datum(value, ci->type, out);
 	MemoryContextSwitchTo(old);
@@ -262,8 +263,8 @@ lookup_enum(ColumnInput *ci, const char *text, uint32 len, EcFieldValue *out)
 							CStringGetDatum(text));
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	out->i64 = ec_datum_to_int64(ObjectIdGetDatum(((Form_pg_enum) GETSTRUCT(tuple))->oid),
-								 ci->type);
+	out->i64 =
+		ec_datum_to_int64(ObjectIdGetDatum(((Form_pg_enum) GETSTRUCT(tuple))->oid), ci->type);
 	ReleaseSysCache(tuple);
 	return true;
 }
@@ -285,8 +286,8 @@ session_is_utc(void)
 {
 	const char *zone = pg_get_timezone_name(session_timezone);
 
-	return zone != NULL && (strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0 ||
-							strcmp(zone, "GMT") == 0);
+	return zone != NULL &&
+		   (strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0 || strcmp(zone, "GMT") == 0);
 }
 
 static void
@@ -311,7 +312,7 @@ set_field_type(EcRowColumn *col, const EcColType *ct)
 {
 	col->type = EC_FIELD_OTHER;
 	if (ct->typid != ct->basetype)
-		return;					/* a domain: its checks are the input function's duty */
+		return; /* a domain: its checks are the input function's duty */
 	switch (ct->basetype)
 	{
 		case BOOLOID:
@@ -391,11 +392,11 @@ init_column(EcRowInput *in, EcRowColumn *col, Form_pg_attribute att, const EcCol
 }
 
 EcRowInput *
-ec_rowinput_create(TupleDesc desc, const EcColType *types, const AttrNumber *attnums,
-				   int nattnums, MemoryContext parent)
+ec_rowinput_create(TupleDesc desc, const EcColType *types, const AttrNumber *attnums, int nattnums,
+				   MemoryContext parent)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "ecinsight row input",
-												  ALLOCSET_SMALL_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(parent, "ecinsight row input", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcRowInput *in = palloc0(sizeof(EcRowInput));
 	int n = attnums != NULL ? nattnums : desc->natts;
@@ -435,7 +436,7 @@ verify_database_encoding(void *arg, const uint8_t *ptr, uint32_t len)
 	return pg_verify_mbstr(GetDatabaseEncoding(), (const char *) ptr, (int) len, true);
 }
 
-bool (*ec_rowinput_verifier(void)) (void *arg, const uint8_t *ptr, uint32_t len)
+bool (*ec_rowinput_verifier(void))(void *arg, const uint8_t *ptr, uint32_t len)
 {
 	return GetDatabaseEncoding() == PG_UTF8 ? NULL : verify_database_encoding;
 }

@@ -16,8 +16,8 @@ typedef struct EcRowInput
 {
 	int ncolumns;
 	EcRowColumn *columns;
-	MemoryContext context;		/* holds all this */
-	MemoryContext values;		/* values made by input functions during one message */
+	MemoryContext context; /* holds all this */
+	MemoryContext values;  /* values made by input functions during one message */
 } EcRowInput;
 
 /*
@@ -27,9 +27,9 @@ typedef struct EcRowInput
  *
  * TimeZone is looked at here: make it anew when that changes.
  */
-extern EcRowInput *ec_rowinput_create(TupleDesc desc, const EcColType *types,
-									  const AttrNumber *attnums, int nattnums,
-									  MemoryContext parent);
+extern EcRowInput *
+ec_rowinput_create(TupleDesc desc, const EcColType *types, const AttrNumber *attnums, int nattnums,
+				   MemoryContext parent);
 extern void ec_rowinput_destroy(EcRowInput *in);
 
 /* Frees the values of the last message; call it after each one. */
@@ -39,6 +39,6 @@ extern void ec_rowinput_reset(EcRowInput *in);
 extern bool ec_error_is_about_value(int sqlerrcode, bool is_user_code);
 
 /* For EcCsvOptions.verify: NULL if the database encoding is UTF-8. */
-extern bool (*ec_rowinput_verifier(void)) (void *arg, const uint8_t *ptr, uint32_t len);
+extern bool (*ec_rowinput_verifier(void))(void *arg, const uint8_t *ptr, uint32_t len);
 
-#endif							/* EC_ROWPARSE_SERVER_H */
+#endif /* EC_ROWPARSE_SERVER_H */

@@ -32,7 +32,7 @@ bool
 ec_day_lookup(EcDayCache *cache, const uint8_t *p)
 {
 	uint64_t text = ec_load8(p);
-	uint64_t digits = text ^ UINT64_C(0x2d30302d30303030);	/* the hyphens become 0 */
+	uint64_t digits = text ^ UINT64_C(0x2d30302d30303030); /* the hyphens become 0 */
 	int32_t year;
 	int32_t month;
 	int32_t day;
@@ -81,7 +81,7 @@ take_fraction(const uint8_t *p, uint32_t len, int32_t max_digits, int64_t *micro
 		n++;
 	}
 	if (n == 0 || (int32_t) n > max_digits)
-		return -1;				/* must be rounded */
+		return -1; /* must be rounded */
 	*micros += value * ec_pow10_table[6 - n];
 	return (int) n + 1;
 }

@@ -26,38 +26,38 @@ typedef struct EcProperty
 
 typedef struct EcSourcePosition
 {
-	int topic;					/* index into the topics that the source was opened with */
+	int topic; /* index into the topics that the source was opened with */
 	int32 partition;
-	int64 offset;				/* the next one to read */
+	int64 offset; /* the next one to read */
 } EcSourcePosition;
 
 typedef enum EcMessageKind
 {
 	EC_MESSAGE_DATA = 1,
-	EC_MESSAGE_END,				/* nothing more now; offset is the next one to come */
-	EC_MESSAGE_OUT_OF_RANGE,	/* the offset asked for isn't there (any more) */
-	EC_MESSAGE_UNAVAILABLE,		/* the source goes on trying; error says what is wrong */
-	EC_MESSAGE_BROKEN			/* cannot be read without loss; error says why */
+	EC_MESSAGE_END,			 /* nothing more now; offset is the next one to come */
+	EC_MESSAGE_OUT_OF_RANGE, /* the offset asked for isn't there (any more) */
+	EC_MESSAGE_UNAVAILABLE,	 /* the source goes on trying; error says what is wrong */
+	EC_MESSAGE_BROKEN		 /* cannot be read without loss; error says why */
 } EcMessageKind;
 
 typedef struct EcMessage
 {
 	EcMessageKind kind;
-	int position;				/* index into the positions assigned, -1: none in particular */
+	int position; /* index into the positions assigned, -1: none in particular */
 	int64 offset;
-	int64 timestamp;			/* ms since 1970, -1: none */
-	const uint8 *payload;		/* NULL: a tombstone */
+	int64 timestamp;	  /* ms since 1970, -1: none */
+	const uint8 *payload; /* NULL: a tombstone */
 	size_t len;
 	const char *error;
-	void *handle;				/* the source's own */
+	void *handle; /* the source's own */
 } EcMessage;
 
 typedef enum EcSourceResult
 {
 	EC_SOURCE_OK = 0,
-	EC_SOURCE_UNREACHABLE,		/* nobody answers (yet) */
+	EC_SOURCE_UNREACHABLE, /* nobody answers (yet) */
 	EC_SOURCE_NO_TOPIC,
-	EC_SOURCE_DENIED,			/* credentials or permissions */
+	EC_SOURCE_DENIED, /* credentials or permissions */
 	EC_SOURCE_FAILED
 } EcSourceResult;
 
@@ -68,29 +68,30 @@ typedef enum EcSourceResult
 typedef struct EcSourceOps
 {
 	/* Blocks up to timeout_ms; retry while EC_SOURCE_UNREACHABLE. */
-	EcSourceResult (*count_partitions) (EcSource *source, int topic, int timeout_ms, int *count);
+	EcSourceResult (*count_partitions)(EcSource *source, int topic, int timeout_ms, int *count);
 
 	/* Sets every position's offset to the first message at or after the time (ms, or special), -1: none. */
-	EcSourceResult (*offsets) (EcSource *source, EcSourcePosition *positions, int n, int64 when, int timeout_ms);
+	EcSourceResult (*offsets)(EcSource *source, EcSourcePosition *positions, int n, int64 when,
+							  int timeout_ms);
 
 	/* Reads from these positions on; whatever was assigned before is dropped. */
-	bool (*assign) (EcSource *source, const EcSourcePosition *positions, int n);
+	bool (*assign)(EcSource *source, const EcSourcePosition *positions, int n);
 
 	/* Up to max messages that are there; never blocks. */
-	int (*poll) (EcSource *source, EcMessage *messages, int max);
-	void (*release) (EcSource *source, EcMessage *messages, int n);
+	int (*poll)(EcSource *source, EcMessage *messages, int max);
+	void (*release)(EcSource *source, EcMessage *messages, int n);
 
 	/* Becomes readable when poll may have more; read it empty with drain. */
-	int (*wait_fd) (EcSource *source);
-	void (*drain_fd) (EcSource *source);
+	int (*wait_fd)(EcSource *source);
+	void (*drain_fd)(EcSource *source);
 
 	/* Of an assigned position, as last heard; -1: unknown. */
-	int64 (*high_watermark) (EcSource *source, int position);
+	int64 (*high_watermark)(EcSource *source, int position);
 
 	/* The oldest line that the client library wants logged; false: none.  level is syslog's. */
-	bool (*next_log) (EcSource *source, int *level, char *text, size_t size);
+	bool (*next_log)(EcSource *source, int *level, char *text, size_t size);
 
-	void (*close) (EcSource *source);
+	void (*close)(EcSource *source);
 } EcSourceOps;
 
 #define EC_SOURCE_ERROR_LEN 512
@@ -98,8 +99,8 @@ typedef struct EcSourceOps
 struct EcSource
 {
 	const EcSourceOps *ops;
-	char error[EC_SOURCE_ERROR_LEN];	/* the last one */
+	char error[EC_SOURCE_ERROR_LEN]; /* the last one */
 	uint64 error_count;
 };
 
-#endif							/* EC_SOURCE_H */
+#endif /* EC_SOURCE_H */

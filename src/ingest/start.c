@@ -17,7 +17,8 @@ static void
 bad_start(const char *start)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid start \"%s\"", start),
-					errhint("It must be earliest, latest, a point in time, or offsets by partition such as {\"0\": 123}.")));
+					errhint("It must be earliest, latest, a point in time, or offsets by partition "
+							"such as {\"0\": 123}.")));
 }
 
 /* The offset that the object gives for a partition; false: none. */
@@ -93,7 +94,8 @@ format_utc(TimestampTz t)
 	char buf[MAXDATELEN + 1];
 
 	if (TIMESTAMP_NOT_FINITE(t) || timestamp2tm(t, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
 	tm.tm_isdst = 0;
 	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, buf);
 	return pstrdup(buf);
@@ -102,8 +104,8 @@ format_utc(TimestampTz t)
 static TimestampTz
 parse_time(const char *start)
 {
-	return DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(start),
-												   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	return DatumGetTimestampTz(DirectFunctionCall3(
+		timestamptz_in, CStringGetDatum(start), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
 char *
@@ -129,7 +131,8 @@ kafka_time(TimestampTz t)
 }
 
 EcSourceResult
-ec_start_resolve(EcSource *source, const char *start, EcSourcePosition *positions, int n, int timeout_ms)
+ec_start_resolve(EcSource *source, const char *start, EcSourcePosition *positions, int n,
+				 int timeout_ms)
 {
 	EcSourceResult result;
 

@@ -14,10 +14,10 @@
 extern char *ec_start_normalize(const char *start);
 
 /* Sets the offsets of positions by a normalized start. */
-extern EcSourceResult ec_start_resolve(EcSource *source, const char *start, EcSourcePosition *positions,
-									   int n, int timeout_ms);
+extern EcSourceResult ec_start_resolve(EcSource *source, const char *start,
+									   EcSourcePosition *positions, int n, int timeout_ms);
 
 /* The highest partition that a normalized start names; -1: none. */
 extern int ec_start_last_partition(const char *start);
 
-#endif							/* EC_START_H */
+#endif /* EC_START_H */

@@ -19,13 +19,13 @@
 #include "base/guc.h"
 #include "ingest/status.h"
 
-#define MAX_SCANS 32			/* databases waiting for a scan; more: scan all */
+#define MAX_SCANS 32 /* databases waiting for a scan; more: scan all */
 #define MAX_HELD 8
 
 typedef struct HeldDatabase
 {
 	Oid dboid;
-	pid_t pid;					/* who holds it */
+	pid_t pid; /* who holds it */
 } HeldDatabase;
 
 typedef struct StatusShared
@@ -107,9 +107,12 @@ static void
 refuse_prepare(void)
 {
 	if (OidIsValid(notify_databases[0]) || OidIsValid(notify_databases[1]))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot PREPARE a transaction that has changed streams"),
-						errhint("Create, alter, pause, resume and drop streams in transactions of their own.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot PREPARE a transaction that has changed streams"),
+			 errhint(
+				 "Create, alter, pause, resume and drop streams in transactions of their own.")));
 }
 
 static void
@@ -227,8 +230,9 @@ ec_status_detach(int slot, bool failed)
 		s->failures = failed ? s->failures + 1 : 0;
 		s->state = failed ? EC_STREAM_RETRYING : EC_STREAM_WAITING;
 		/* 1, 2, 4 ... 60 s */
-		s->next_start = !failed ? 0 :
-			GetCurrentTimestamp() + USECS_PER_SEC * Min(60, 1 << Min(s->failures - 1, 6));
+		s->next_start =
+			!failed ? 0
+					: GetCurrentTimestamp() + USECS_PER_SEC * Min(60, 1 << Min(s->failures - 1, 6));
 		free_partitions(slot);
 	}
 	ec_status_unlock();
@@ -247,7 +251,7 @@ void
 ec_status_error(int slot, const char *message)
 {
 	EcStreamSlot *s = ec_status_slot(slot);
-	int len = pg_mbcliplen(message, strlen(message), EC_STREAM_ERROR_LEN - 1);	/* views show it */
+	int len = pg_mbcliplen(message, strlen(message), EC_STREAM_ERROR_LEN - 1); /* views show it */
 
 	ec_status_lock(true);
 	memcpy(s->last_error, message, len);
@@ -419,8 +423,7 @@ ec_status_hold(Oid dboid)
 	ec_status_lock(true);
 	for (int i = 0; i < MAX_HELD && !done; i++)
 	{
-		if (!OidIsValid(shared->held[i].dboid) ||
-			BackendPidGetProc(shared->held[i].pid) == NULL)
+		if (!OidIsValid(shared->held[i].dboid) || BackendPidGetProc(shared->held[i].pid) == NULL)
 		{
 			shared->held[i].dboid = dboid;
 			shared->held[i].pid = MyProcPid;

@@ -23,21 +23,21 @@
 #include "storage/latch.h"
 
 #define EC_STREAM_ERROR_LEN 512
-#define EC_STREAM_BATCHES 16	/* recent flushes remembered per stream */
+#define EC_STREAM_BATCHES 16 /* recent flushes remembered per stream */
 
 typedef enum EcStreamState
 {
-	EC_STREAM_WAITING = 0,		/* shall run, no worker yet */
-	EC_STREAM_STARTING,			/* worker asked for, or connecting */
+	EC_STREAM_WAITING = 0, /* shall run, no worker yet */
+	EC_STREAM_STARTING,	   /* worker asked for, or connecting */
 	EC_STREAM_RUNNING,
-	EC_STREAM_RECONNECTING,		/* worker lives, broker or topic doesn't answer */
-	EC_STREAM_RETRYING,			/* worker ended with an error; starts again later */
-	EC_STREAM_STOPPING			/* shall not run, worker still there */
+	EC_STREAM_RECONNECTING, /* worker lives, broker or topic doesn't answer */
+	EC_STREAM_RETRYING,		/* worker ended with an error; starts again later */
+	EC_STREAM_STOPPING		/* shall not run, worker still there */
 } EcStreamState;
 
 typedef struct EcStreamCounters
 {
-	uint64 rows;				/* since the worker started, committed */
+	uint64 rows; /* since the worker started, committed */
 	uint64 dead_letters;
 	uint64 messages;
 	uint64 bytes;
@@ -51,40 +51,41 @@ typedef struct EcStreamBatch
 	uint32 dead_letters;
 	uint32 messages;
 	uint64 bytes;
-	uint32 gather_us;			/* from the first message of the batch to the flush */
-	uint32 flush_us;			/* the flush, commit included */
+	uint32 gather_us; /* from the first message of the batch to the flush */
+	uint32 flush_us;  /* the flush, commit included */
 } EcStreamBatch;
 
 typedef struct EcStreamSlot
 {
-	Oid dboid;					/* InvalidOid: the slot is free */
+	Oid dboid; /* InvalidOid: the slot is free */
 	int64 stream_id;
 	Oid owner;
 	char name[NAMEDATALEN];
-	bool wanted;				/* the tables say that it shall run */
-	bool recheck;				/* the worker is to look at the tables again */
-	pid_t pid;					/* of the worker, 0: none */
-	Latch *latch;				/* of the worker */
+	bool wanted;  /* the tables say that it shall run */
+	bool recheck; /* the worker is to look at the tables again */
+	pid_t pid;	  /* of the worker, 0: none */
+	Latch *latch; /* of the worker */
 	EcStreamState state;
-	int failures;				/* ends with an error in a row */
+	int failures; /* ends with an error in a row */
 	TimestampTz next_start;
 	TimestampTz started_at;
 	TimestampTz last_commit;
 	TimestampTz last_error_at;
 	char last_error[EC_STREAM_ERROR_LEN];
 	EcStreamCounters total;
-	TimestampTz rate_at;		/* when the rates were taken */
+	TimestampTz rate_at; /* when the rates were taken */
 	double rows_per_second;
 	double bytes_per_second;
-	EcStreamBatch batches[EC_STREAM_BATCHES];	/* ring; total.batches % EC_STREAM_BATCHES is the next */
+	EcStreamBatch
+		batches[EC_STREAM_BATCHES]; /* ring; total.batches % EC_STREAM_BATCHES is the next */
 } EcStreamSlot;
 
 typedef struct EcStreamPartition
 {
-	int slot;					/* -1: free */
-	int topic;					/* index into the stream's topics */
+	int slot;  /* -1: free */
+	int topic; /* index into the stream's topics */
 	int32 partition;
-	int64 high_watermark;		/* -1: unknown */
+	int64 high_watermark; /* -1: unknown */
 } EcStreamPartition;
 
 /* Called once from _PG_init while libraries are preloaded. */
@@ -95,34 +96,37 @@ extern bool ec_status_available(void);
 
 extern void ec_status_lock(bool exclusive);
 extern void ec_status_unlock(void);
-extern EcStreamSlot *ec_status_slot(int i); /* 0 .. ec_guc_max_streams - 1 */
-extern int ec_status_find(Oid dboid, int64 stream_id);	/* slot or -1; lock held */
+extern EcStreamSlot *ec_status_slot(int i);			   /* 0 .. ec_guc_max_streams - 1 */
+extern int ec_status_find(Oid dboid, int64 stream_id); /* slot or -1; lock held */
 
 /* The worker's side. */
-extern bool ec_status_attach(int slot, Oid dboid, int64 stream_id); /* false: the slot is not (or no longer) ours */
+extern bool ec_status_attach(int slot, Oid dboid,
+							 int64 stream_id); /* false: the slot is not (or no longer) ours */
 extern void ec_status_detach(int slot, bool failed);
 extern void ec_status_set_state(int slot, EcStreamState state);
 extern void ec_status_error(int slot, const char *message);
 extern bool ec_status_take_recheck(int slot);
 extern void ec_status_count(int slot, const EcStreamCounters *add, const EcStreamBatch *batch);
-extern void ec_status_partitions(int slot, const EcStreamPartition *parts, int n);	/* replaces the slot's */
-extern const EcStreamPartition *ec_status_partition_pool(int *n);	/* for readers; lock held */
+extern void
+ec_status_partitions(int slot, const EcStreamPartition *parts, int n); /* replaces the slot's */
+extern const EcStreamPartition *ec_status_partition_pool(int *n);	   /* for readers; lock held */
 
 /* The launcher's side. */
 extern void ec_status_launcher(bool attach);
-extern Oid ec_status_next_scan(void);	/* a database to scan, InvalidOid: none; (Oid) -1: all */
-extern void ec_status_request_scan(Oid dboid);	/* InvalidOid: all */
+extern Oid ec_status_next_scan(void); /* a database to scan, InvalidOid: none; (Oid) -1: all */
+extern void ec_status_request_scan(Oid dboid); /* InvalidOid: all */
 extern void ec_status_wake_launcher(void);
 
 /* Databases from which workers must stay away while somebody drops or copies them. */
-extern bool ec_status_hold(Oid dboid);	/* true; false if too many are held */
-extern void ec_status_release_held(void);	/* those of this process; also done when its transaction aborts */
+extern bool ec_status_hold(Oid dboid); /* true; false if too many are held */
+extern void
+ec_status_release_held(void); /* those of this process; also done when its transaction aborts */
 extern bool ec_status_is_held(Oid dboid);
-extern bool ec_status_busy(Oid dboid);	/* has a live worker or scanner? */
-extern void ec_status_terminate(Oid dboid); /* asks them to end */
-extern void ec_status_scanner(Oid dboid, pid_t pid);	/* the scanner at work; 0: none */
+extern bool ec_status_busy(Oid dboid);				 /* has a live worker or scanner? */
+extern void ec_status_terminate(Oid dboid);			 /* asks them to end */
+extern void ec_status_scanner(Oid dboid, pid_t pid); /* the scanner at work; 0: none */
 
 /* At commit of this transaction: let launcher and workers look at a database's streams (this one and one other). */
 extern void ec_status_notify_at_commit(Oid dboid);
 
-#endif							/* EC_STATUS_H */
+#endif /* EC_STATUS_H */

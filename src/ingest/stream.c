@@ -32,15 +32,29 @@
 /* create_stream's parameters, by position */
 enum
 {
-	ARG_NAME, ARG_SERVER, ARG_TOPICS, ARG_TARGET, ARG_FORMAT, ARG_START, ARG_MAX_ROWS, ARG_MAX_BYTES,
-	ARG_MAX_DELAY, ARG_WORKERS, ARG_ON_ERROR, ARG_MAX_ERRORS, ARG_OUT_OF_RANGE, ARG_OPTIONS, ARG_CONNECT,
-	ARG_ENABLED, NARGS
+	ARG_NAME,
+	ARG_SERVER,
+	ARG_TOPICS,
+	ARG_TARGET,
+	ARG_FORMAT,
+	ARG_START,
+	ARG_MAX_ROWS,
+	ARG_MAX_BYTES,
+	ARG_MAX_DELAY,
+	ARG_WORKERS,
+	ARG_ON_ERROR,
+	ARG_MAX_ERRORS,
+	ARG_OUT_OF_RANGE,
+	ARG_OPTIONS,
+	ARG_CONNECT,
+	ARG_ENABLED,
+	NARGS
 };
 
-static const char *const arg_names[NARGS] = {
-	"name", "server", "topics", "target", "format", "start", "max_rows", "max_bytes", "max_delay", "workers",
-	"on_error", "max_errors", "out_of_range", "options", "connect", "enabled"
-};
+static const char *const arg_names[NARGS] = {"name",		 "server",	"topics",	"target",
+											 "format",		 "start",	"max_rows", "max_bytes",
+											 "max_delay",	 "workers", "on_error", "max_errors",
+											 "out_of_range", "options", "connect",	"enabled"};
 
 static void
 bad_parameter(int arg, const char *hint)
@@ -109,7 +123,8 @@ check_topics(FunctionCallInfo fcinfo, int *n)
 	bool *nulls;
 	char **topics;
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_TOPICS), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_TOPICS), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, n);
 	if (*n == 0)
 		bad_parameter(ARG_TOPICS, "It must name a topic at least.");
 	topics = palloc(sizeof(char *) * *n);
@@ -117,8 +132,11 @@ check_topics(FunctionCallInfo fcinfo, int *n)
 	{
 		topics[i] = nulls[i] ? pstrdup("") : TextDatumGetCString(elements[i]);
 		if (topics[i][0] == '\0' || strlen(topics[i]) > 249 ||
-			strspn(topics[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(topics[i]))
-			bad_parameter(ARG_TOPICS, "Names of topics hold letters, digits, dots, underscores and hyphens.");
+			strspn(topics[i],
+				   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
+				strlen(topics[i]))
+			bad_parameter(ARG_TOPICS,
+						  "Names of topics hold letters, digits, dots, underscores and hyphens.");
 		for (int k = 0; k < i; k++)
 		{
 			if (strcmp(topics[i], topics[k]) == 0)
@@ -134,7 +152,8 @@ check_name(const char *name)
 	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
 		bad_parameter(ARG_NAME, psprintf("It must have between 1 and %d bytes.", NAMEDATALEN - 1));
 	if (ec_stream_by_name(name) != NULL)
-		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("stream \"%s\" already exists", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("stream \"%s\" already exists", name)));
 }
 
 static void
@@ -156,14 +175,26 @@ check_target(Oid relid, const char *options)
 static int64
 insert_stream(FunctionCallInfo fcinfo, const char *start)
 {
-	static const Oid types[] = {
-		TEXTOID, OIDOID, TEXTOID, TEXTARRAYOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, INTERVALOID, INT4OID,
-		TEXTOID, INT8OID, TEXTOID, JSONBOID, TEXTOID, TEXTOID
-	};
-	static const int args[] = {
-		ARG_NAME, -1, ARG_SERVER, ARG_TOPICS, ARG_TARGET, ARG_FORMAT, -1, ARG_MAX_ROWS, ARG_MAX_BYTES,
-		ARG_MAX_DELAY, ARG_WORKERS, ARG_ON_ERROR, ARG_MAX_ERRORS, ARG_OUT_OF_RANGE, ARG_OPTIONS, -1, -1
-	};
+	static const Oid types[] = {TEXTOID, OIDOID,  TEXTOID,	TEXTARRAYOID, OIDOID,  TEXTOID,
+								TEXTOID, INT4OID, INT8OID,	INTERVALOID,  INT4OID, TEXTOID,
+								INT8OID, TEXTOID, JSONBOID, TEXTOID,	  TEXTOID};
+	static const int args[] = {ARG_NAME,
+							   -1,
+							   ARG_SERVER,
+							   ARG_TOPICS,
+							   ARG_TARGET,
+							   ARG_FORMAT,
+							   -1,
+							   ARG_MAX_ROWS,
+							   ARG_MAX_BYTES,
+							   ARG_MAX_DELAY,
+							   ARG_WORKERS,
+							   ARG_ON_ERROR,
+							   ARG_MAX_ERRORS,
+							   ARG_OUT_OF_RANGE,
+							   ARG_OPTIONS,
+							   -1,
+							   -1};
 	Datum values[lengthof(types)];
 	char nulls[lengthof(types)];
 	EcCatalogScope scope;
@@ -180,12 +211,13 @@ insert_stream(FunctionCallInfo fcinfo, const char *start)
 	values[15] = CStringGetTextDatum(PG_GETARG_BOOL(ARG_ENABLED) ? "enabled" : "paused");
 	values[16] = CStringGetTextDatum(ec_stream_home());
 	ec_catalog_begin(&scope);
-	if (SPI_execute_with_args("INSERT INTO ecinsight.stream (name, owner, server, topics, target, format, start,"
-							  " max_rows, max_bytes, max_delay, workers, on_error, max_errors, out_of_range,"
-							  " options, status, home) VALUES"
-							  " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
-							  " RETURNING stream_id",
-							  lengthof(types), (Oid *) types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
+	if (SPI_execute_with_args(
+			"INSERT INTO ecinsight.stream (name, owner, server, topics, target, format, start,"
+			" max_rows, max_bytes, max_delay, workers, on_error, max_errors, out_of_range,"
+			" options, status, home) VALUES"
+			" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+			" RETURNING stream_id",
+			lengthof(types), (Oid *) types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not insert a stream");
 	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	ec_catalog_end(&scope);
@@ -221,12 +253,15 @@ ec_create_stream(PG_FUNCTION_ARGS)
 				 JsonbToCString(NULL, &PG_GETARG_JSONB_P(ARG_OPTIONS)->root,
 								VARSIZE(PG_GETARG_JSONB_P(ARG_OPTIONS))));
 	if (PG_GETARG_BOOL(ARG_ENABLED) && !ec_status_available())
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("streams cannot run, since ecinsight is not in \"shared_preload_libraries\""),
-						errhint("Add it there and restart the server, or use enabled => false.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("streams cannot run, since ecinsight is not in \"shared_preload_libraries\""),
+			 errhint("Add it there and restart the server, or use enabled => false.")));
 	if (PG_GETARG_BOOL(ARG_CONNECT))
-		offsets = ec_connect_offsets(server, GetUserId(), topics, ntopics, start,
-									 strcmp(text_arg(fcinfo, ARG_OUT_OF_RANGE), "stop") == 0, &noffsets);
+		offsets =
+			ec_connect_offsets(server, GetUserId(), topics, ntopics, start,
+							   strcmp(text_arg(fcinfo, ARG_OUT_OF_RANGE), "stop") == 0, &noffsets);
 	id = insert_stream(fcinfo, start);
 	if (noffsets > 0)
 		ec_offsets_insert(id, offsets, noffsets);
@@ -240,9 +275,11 @@ own_stream(const char *name, bool missing_ok)
 	EcStream *stream = ec_stream_by_name(name);
 
 	if (stream == NULL && !missing_ok)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("stream \"%s\" does not exist", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("stream \"%s\" does not exist", name)));
 	if (stream != NULL && !has_privs_of_role(GetUserId(), stream->owner))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of stream \"%s\"", name)));
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must be owner of stream \"%s\"", name)));
 	return stream;
 }
 
@@ -318,8 +355,9 @@ count_behind(const EcStreamOffset *wanted, int nwanted, const EcStreamOffset *sa
 		bool reached = false;
 
 		for (int k = 0; k < nsaved && !reached; k++)
-			reached = saved[k].partition == wanted[i].partition && strcmp(saved[k].topic, wanted[i].topic) == 0 &&
-				saved[k].next_offset >= wanted[i].next_offset;
+			reached = saved[k].partition == wanted[i].partition &&
+					  strcmp(saved[k].topic, wanted[i].topic) == 0 &&
+					  saved[k].next_offset >= wanted[i].next_offset;
 		behind += !reached;
 	}
 	return behind;
@@ -331,7 +369,8 @@ check_still_running(int64 id, const char *name)
 	EcStream *stream = ec_stream_latest(id);
 
 	if (stream == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("stream \"%s\" was dropped", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("stream \"%s\" was dropped", name)));
 	if (strcmp(stream->status, "enabled") != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("stream \"%s\" is not running: it is %s", name, stream->status),
@@ -354,11 +393,13 @@ report_timeout(const EcStream *stream, int behind)
 			strlcpy(error, ec_status_slot(i)->last_error, sizeof(error));
 		ec_status_unlock();
 	}
-	ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED),
-					errmsg("timeout while waiting for stream \"%s\"", stream->name),
-					error[0] != '\0' ? errdetail("Its worker's last error: %s", error) :
-					errdetail_plural("%d partition is behind.", "%d partitions are behind.", behind, behind),
-					errhint("See the views ecinsight.streams and ecinsight.stream_partitions.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_QUERY_CANCELED),
+			 errmsg("timeout while waiting for stream \"%s\"", stream->name),
+			 error[0] != '\0' ? errdetail("Its worker's last error: %s", error)
+							  : errdetail_plural("%d partition is behind.",
+												 "%d partitions are behind.", behind, behind),
+			 errhint("See the views ecinsight.streams and ecinsight.stream_partitions.")));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(ec_wait_for_stream);
@@ -366,17 +407,17 @@ Datum
 ec_wait_for_stream(PG_FUNCTION_ARGS)
 {
 	EcStream *stream = own_stream(text_arg(fcinfo, 0), false);
-	TimestampTz deadline = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-																  TimestampTzGetDatum(GetCurrentTimestamp()),
-																  PG_GETARG_DATUM(1)));
-	MemoryContext loop = AllocSetContextCreate(CurrentMemoryContext, "ecinsight wait", ALLOCSET_DEFAULT_SIZES);
+	TimestampTz deadline = DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
+	MemoryContext loop =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight wait", ALLOCSET_DEFAULT_SIZES);
 	EcStreamOffset *wanted;
 	MemoryContext old;
 	int nwanted;
 
 	check_still_running(stream->id, stream->name);
-	wanted = ec_connect_offsets(ec_server_by_name(stream->server), stream->owner, stream->topics, stream->ntopics,
-								"latest", false, &nwanted);
+	wanted = ec_connect_offsets(ec_server_by_name(stream->server), stream->owner, stream->topics,
+								stream->ntopics, "latest", false, &nwanted);
 	old = MemoryContextSwitchTo(loop);
 	for (;;)
 	{

@@ -72,11 +72,13 @@ check_privileges(Relation rel, Oid owner)
 {
 	if (pg_class_aclcheck(RelationGetRelid(rel), owner, ACL_INSERT) == ACLCHECK_OK)
 		return;
-	if (pg_attribute_aclcheck_all(RelationGetRelid(rel), owner, ACL_INSERT, ACLMASK_ALL) == ACLCHECK_OK)
+	if (pg_attribute_aclcheck_all(RelationGetRelid(rel), owner, ACL_INSERT, ACLMASK_ALL) ==
+		ACLCHECK_OK)
 		return;
-	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					errmsg("permission denied for table %s", RelationGetRelationName(rel)),
-					errdetail("Role \"%s\" lacks the privilege INSERT.", GetUserNameFromId(owner, true))));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for table %s", RelationGetRelationName(rel)),
+			 errdetail("Role \"%s\" lacks the privilege INSERT.", GetUserNameFromId(owner, true))));
 }
 
 Relation
@@ -88,7 +90,8 @@ ec_target_open(Oid relid, Oid owner, LOCKMODE lockmode, bool missing_ok)
 	{
 		if (missing_ok)
 			return NULL;
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the target table does not exist")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the target table does not exist")));
 	}
 	check_kind(rel);
 	check_privileges(rel, owner);

@@ -24,14 +24,14 @@ typedef struct EcTarget EcTarget;
 /* A faulty row of a message; raw points into the message. */
 typedef struct EcFault
 {
-	int32 row;					/* 0: the message as such */
+	int32 row; /* 0: the message as such */
 	const char *reason;
 	const char *error;
 	const uint8 *raw;
 	uint32 raw_len;
 } EcFault;
 
-typedef void (*EcFaultCallback) (void *arg, const EcFault *fault);
+typedef void (*EcFaultCallback)(void *arg, const EcFault *fault);
 
 /*
  * Opens and locks the target of a stream; raises an error that says why it cannot
@@ -55,11 +55,12 @@ extern bool ec_target_matches(const EcTarget *target, Relation rel);
  * empty batch is stored group by group by *spill, which must empty the batch inside
  * the transaction that will store the rest of the message.
  */
-typedef void (*EcSpill) (void *arg, EcBatch *batch);
-extern int64 ec_target_parse(EcTarget *target, const uint8 *message, size_t len, EcSpill spill, void *spill_arg);
+typedef void (*EcSpill)(void *arg, EcBatch *batch);
+extern int64
+ec_target_parse(EcTarget *target, const uint8 *message, size_t len, EcSpill spill, void *spill_arg);
 
 extern EcBatch *ec_target_batch(EcTarget *target);
 extern uint32 ec_target_group_rows(const EcTarget *target);
 extern EcCsv *ec_target_csv(EcTarget *target);
 
-#endif							/* EC_TARGET_H */
+#endif /* EC_TARGET_H */

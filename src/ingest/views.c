@@ -17,7 +17,7 @@
 #include "base/guc.h"
 #include "ingest/status.h"
 
-#define RATE_FRESH (5 * USECS_PER_SEC)	/* a rate older than this is past */
+#define RATE_FRESH (5 * USECS_PER_SEC) /* a rate older than this is past */
 
 static const char *
 state_name(EcStreamState state)
@@ -131,9 +131,13 @@ put_batches(ReturnSetInfo *rsinfo, const EcStreamSlot *s)
 	for (uint64 i = first; i < s->total.batches; i++)
 	{
 		const EcStreamBatch *b = &s->batches[i % EC_STREAM_BATCHES];
-		Datum values[8] = {Int64GetDatum(s->stream_id), TimestampTzGetDatum(b->committed_at),
-						   Int64GetDatum(b->rows), Int64GetDatum(b->dead_letters), Int64GetDatum(b->messages),
-						   Int64GetDatum(b->bytes), Float8GetDatum(b->gather_us / 1000.0),
+		Datum values[8] = {Int64GetDatum(s->stream_id),
+						   TimestampTzGetDatum(b->committed_at),
+						   Int64GetDatum(b->rows),
+						   Int64GetDatum(b->dead_letters),
+						   Int64GetDatum(b->messages),
+						   Int64GetDatum(b->bytes),
+						   Float8GetDatum(b->gather_us / 1000.0),
 						   Float8GetDatum(b->flush_us / 1000.0)};
 		bool nulls[8] = {false};
 
@@ -182,12 +186,14 @@ copy_partitions(int *n)
 }
 
 static void
-put_partitions(ReturnSetInfo *rsinfo, const EcStreamSlot *s, int slot, const EcStreamPartition *parts, int nparts)
+put_partitions(ReturnSetInfo *rsinfo, const EcStreamSlot *s, int slot,
+			   const EcStreamPartition *parts, int nparts)
 {
 	for (int i = 0; i < nparts; i++)
 	{
 		Datum values[4] = {Int64GetDatum(s->stream_id), Int32GetDatum(parts[i].topic),
-						   Int32GetDatum(parts[i].partition), Int64GetDatum(parts[i].high_watermark)};
+						   Int32GetDatum(parts[i].partition),
+						   Int64GetDatum(parts[i].high_watermark)};
 		bool nulls[4] = {false, false, false, parts[i].high_watermark < 0};
 
 		if (parts[i].slot == slot)
@@ -212,7 +218,8 @@ ec_stream_partition_status(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		if (may_see(&slots[i]))
-			put_partitions((ReturnSetInfo *) fcinfo->resultinfo, &slots[i], index[i], parts, nparts);
+			put_partitions((ReturnSetInfo *) fcinfo->resultinfo, &slots[i], index[i], parts,
+						   nparts);
 	}
 	return (Datum) 0;
 }

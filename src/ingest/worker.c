@@ -50,10 +50,10 @@
 #include "ingest/worker.h"
 
 #define HEARTBEAT_MS 1000
-#define RECHECK_MS 10000		/* look at the tables even if nobody asks */
+#define RECHECK_MS 10000 /* look at the tables even if nobody asks */
 #define NEW_PARTITIONS_MS 30000
 #define TRIM_MS 5000
-#define ASK_TIMEOUT_MS 1000		/* for a question to the brokers */
+#define ASK_TIMEOUT_MS 1000 /* for a question to the brokers */
 
 static EcWorker worker;
 static bool clean_end = false;
@@ -137,7 +137,8 @@ is_our_stream(const EcWorker *w)
 {
 	EcStream *stream = ec_stream_by_id(w->stream->id);
 
-	return stream != NULL && stream->target == w->stream->target && strcmp(stream->name, w->stream->name) == 0;
+	return stream != NULL && stream->target == w->stream->target &&
+		   strcmp(stream->name, w->stream->name) == 0;
 }
 
 void
@@ -157,8 +158,8 @@ ec_worker_fail(EcWorker *w, const char *reason)
 		catalog_end();
 		ec_status_error(w->slot, reason);
 	}
-	ereport(LOG, (errmsg("stream \"%s\" has failed%s%s", w->stream->name, reason == NULL ? "" : ": ",
-						 reason == NULL ? "" : reason),
+	ereport(LOG, (errmsg("stream \"%s\" has failed%s%s", w->stream->name,
+						 reason == NULL ? "" : ": ", reason == NULL ? "" : reason),
 				  errhint("Call ecinsight.resume_stream() when the cause is mended.")));
 	leave_for_good(w);
 	pg_unreachable();
@@ -195,9 +196,11 @@ describe(const EcStream *s, const EcProperty *properties, int nproperties)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%s\n%u\n%s\n%u\n%d\n" INT64_FORMAT "\n" INT64_FORMAT "\n%d\n" INT64_FORMAT "\n%d\n%s\n",
-					 s->name, s->owner, s->server, s->target, s->max_rows, s->max_bytes, s->max_delay,
-					 s->stop_on_error, s->max_errors, s->out_of_range, s->options);
+	appendStringInfo(&text,
+					 "%s\n%u\n%s\n%u\n%d\n" INT64_FORMAT "\n" INT64_FORMAT "\n%d\n" INT64_FORMAT
+					 "\n%d\n%s\n",
+					 s->name, s->owner, s->server, s->target, s->max_rows, s->max_bytes,
+					 s->max_delay, s->stop_on_error, s->max_errors, s->out_of_range, s->options);
 	for (int i = 0; i < s->ntopics; i++)
 		appendStringInfo(&text, "%s\n", s->topics[i]);
 	for (int i = 0; i < nproperties; i++)
@@ -224,7 +227,8 @@ load_stream(EcWorker *w, int64 id)
 		leave_for_good(w);
 	if (strcmp(stream->home, ec_stream_home()) != 0)
 	{
-		(void) ec_stream_set_status(id, "paused", "this is a copy of the database in which the stream ran;"
+		(void) ec_stream_set_status(id, "paused",
+									"this is a copy of the database in which the stream ran;"
 									" call ecinsight.resume_stream() if it shall run here, too");
 		catalog_end();
 		leave_for_good(w);
@@ -253,8 +257,8 @@ plan_stream(EcWorker *w, int64 id)
 	w->definition = describe(w->stream, properties, n);
 	MemoryContextSwitchTo(old);
 	if (w->source == NULL)
-		w->source = ec_kafka_open(properties, n, (const char *const *) w->stream->topics, w->stream->ntopics,
-								  ec_guc_stream_queue_size);
+		w->source = ec_kafka_open(properties, n, (const char *const *) w->stream->topics,
+								  w->stream->ntopics, ec_guc_stream_queue_size);
 	catalog_end();
 
 	ec_worker_begin(w);
@@ -359,8 +363,9 @@ handle_interrupts(void)
 static void
 wait_for_work(EcWorker *w, long timeout_ms)
 {
-	int events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-								   w->source->ops->wait_fd(w->source), timeout_ms, PG_WAIT_EXTENSION);
+	int events = WaitLatchOrSocket(
+		MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+		w->source->ops->wait_fd(w->source), timeout_ms, PG_WAIT_EXTENSION);
 
 	if (events & WL_LATCH_SET)
 		ResetLatch(MyLatch);
@@ -378,13 +383,15 @@ answered(EcWorker *w, EcSourceResult result)
 	if (result == EC_SOURCE_OK)
 		return true;
 	if (result == EC_SOURCE_FAILED)
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR), errmsg("could not ask Kafka: %s", w->source->error)));
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_ERROR), errmsg("could not ask Kafka: %s", w->source->error)));
 	ec_status_set_state(w->slot, EC_STREAM_RECONNECTING);
 	ec_status_error(w->slot, w->source->error);
 	show_logs(w);
 	wait_for_work(w, result == EC_SOURCE_UNREACHABLE ? 200 : 5000);
 	/* what is wrong may be mended by ALTER SERVER or ALTER USER MAPPING, of which nobody tells us */
-	if (ec_status_take_recheck(w->slot) || connection_changed || due(&checked, GetCurrentTimestamp(), 2000))
+	if (ec_status_take_recheck(w->slot) || connection_changed ||
+		due(&checked, GetCurrentTimestamp(), 2000))
 		recheck(w);
 	return false;
 }
@@ -401,13 +408,15 @@ partitions_of(EcWorker *w, int topic)
 	{
 		result = w->source->ops->count_partitions(w->source, topic, ASK_TIMEOUT_MS, &n);
 		if (result == EC_SOURCE_NO_TOPIC)
-			snprintf(w->source->error, EC_SOURCE_ERROR_LEN, "topic \"%.200s\" does not exist", w->stream->topics[topic]);
+			snprintf(w->source->error, EC_SOURCE_ERROR_LEN, "topic \"%.200s\" does not exist",
+					 w->stream->topics[topic]);
 	} while (!answered(w, result));
 	return n;
 }
 
 static bool
-saved_offset(const EcStreamOffset *offsets, int n, const char *topic, int32 partition, int64 *offset)
+saved_offset(const EcStreamOffset *offsets, int n, const char *topic, int32 partition,
+			 int64 *offset)
 {
 	for (int i = 0; i < n; i++)
 	{
@@ -452,7 +461,8 @@ save_new(EcWorker *w, EcSourcePosition *fresh, int nfresh)
 
 /* A topic's partitions, each with its saved offset; returns how many there are. */
 static int
-find_topic(EcWorker *w, int topic, const EcStreamOffset *offsets, int noffsets, EcWorkerPartition **parts)
+find_topic(EcWorker *w, int topic, const EcStreamOffset *offsets, int noffsets,
+		   EcWorkerPartition **parts)
 {
 	const char *name = w->stream->topics[topic];
 	/* a partition that appears later is read from its beginning, whatever "start" was */
@@ -470,7 +480,7 @@ find_topic(EcWorker *w, int topic, const EcStreamOffset *offsets, int noffsets, 
 		p->partition = i;
 		p->message_time = -1;
 		if (!saved_offset(offsets, noffsets, name, i, &p->saved))
-			fresh[nfresh++] = (EcSourcePosition) {topic, i, 0};
+			fresh[nfresh++] = (EcSourcePosition){topic, i, 0};
 	}
 	if (nfresh > 0)
 	{
@@ -489,7 +499,8 @@ find_topic(EcWorker *w, int topic, const EcStreamOffset *offsets, int noffsets, 
 static void
 assign(EcWorker *w)
 {
-	MemoryContext scratch = AllocSetContextCreate(w->context, "ecinsight assignment", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext scratch =
+		AllocSetContextCreate(w->context, "ecinsight assignment", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	EcStreamOffset *offsets;
 	EcSourcePosition *positions;
@@ -515,10 +526,12 @@ assign(EcWorker *w)
 	}
 	positions = palloc(sizeof(EcSourcePosition) * w->nparts);
 	for (int i = 0; i < w->nparts; i++)
-		positions[i] = (EcSourcePosition) {w->parts[i].topic, w->parts[i].partition, w->parts[i].saved};
+		positions[i] =
+			(EcSourcePosition){w->parts[i].topic, w->parts[i].partition, w->parts[i].saved};
 	ec_worker_forget(w);
 	if (!w->source->ops->assign(w->source, positions, w->nparts))
-		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR), errmsg("could not assign partitions: %s", w->source->error)));
+		ereport(ERROR, (errcode(ERRCODE_FDW_ERROR),
+						errmsg("could not assign partitions: %s", w->source->error)));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 	ec_worker_show(w);
@@ -544,7 +557,9 @@ look_for_partitions(EcWorker *w)
 
 		for (int i = 0; i < w->nparts; i++)
 			known += w->parts[i].topic == topic;
-		if (w->source->ops->count_partitions(w->source, topic, ASK_TIMEOUT_MS, &n) != EC_SOURCE_OK || n <= known)
+		if (w->source->ops->count_partitions(w->source, topic, ASK_TIMEOUT_MS, &n) !=
+				EC_SOURCE_OK ||
+			n <= known)
 			continue;
 		ec_worker_store(w);
 		if (!w->rewind)
@@ -559,9 +574,9 @@ typedef struct Housekeeping
 {
 	TimestampTz heartbeat;
 	TimestampTz checked;
-	TimestampTz looked;			/* for new partitions */
-	TimestampTz asked;			/* whether brokers answer again */
-	TimestampTz busy;			/* last time that messages came */
+	TimestampTz looked; /* for new partitions */
+	TimestampTz asked;	/* whether brokers answer again */
+	TimestampTz busy;	/* last time that messages came */
 	bool trimmed;
 	uint64 errors_seen;
 	bool reconnecting;
@@ -583,9 +598,9 @@ watch_connection(EcWorker *w, Housekeeping *h, TimestampTz now, bool busy)
 			ec_status_set_state(w->slot, EC_STREAM_RECONNECTING);
 		}
 	}
-	if (h->reconnecting &&
-		(busy || (due(&h->asked, now, 2000) &&
-				  w->source->ops->count_partitions(w->source, 0, ASK_TIMEOUT_MS, &n) == EC_SOURCE_OK)))
+	if (h->reconnecting && (busy || (due(&h->asked, now, 2000) &&
+									 w->source->ops->count_partitions(w->source, 0, ASK_TIMEOUT_MS,
+																	  &n) == EC_SOURCE_OK)))
 	{
 		h->reconnecting = false;
 		h->errors_seen = w->source->error_count;
@@ -619,7 +634,8 @@ keep_house(EcWorker *w, Housekeeping *h, TimestampTz now, bool busy)
 		show_logs(w);
 		ec_worker_show(w);
 	}
-	if (ec_status_take_recheck(w->slot) || due(&h->checked, now, h->reconnecting ? 2000 : RECHECK_MS) || connection_changed)
+	if (ec_status_take_recheck(w->slot) ||
+		due(&h->checked, now, h->reconnecting ? 2000 : RECHECK_MS) || connection_changed)
 	{
 		h->checked = now;
 		recheck(w);
@@ -632,7 +648,8 @@ static void
 run(EcWorker *w)
 {
 	Housekeeping h = {0};
-	MemoryContext loop = AllocSetContextCreate(w->context, "ecinsight worker loop", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext loop =
+		AllocSetContextCreate(w->context, "ecinsight worker loop", ALLOCSET_DEFAULT_SIZES);
 
 	h.looked = h.checked = GetCurrentTimestamp();
 	h.errors_seen = w->source->error_count;
@@ -659,7 +676,8 @@ run(EcWorker *w)
 			long timeout = HEARTBEAT_MS;
 
 			if (w->batch_begin != 0)
-				timeout = Min(timeout, Max(w->batch_begin + w->stream->max_delay - now, 0) / 1000 + 1);
+				timeout =
+					Min(timeout, Max(w->batch_begin + w->stream->max_delay - now, 0) / 1000 + 1);
 			pgstat_report_stat(false);
 			wait_for_work(w, timeout);
 		}
@@ -725,8 +743,11 @@ ec_stream_worker_main(Datum arg)
 	set_parameters();
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, connection_callback, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, connection_callback, (Datum) 0);
-	w->context = AllocSetContextCreate(TopMemoryContext, "ecinsight worker", ALLOCSET_DEFAULT_SIZES);
-	w->stream_context = AllocSetContextCreate(w->context, "ecinsight stream", ALLOCSET_DEFAULT_SIZES);
-	w->letters_context = AllocSetContextCreate(w->context, "ecinsight dead letters", ALLOCSET_DEFAULT_SIZES);
+	w->context =
+		AllocSetContextCreate(TopMemoryContext, "ecinsight worker", ALLOCSET_DEFAULT_SIZES);
+	w->stream_context =
+		AllocSetContextCreate(w->context, "ecinsight stream", ALLOCSET_DEFAULT_SIZES);
+	w->letters_context =
+		AllocSetContextCreate(w->context, "ecinsight dead letters", ALLOCSET_DEFAULT_SIZES);
 	work(w, args.stream_id);
 }

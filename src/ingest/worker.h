@@ -26,30 +26,30 @@ typedef struct EcWorkerPartition
 {
 	int topic;
 	int32 partition;
-	int64 saved;				/* next offset by the table */
-	int64 next;					/* next offset after what the batch holds */
-	int64 message_time;			/* of the last message in the batch, ms; -1: none */
-	int64 messages;				/* in the batch */
+	int64 saved;		/* next offset by the table */
+	int64 next;			/* next offset after what the batch holds */
+	int64 message_time; /* of the last message in the batch, ms; -1: none */
+	int64 messages;		/* in the batch */
 	int64 rows;
 } EcWorkerPartition;
 
 typedef struct EcWorker
 {
 	int slot;
-	MemoryContext context;		/* lives as long as the worker */
-	MemoryContext stream_context;	/* the definition as last read */
+	MemoryContext context;		  /* lives as long as the worker */
+	MemoryContext stream_context; /* the definition as last read */
 	EcStream *stream;
-	char *definition;			/* of the stream and its connection, to notice changes */
+	char *definition; /* of the stream and its connection, to notice changes */
 	EcSource *source;
 	EcTarget *target;
 	int nparts;
-	EcWorkerPartition *parts;	/* in the order of the source's positions */
+	EcWorkerPartition *parts; /* in the order of the source's positions */
 
 	/* polled, not yet released */
 	EcMessage polled[EC_POLL_MAX];
 	int npolled;
 	int poll_max;
-	const EcMessage *message;	/* at work, for error messages */
+	const EcMessage *message; /* at work, for error messages */
 
 	/* the batch, besides the target's rows */
 	MemoryContext letters_context;
@@ -57,32 +57,33 @@ typedef struct EcWorker
 	int nletters;
 	int max_letters;
 	Size letters_bytes;
-	int message_letters;		/* letters when the message at work began */
-	TimestampTz batch_begin;	/* 0: the batch is empty */
+	int message_letters;	 /* letters when the message at work began */
+	TimestampTz batch_begin; /* 0: the batch is empty */
 	EcStreamCounters batch_counters;
-	uint32 last_rows;			/* in the last message */
-	bool spilled;				/* this transaction has stored rows of a message not yet counted */
-	char *stop_fault;			/* on_error => 'stop': why */
+	uint32 last_rows; /* in the last message */
+	bool spilled;	  /* this transaction has stored rows of a message not yet counted */
+	char *stop_fault; /* on_error => 'stop': why */
 
-	uint32 header_serial;		/* as saved */
-	bool rewind;				/* go back to the saved offsets */
-	bool in_work;				/* in a transaction as the stream's owner */
+	uint32 header_serial; /* as saved */
+	bool rewind;		  /* go back to the saved offsets */
+	bool in_work;		  /* in a transaction as the stream's owner */
 	Oid work_user;
 	int work_sec_context;
 } EcWorker;
 
 /* worker.c */
-extern void ec_worker_begin(EcWorker *w);	/* a transaction as the stream's owner, with a snapshot */
+extern void ec_worker_begin(EcWorker *w); /* a transaction as the stream's owner, with a snapshot */
 extern void ec_worker_end(EcWorker *w);
-pg_noreturn extern void ec_worker_fail(EcWorker *w, const char *reason);	/* until somebody resumes the stream */
-extern void ec_worker_show(EcWorker *w);	/* live positions, for the views */
+pg_noreturn extern void
+ec_worker_fail(EcWorker *w, const char *reason); /* until somebody resumes the stream */
+extern void ec_worker_show(EcWorker *w);		 /* live positions, for the views */
 
 /* gather.c */
-extern bool ec_worker_consume(EcWorker *w);	/* false: nothing there */
+extern bool ec_worker_consume(EcWorker *w); /* false: nothing there */
 extern bool ec_worker_due(const EcWorker *w, TimestampTz now);
-extern void ec_worker_store(EcWorker *w);	/* opens a transaction if none is open; commits it */
+extern void ec_worker_store(EcWorker *w); /* opens a transaction if none is open; commits it */
 extern void ec_worker_forget(EcWorker *w);
 extern void ec_worker_fault(void *arg, const EcFault *fault);
 extern void ec_worker_error_context(void *arg);
 
-#endif							/* EC_WORKER_H */
+#endif /* EC_WORKER_H */

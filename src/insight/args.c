@@ -17,7 +17,8 @@ void
 ec_args_require(FunctionCallInfo fcinfo, int argno, const char *name)
 {
 	if (PG_ARGISNULL(argno))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
 }
 
 /*
@@ -25,15 +26,13 @@ ec_args_require(FunctionCallInfo fcinfo, int argno, const char *name)
  * bounds nothing (open) stands for "no bound, whatever the parameter says".
  */
 static bool
-get_bound(FunctionCallInfo fcinfo, int argno, const char *guc, TimestampTz open,
-		  TimestampTz *bound)
+get_bound(FunctionCallInfo fcinfo, int argno, const char *guc, TimestampTz open, TimestampTz *bound)
 {
 	if (!PG_ARGISNULL(argno))
 		*bound = PG_GETARG_TIMESTAMPTZ(argno);
 	else if (guc != NULL && *guc != '\0')
-		*bound = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(guc),
-														 ObjectIdGetDatum(InvalidOid),
-														 Int32GetDatum(-1)));
+		*bound = DatumGetTimestampTz(DirectFunctionCall3(
+			timestamptz_in, CStringGetDatum(guc), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	else
 		return false;
 	return *bound != open;

@@ -14,14 +14,14 @@
 typedef struct EcArgs
 {
 	Oid relid;
-	bool has_since;				/* rows with event_time >= since */
-	bool has_until;				/* rows with event_time < until */
+	bool has_since; /* rows with event_time >= since */
+	bool has_until; /* rows with event_time < until */
 	TimestampTz since;
 	TimestampTz until;
-	bool filter_types;			/* only rows of these event types */
+	bool filter_types; /* only rows of these event types */
 	int ntypes;
 	text **types;
-	bool complete_only;			/* only rows without NULL in any of the nine columns */
+	bool complete_only; /* only rows without NULL in any of the nine columns */
 } EcArgs;
 
 #define EC_K_ALL (-1)
@@ -39,10 +39,10 @@ extern int64 ec_args_get_k(FunctionCallInfo fcinfo, int argno);
 typedef struct EcResult
 {
 	ReturnSetInfo *rsinfo;
-	MemoryContext row_context;	/* for a row's Datums, reset by ec_result_put */
+	MemoryContext row_context; /* for a row's Datums, reset by ec_result_put */
 } EcResult;
 
 extern void ec_result_begin(EcResult *result, FunctionCallInfo fcinfo);
 extern void ec_result_put(EcResult *result, Datum *values, bool *nulls);
 
-#endif							/* EC_ARGS_H */
+#endif /* EC_ARGS_H */

@@ -19,19 +19,19 @@
 #define ARG_BY 2
 #define ARG_COMMON 3
 
-#define TYPE_CLASSES 4			/* any other type (or none), EC_TYPE_VIEW, _CART, _PURCHASE */
+#define TYPE_CLASSES 4 /* any other type (or none), EC_TYPE_VIEW, _CART, _PURCHASE */
 
 PG_FUNCTION_INFO_V1(ec_popular_categories);
 
 typedef struct Popular
 {
 	MemoryContext context;
-	bool by_code;				/* a group's number is the id of its category_code, else from groups */
+	bool by_code; /* a group's number is the id of its category_code, else from groups */
 	EcInterner *codes;
 	uint32 *ranks;
 	EcGroups groups;
-	int64 (*counts)[TYPE_CLASSES];	/* [capacity] rows by class */
-	EcPriceSum *revenues;		/* [capacity] */
+	int64 (*counts)[TYPE_CLASSES]; /* [capacity] rows by class */
+	EcPriceSum *revenues;		   /* [capacity] */
 	uint32 capacity;
 	int32 scale;
 } Popular;
@@ -60,14 +60,15 @@ reserve(Popular *state, uint32 count)
 	{
 		state->counts = MemoryContextAllocHuge(state->context,
 											   sizeof(state->counts[0]) * (Size) state->capacity);
-		state->revenues = MemoryContextAllocHuge(state->context,
-												 sizeof(EcPriceSum) * (Size) state->capacity);
+		state->revenues =
+			MemoryContextAllocHuge(state->context, sizeof(EcPriceSum) * (Size) state->capacity);
 	}
 	else
 	{
-		state->counts = repalloc_huge(state->counts,
-									  sizeof(state->counts[0]) * (Size) state->capacity);
-		state->revenues = repalloc_huge(state->revenues, sizeof(EcPriceSum) * (Size) state->capacity);
+		state->counts =
+			repalloc_huge(state->counts, sizeof(state->counts[0]) * (Size) state->capacity);
+		state->revenues =
+			repalloc_huge(state->revenues, sizeof(EcPriceSum) * (Size) state->capacity);
 	}
 	for (uint32 i = old; i < state->capacity; i++)
 	{
@@ -104,8 +105,8 @@ add_rows(Popular *state, uint32 n, const uint32 *groups, const uint32 *types,
 static void
 count_rows(Popular *state, const EcArgs *args)
 {
-	uint32 columns = EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_TYPE) |
-					 EC_COL_BIT(EC_COL_PRICE);
+	uint32 columns =
+		EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE);
 	uint32 *pairs = MemoryContextAlloc(state->context, sizeof(uint32) * EC_BLOCK_ROWS);
 	EcTextColumn code;
 	EcIntColumn id;
@@ -184,7 +185,7 @@ offer_groups(Popular *state, EcTopK *top)
 	{
 		CategoryItem item = {0, group};
 
-		for (int class = 0; class < TYPE_CLASSES; class++)
+		for (int class = 0; class < TYPE_CLASSES; class ++)
 			item.interactions += state->counts[group][class];
 		if (item.interactions > 0)
 			ec_topk_offer(top, &item);

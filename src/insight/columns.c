@@ -15,7 +15,7 @@
 
 const char *const ec_event_column_names[EC_EVENT_COLUMNS] = {
 	"event_time", "event_type", "product_id", "category_id", "category_code",
-	"brand", "price", "user_id", "user_session"};
+	"brand",	  "price",		"user_id",	  "user_session"};
 
 /* The type that create_events_table makes: what a view should cast to. */
 static const char *const canonical_types[EC_EVENT_COLUMNS] = {
@@ -109,13 +109,16 @@ find_column(Relation rel, EcEventColumn column, EcEvents *events)
 	att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	ec_coltype_init(ct, att->atttypid, att->atttypmod, att->attcollation);
 	if (!is_accepted(column, ct))
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" of relation \"%s\" has type %s, which cannot be read as %s",
-							   events->names[column], RelationGetRelationName(rel),
-							   format_type_with_typemod(att->atttypid, att->atttypmod),
-							   ec_event_column_names[column]),
-						errhint("Create a view that casts the column to %s, and name the view as events relation.",
-								canonical_types[column])));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of relation \"%s\" has type %s, which cannot be read as %s",
+					events->names[column], RelationGetRelationName(rel),
+					format_type_with_typemod(att->atttypid, att->atttypmod),
+					ec_event_column_names[column]),
+			 errhint(
+				 "Create a view that casts the column to %s, and name the view as events relation.",
+				 canonical_types[column])));
 	events->attnums[column] = attnum;
 	events->columns |= EC_COL_BIT(column);
 }

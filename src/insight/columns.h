@@ -35,10 +35,10 @@ typedef enum EcEventColumn
 typedef struct EcEvents
 {
 	Oid relid;
-	uint32 columns;				/* bits of those found */
+	uint32 columns; /* bits of those found */
 	AttrNumber attnums[EC_EVENT_COLUMNS];
 	EcColType types[EC_EVENT_COLUMNS];
-	const char *names[EC_EVENT_COLUMNS];	/* in the relation */
+	const char *names[EC_EVENT_COLUMNS]; /* in the relation */
 } EcEvents;
 
 extern const char *const ec_event_column_names[EC_EVENT_COLUMNS];
@@ -52,4 +52,4 @@ extern void ec_columns_find(Oid relid, uint32 wanted, EcEvents *events);
 /* The mapped names of a relation's columns, NULL where there is none (maps.c). */
 extern void ec_map_read(Oid relid, const char *names[EC_EVENT_COLUMNS]);
 
-#endif							/* EC_COLUMNS_H */
+#endif /* EC_COLUMNS_H */

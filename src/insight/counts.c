@@ -30,46 +30,46 @@
 #include "insight/interner.h"
 #include "vector/vector.h"
 
-#define MIN_SLOTS 65536			/* a power of two; more than a block's rows fit */
+#define MIN_SLOTS 65536 /* a power of two; more than a block's rows fit */
 #define PREFETCH_DISTANCE 24
 #define HUGE_PAGE ((uintptr_t) 2 * 1024 * 1024)
-#define USER_NULL 0x80000000U	/* in Slot.group */
-#define CHECK_STEP 65536		/* slots or records between checks for interrupts */
+#define USER_NULL 0x80000000U /* in Slot.group */
+#define CHECK_STEP 65536	  /* slots or records between checks for interrupts */
 #define PARTITION_BITS 6
 #define PARTITIONS (1 << PARTITION_BITS)
-#define MAX_LEVEL 4				/* where a table grows beyond the limit rather than partition again */
-#define BUFFER_RECORDS 64		/* of a partition, before they go to its file */
+#define MAX_LEVEL 4		  /* where a table grows beyond the limit rather than partition again */
+#define BUFFER_RECORDS 64 /* of a partition, before they go to its file */
 #define READ_RECORDS 1024
 
 typedef struct Slot
 {
 	int64 user;
-	uint32 group;				/* with USER_NULL if user is NULL */
-	uint32 n;					/* 0: empty */
+	uint32 group; /* with USER_NULL if user is NULL */
+	uint32 n;	  /* 0: empty */
 } Slot;
 
 typedef struct Partition
 {
-	BufFile *file;				/* NULL: nothing written */
-	uint64 nrecords;			/* in file */
+	BufFile *file;	 /* NULL: nothing written */
+	uint64 nrecords; /* in file */
 	uint32 nbuffered;
 	Slot buffer[BUFFER_RECORDS];
 } Partition;
 
 struct EcCounts
 {
-	MemoryContext context;		/* holds everything of it */
-	int level;					/* partitions are bits level * PARTITION_BITS on from the hash's top */
+	MemoryContext context; /* holds everything of it */
+	int level;			   /* partitions are bits level * PARTITION_BITS on from the hash's top */
 	uint64 max_slots;
 	Slot *slots;
 	uint64 mask;
 	uint64 used;
-	uint64 limit;				/* used beyond which the table is too full */
-	uint64 *hashes;				/* [EC_BLOCK_ROWS + PREFETCH_DISTANCE], for ec_counts_add */
-	Slot *carries;				/* additions to the counts of slots in the table */
+	uint64 limit;	/* used beyond which the table is too full */
+	uint64 *hashes; /* [EC_BLOCK_ROWS + PREFETCH_DISTANCE], for ec_counts_add */
+	Slot *carries;	/* additions to the counts of slots in the table */
 	uint32 ncarries;
-	uint32 resident;			/* partitions below this one are in the table, the others in files */
-	Partition *partitions;		/* NULL: all are resident */
+	uint32 resident;	   /* partitions below this one are in the table, the others in files */
+	Partition *partitions; /* NULL: all are resident */
 };
 
 /* ---- the table ---- */
@@ -104,7 +104,8 @@ set_table(EcCounts *counts, Slot *slots, uint64 nslots)
 static EcCounts *
 create(MemoryContext parent, int level, uint64 expected)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "ecinsight counts", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(parent, "ecinsight counts", ALLOCSET_DEFAULT_SIZES);
 	EcCounts *counts = MemoryContextAllocZero(context, sizeof(EcCounts));
 	uint64 nslots = pg_nextpower2_64(Max(expected / 7 * 10, MIN_SLOTS));
 
@@ -112,7 +113,8 @@ create(MemoryContext parent, int level, uint64 expected)
 	counts->level = level;
 	counts->resident = PARTITIONS;
 	/* half of the memory allowed: while it grows, the old table is there too */
-	counts->max_slots = pg_prevpower2_64(Max(get_hash_memory_limit() / 2 / sizeof(Slot), MIN_SLOTS));
+	counts->max_slots =
+		pg_prevpower2_64(Max(get_hash_memory_limit() / 2 / sizeof(Slot), MIN_SLOTS));
 	nslots = Min(nslots, counts->max_slots);
 	set_table(counts, allocate_slots(counts, nslots), nslots);
 	return counts;
@@ -280,7 +282,8 @@ shrink(EcCounts *counts)
 	Slot *packed;
 
 	if (counts->partitions == NULL)
-		counts->partitions = MemoryContextAllocZero(counts->context, sizeof(Partition) * PARTITIONS);
+		counts->partitions =
+			MemoryContextAllocZero(counts->context, sizeof(Partition) * PARTITIONS);
 	counts->resident /= 2;
 	counts->ncarries = write_out(counts, counts->carries, counts->ncarries);
 	kept = write_out(counts, counts->slots, nslots);
@@ -413,7 +416,8 @@ count_partition(EcCounts *counts, Partition *partition)
 		uint32 n = Min(left, READ_RECORDS);
 
 		if (BufFileRead(partition->file, records, sizeof(Slot) * n) != sizeof(Slot) * n)
-			ereport(ERROR, (errcode_for_file_access(), errmsg("could not read from temporary file")));
+			ereport(ERROR,
+					(errcode_for_file_access(), errmsg("could not read from temporary file")));
 		count_records(child, records, n);
 		left -= n;
 	}

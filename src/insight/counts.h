@@ -15,7 +15,7 @@
 
 typedef struct EcCount
 {
-	int64 user;					/* 0 if user_null */
+	int64 user; /* 0 if user_null */
 	uint64 n;
 	uint32 group;
 	bool user_null;
@@ -33,9 +33,9 @@ extern void ec_counts_add(EcCounts *counts, uint32 n, const int64 *users, const 
  * Calls visit for each pair whose count is at least *least, which visit may raise as
  * it goes.  Once only: what was counted is gone afterwards.
  */
-typedef void (*EcCountVisitor) (const EcCount *count, uint64 *least, void *arg);
+typedef void (*EcCountVisitor)(const EcCount *count, uint64 *least, void *arg);
 extern void ec_counts_visit(EcCounts *counts, EcCountVisitor visit, void *arg);
 
 extern void ec_counts_destroy(EcCounts *counts);
 
-#endif							/* EC_COUNTS_H */
+#endif /* EC_COUNTS_H */

@@ -10,7 +10,7 @@
 #include "utils/builtins.h"
 
 #define ARG_K 1
-#define ROWS_FOR_ALL 1000		/* k => NULL: categories are hundreds, users as many as there are */
+#define ROWS_FOR_ALL 1000 /* k => NULL: categories are hundreds, users as many as there are */
 
 PG_FUNCTION_INFO_V1(ec_insight_support);
 

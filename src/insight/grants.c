@@ -56,7 +56,8 @@ check_may_grant(Oid relid, Oid grantor, const char *name)
 {
 	if (pg_class_aclcheck(relid, grantor, ACL_GRANT_OPTION_FOR(ACL_SELECT)) != ACLCHECK_OK)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("role \"%s\" may not grant SELECT on %s", GetUserNameFromId(grantor, true), name),
+						errmsg("role \"%s\" may not grant SELECT on %s",
+							   GetUserNameFromId(grantor, true), name),
 						errhint("Let its owner grant it.")));
 }
 
@@ -68,7 +69,8 @@ static void
 grant_relation(Oid relid, const char *role, Oid roleid, Oid owner)
 {
 	Oid namespace = get_rel_namespace(relid);
-	const char *name = quote_qualified_identifier(get_namespace_name(namespace), get_rel_name(relid));
+	const char *name =
+		quote_qualified_identifier(get_namespace_name(namespace), get_rel_name(relid));
 
 	if (pg_class_aclcheck(relid, roleid, ACL_SELECT) != ACLCHECK_OK)
 	{
@@ -89,7 +91,8 @@ grant_database(const char *role, Oid roleid)
 
 	for (int i = 0; i < lengthof(privileges); i++)
 	{
-		if (!DatumGetBool(DirectFunctionCall3(has_database_privilege_id_id, ObjectIdGetDatum(roleid),
+		if (!DatumGetBool(DirectFunctionCall3(has_database_privilege_id_id,
+											  ObjectIdGetDatum(roleid),
 											  ObjectIdGetDatum(MyDatabaseId), privileges[i])))
 			ec_views_execute(psprintf("GRANT %s ON DATABASE %s TO %s",
 									  TextDatumGetCString(privileges[i]),
@@ -101,12 +104,13 @@ grant_database(const char *role, Oid roleid)
 static void
 grant_sources(Oid view, const char *role, Oid roleid)
 {
-	char *query = psprintf("SELECT DISTINCT d.refobjid FROM pg_rewrite r "
-						   "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid "
-						   "JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid "
-						   "WHERE r.ev_class = %u AND c.oid <> r.ev_class "
-						   "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
-						   view);
+	char *query =
+		psprintf("SELECT DISTINCT d.refobjid FROM pg_rewrite r "
+				 "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid "
+				 "JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid "
+				 "WHERE r.ev_class = %u AND c.oid <> r.ev_class "
+				 "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+				 view);
 	SPITupleTable *rows;
 	uint64 n;
 

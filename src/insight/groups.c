@@ -10,7 +10,7 @@
 #include "insight/interner.h"
 
 #define EC_GROUP_NULL 0x80000000U
-#define INITIAL_SLOTS 1024		/* a power of two */
+#define INITIAL_SLOTS 1024 /* a power of two */
 
 void
 ec_groups_init(EcGroups *groups, MemoryContext context)

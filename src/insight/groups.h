@@ -12,7 +12,7 @@
 
 typedef struct EcGroupKey
 {
-	int64 major;				/* 0 if major_null */
+	int64 major; /* 0 if major_null */
 	uint32 minor;
 	bool major_null;
 } EcGroupKey;
@@ -20,8 +20,8 @@ typedef struct EcGroupKey
 typedef struct EcGroupSlot
 {
 	int64 major;
-	uint32 minor;				/* with EC_GROUP_NULL if major is NULL */
-	uint32 number;				/* of the group, plus 1; 0: empty */
+	uint32 minor;  /* with EC_GROUP_NULL if major is NULL */
+	uint32 number; /* of the group, plus 1; 0: empty */
 } EcGroupSlot;
 
 typedef struct EcGroups
@@ -29,7 +29,7 @@ typedef struct EcGroups
 	MemoryContext context;
 	EcGroupSlot *slots;
 	uint64 mask;
-	EcGroupKey *keys;			/* by group number */
+	EcGroupKey *keys; /* by group number */
 	uint32 count;
 	uint32 capacity;
 } EcGroups;
@@ -44,4 +44,4 @@ extern void ec_groups_find(EcGroups *groups, uint32 n, const int64 *majors, cons
 extern void ec_groups_find_ids(EcGroups *groups, uint32 n, const uint32 *majors,
 							   const uint32 *minors, uint32 *numbers);
 
-#endif							/* EC_GROUPS_H */
+#endif /* EC_GROUPS_H */

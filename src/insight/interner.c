@@ -10,19 +10,19 @@
 
 #include "insight/interner.h"
 
-#define INITIAL_SLOTS 1024		/* a power of two */
+#define INITIAL_SLOTS 1024 /* a power of two */
 
 typedef struct Slot
 {
 	uint32 hash;
-	uint32 id;					/* 0: empty */
+	uint32 id; /* 0: empty */
 } Slot;
 
 struct EcInterner
 {
-	MemoryContext context;		/* of the arrays */
-	MemoryContext strings;		/* of the characters: never freed one by one */
-	EcBytes *entries;			/* [0] is NULL */
+	MemoryContext context; /* of the arrays */
+	MemoryContext strings; /* of the characters: never freed one by one */
+	EcBytes *entries;	   /* [0] is NULL */
 	uint32 count;
 	uint32 capacity;
 	Slot *slots;
@@ -35,8 +35,8 @@ ec_interner_create(MemoryContext context)
 	EcInterner *interner = MemoryContextAllocZero(context, sizeof(EcInterner));
 
 	interner->context = context;
-	interner->strings = GenerationContextCreate(context, "ecinsight strings",
-												ALLOCSET_DEFAULT_SIZES);
+	interner->strings =
+		GenerationContextCreate(context, "ecinsight strings", ALLOCSET_DEFAULT_SIZES);
 	interner->capacity = INITIAL_SLOTS / 2;
 	interner->entries = MemoryContextAllocZero(context, sizeof(EcBytes) * interner->capacity);
 	interner->slots = MemoryContextAllocZero(context, sizeof(Slot) * INITIAL_SLOTS);
@@ -153,7 +153,8 @@ ec_interner_ranks(const EcInterner *interner, MemoryContext context)
 
 	for (uint32 i = 0; i < interner->count; i++)
 		ids[i] = i + 1;
-	qsort_arg(ids, interner->count, sizeof(uint32), compare_ids, unconstify(EcInterner *, interner));
+	qsort_arg(ids, interner->count, sizeof(uint32), compare_ids,
+			  unconstify(EcInterner *, interner));
 	for (uint32 i = 0; i < interner->count; i++)
 		ranks[ids[i]] = i;
 	ranks[EC_ID_NULL] = PG_UINT32_MAX;

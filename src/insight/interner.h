@@ -15,7 +15,7 @@
 typedef struct EcInterner EcInterner;
 
 #define EC_ID_NULL 0
-#define EC_ID_MAX 0x7FFFFFFE	/* so that a bit stays free beside an id */
+#define EC_ID_MAX 0x7FFFFFFE /* so that a bit stays free beside an id */
 
 extern EcInterner *ec_interner_create(MemoryContext context);
 extern uint32 ec_interner_intern(EcInterner *interner, const void *ptr, uint32 len);
@@ -30,4 +30,4 @@ extern Datum ec_interner_datum(const EcInterner *interner, uint32 id, bool *isnu
 /* ranks[0 .. count]: order of the strings by COLLATE "C", NULL last. */
 extern uint32 *ec_interner_ranks(const EcInterner *interner, MemoryContext context);
 
-#endif							/* EC_INTERNER_H */
+#endif /* EC_INTERNER_H */

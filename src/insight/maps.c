@@ -87,9 +87,9 @@ parse_mapping(Jsonb *mapping, const char *names[EC_EVENT_COLUMNS])
 
 	memset(names, 0, sizeof(names[0]) * EC_EVENT_COLUMNS);
 	if (!JB_ROOT_IS_OBJECT(mapping))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("mapping must be a JSON object"),
-						errhint("For example: {\"event_time\": \"ts\"}.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("mapping must be a JSON object"),
+				 errhint("For example: {\"event_time\": \"ts\"}.")));
 	it = JsonbIteratorInit(&mapping->root);
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 	{
@@ -97,10 +97,12 @@ parse_mapping(Jsonb *mapping, const char *names[EC_EVENT_COLUMNS])
 		{
 			column = column_by_name(value.val.string.val, value.val.string.len);
 			if (column < 0)
-				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-								errmsg("mapping names unknown column \"%.*s\"",
-									   value.val.string.len, value.val.string.val),
-								errhint("Its keys are event_time, event_type, product_id, category_id, category_code, brand, price, user_id and user_session.")));
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("mapping names unknown column \"%.*s\"", value.val.string.len,
+								value.val.string.val),
+						 errhint("Its keys are event_time, event_type, product_id, category_id, "
+								 "category_code, brand, price, user_id and user_session.")));
 		}
 		else if (token == WJB_VALUE)
 		{
@@ -209,7 +211,7 @@ ec_map_columns(PG_FUNCTION_ARGS)
 			mapped |= names[i] != NULL ? EC_COL_BIT(i) : 0;
 	}
 	write_map(relid, mapped != 0 ? mapping : NULL);
-	ec_columns_find(relid, mapped, &events);	/* complains of columns that can't serve */
+	ec_columns_find(relid, mapped, &events); /* complains of columns that can't serve */
 	PG_RETURN_VOID();
 }
 
@@ -231,7 +233,7 @@ ec_column_maps_drop(PG_FUNCTION_ARGS)
 		Oid relid = DatumGetObjectId(
 			SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 
-		if (has_map(relid))		/* the usual drop shall not wait for writers of maps */
+		if (has_map(relid)) /* the usual drop shall not wait for writers of maps */
 			write_map(relid, NULL);
 	}
 	SPI_finish();

@@ -15,18 +15,20 @@
 
 #define MONEY_DECIMALS 2
 #define AVERAGE_DECIMALS 6
-#define AVERAGE_UNIT 1000000	/* 10 ^ AVERAGE_DECIMALS */
+#define AVERAGE_UNIT 1000000 /* 10 ^ AVERAGE_DECIMALS */
 
 static Numeric
 add(Numeric a, Numeric b)
 {
-	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a), NumericGetDatum(b)));
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_add, NumericGetDatum(a), NumericGetDatum(b)));
 }
 
 static Numeric
 multiply(Numeric a, Numeric b)
 {
-	return DatumGetNumeric(DirectFunctionCall2(numeric_mul, NumericGetDatum(a), NumericGetDatum(b)));
+	return DatumGetNumeric(
+		DirectFunctionCall2(numeric_mul, NumericGetDatum(a), NumericGetDatum(b)));
 }
 
 static int
@@ -51,7 +53,7 @@ from_scaled(int64 value, int32 scale)
 static Numeric
 from_scaled_128(int128 value, int32 scale)
 {
-	char digits[64];			/* 39 digits, sign, and an exponent */
+	char digits[64]; /* 39 digits, sign, and an exponent */
 	char *at = digits + sizeof(digits);
 	bool negative = value < 0;
 	unsigned __int128 rest = negative ? -(unsigned __int128) value : (unsigned __int128) value;

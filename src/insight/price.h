@@ -24,11 +24,11 @@ typedef struct EcOddPrices
 
 typedef struct EcPriceSum
 {
-	int128 sum;					/* of the n values that are not odd */
+	int128 sum; /* of the n values that are not odd */
 	int64 n;
-	int64 min;					/* meaningless if n is 0 */
+	int64 min; /* meaningless if n is 0 */
 	int64 max;
-	EcOddPrices *odd;			/* NULL: none */
+	EcOddPrices *odd; /* NULL: none */
 } EcPriceSum;
 
 static inline void
@@ -54,12 +54,12 @@ extern void ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext con
 extern int64 ec_price_count(const EcPriceSum *price);
 
 /* Results, palloc'd in the current context.  Money has two decimals, averages six; both round half away from zero. */
-extern Datum ec_price_total(const EcPriceSum *price, int32 scale);	/* 0.00 if there are none */
-extern Datum ec_price_average(const EcPriceSum *price, int32 scale);	/* count must not be 0 */
-extern Datum ec_price_min(const EcPriceSum *price, int32 scale);	/* count must not be 0 */
+extern Datum ec_price_total(const EcPriceSum *price, int32 scale);	 /* 0.00 if there are none */
+extern Datum ec_price_average(const EcPriceSum *price, int32 scale); /* count must not be 0 */
+extern Datum ec_price_min(const EcPriceSum *price, int32 scale);	 /* count must not be 0 */
 extern Datum ec_price_max(const EcPriceSum *price, int32 scale);
 
 /* Order of the exact averages; those of nothing come first (they are the least). */
-extern int	ec_price_compare_averages(const EcPriceSum *a, const EcPriceSum *b, int32 scale);
+extern int ec_price_compare_averages(const EcPriceSum *a, const EcPriceSum *b, int32 scale);
 
-#endif							/* EC_PRICE_H */
+#endif /* EC_PRICE_H */

@@ -19,7 +19,7 @@
 
 #define ARG_K 1
 #define ARG_COMMON 2
-#define CELL_ROWS (1 << 20)		/* small prices that a cell can surely sum: see EC_PRICE_SMALL */
+#define CELL_ROWS (1 << 20) /* small prices that a cell can surely sum: see EC_PRICE_SMALL */
 
 PG_FUNCTION_INFO_V1(ec_price_sensitivity);
 
@@ -42,10 +42,10 @@ typedef struct Sensitivity
 	MemoryContext context;
 	EcInterner *categories;
 	uint32 *ranks;
-	Cell *cells;				/* [capacity], by category id */
-	Total *totals;				/* [capacity] */
+	Cell *cells;   /* [capacity], by category id */
+	Total *totals; /* [capacity] */
 	uint32 capacity;
-	uint32 cell_rows;			/* rows in cells */
+	uint32 cell_rows; /* rows in cells */
 	int32 scale;
 } Sensitivity;
 
@@ -61,8 +61,10 @@ reserve(Sensitivity *state, uint32 count)
 	state->capacity = Max(count, Max(old * 2, 1024));
 	if (old == 0)
 	{
-		state->cells = MemoryContextAllocHuge(state->context, sizeof(Cell) * (Size) state->capacity);
-		state->totals = MemoryContextAllocHuge(state->context, sizeof(Total) * (Size) state->capacity);
+		state->cells =
+			MemoryContextAllocHuge(state->context, sizeof(Cell) * (Size) state->capacity);
+		state->totals =
+			MemoryContextAllocHuge(state->context, sizeof(Total) * (Size) state->capacity);
 	}
 	else
 	{
@@ -167,8 +169,8 @@ compare_categories(const void *a, const void *b, void *arg)
 	const Sensitivity *state = arg;
 	uint32 x = *(const uint32 *) a;
 	uint32 y = *(const uint32 *) b;
-	int order = ec_price_compare_averages(&state->totals[y].price, &state->totals[x].price,
-										  state->scale);
+	int order =
+		ec_price_compare_averages(&state->totals[y].price, &state->totals[x].price, state->scale);
 
 	if (order != 0)
 		return order;

@@ -45,14 +45,15 @@ set_time_bounds(EcRows *rows)
 	rows->time_min = PG_INT64_MIN;
 	rows->time_max = PG_INT64_MAX;
 	rows->time_filter = args->has_since || args->has_until;
-	if (args->has_until && (args->until == DT_NOBEGIN ||
-							(args->has_since && args->since >= args->until)))
+	if (args->has_until &&
+		(args->until == DT_NOBEGIN || (args->has_since && args->since >= args->until)))
 		return false;
 	if (args->has_since)
 	{
 		rows->time_min = args->since;
 		if (is_date)
-			rows->time_min = args->since == DT_NOEND ? DATEVAL_NOEND : ceil_div(args->since, USECS_PER_DAY);
+			rows->time_min =
+				args->since == DT_NOEND ? DATEVAL_NOEND : ceil_div(args->since, USECS_PER_DAY);
 	}
 	if (args->has_until)
 		rows->time_max = (is_date ? ceil_div(args->until, USECS_PER_DAY) : args->until) - 1;
@@ -142,7 +143,7 @@ ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext con
 								  rows->time_filter ? 1 : 0, &range, GetActiveSnapshot());
 	if (!matches)
 	{
-		ec_source_close(rows->source);	/* it was opened to check privileges */
+		ec_source_close(rows->source); /* it was opened to check privileges */
 		rows->source = NULL;
 	}
 	rows->keep = palloc(sizeof(uint64) * KEEP_WORDS);
@@ -240,7 +241,7 @@ map_dictionary(EcTextColumn *text, const EcVector *v)
 {
 	if (v->dict_serial != 0 && v->dict_serial == text->serial)
 		return;
-	text->serial = 0;			/* should an error interrupt us */
+	text->serial = 0; /* should an error interrupt us */
 	if (v->ndict + 1 > text->map_capacity)
 	{
 		text->map_capacity = Max(v->ndict + 1, text->map_capacity * 2);
@@ -289,8 +290,8 @@ ids_of(EcTextColumn *text, const EcVector *v, const uint32 *selection, uint32 n)
 	{
 		uint32 row = selection == NULL ? i : selection[i];
 
-		ids[i] = ec_vector_is_null(v, row) ? EC_ID_NULL
-										   : intern_index(text, v, ec_vector_index(v, row));
+		ids[i] =
+			ec_vector_is_null(v, row) ? EC_ID_NULL : intern_index(text, v, ec_vector_index(v, row));
 	}
 }
 

@@ -27,34 +27,34 @@ typedef struct EcTextColumn
 {
 	EcEventColumn column;
 	EcInterner *interner;
-	uint64 serial;				/* of the dictionary that map holds; 0: none */
-	uint32 *map;				/* code to id */
+	uint64 serial; /* of the dictionary that map holds; 0: none */
+	uint32 *map;   /* code to id */
 	uint32 map_capacity;
-	int64 last_enum;			/* enum columns: the last value and its id */
+	int64 last_enum; /* enum columns: the last value and its id */
 	uint32 last_id;
-	uint32 *ids;				/* [EC_BLOCK_ROWS] */
+	uint32 *ids; /* [EC_BLOCK_ROWS] */
 } EcTextColumn;
 
 typedef struct EcIntColumn
 {
 	EcEventColumn column;
-	int64 *values;				/* [EC_BLOCK_ROWS] */
-	uint8 *nulls;				/* [EC_BLOCK_ROWS] */
+	int64 *values; /* [EC_BLOCK_ROWS] */
+	uint8 *nulls;  /* [EC_BLOCK_ROWS] */
 } EcIntColumn;
 
 typedef enum EcPriceState
 {
-	EC_PRICE_VALUE,				/* values[i] */
-	EC_PRICE_NONE,				/* NULL, NaN, infinite */
-	EC_PRICE_ODD				/* odd[i] */
+	EC_PRICE_VALUE, /* values[i] */
+	EC_PRICE_NONE,	/* NULL, NaN, infinite */
+	EC_PRICE_ODD	/* odd[i] */
 } EcPriceState;
 
 typedef struct EcPrices
 {
 	const int64 *values;
-	const uint8 *states;		/* EcPriceState; NULL: all are values */
+	const uint8 *states; /* EcPriceState; NULL: all are values */
 	struct NumericData **odd;
-	bool are_small;				/* all |values| < EC_PRICE_SMALL, and states is NULL */
+	bool are_small; /* all |values| < EC_PRICE_SMALL, and states is NULL */
 } EcPrices;
 
 /* Sums of 2^20 such prices stay within 63 bits. */
@@ -62,24 +62,24 @@ typedef struct EcPrices
 
 typedef struct EcRows
 {
-	uint32 n;					/* selected rows of the batch */
+	uint32 n; /* selected rows of the batch */
 
 	/* the rest is rows.c's own */
 	EcArgs args;
 	EcEvents events;
 	MemoryContext context;
 	MemoryContext batch_context;
-	EcSource *source;			/* NULL: nothing can match */
+	EcSource *source; /* NULL: nothing can match */
 	EcSourceBatch batch;
-	int indexes[EC_EVENT_COLUMNS];	/* event column to the source's column */
-	bool all;					/* no row of the batch is filtered out */
-	uint64 *keep;				/* bitmap of rows that pass */
-	uint32 *selection;			/* [n] their numbers, if not all */
-	int64 time_min;				/* bounds as values of the time column, inclusive */
+	int indexes[EC_EVENT_COLUMNS]; /* event column to the source's column */
+	bool all;					   /* no row of the batch is filtered out */
+	uint64 *keep;				   /* bitmap of rows that pass */
+	uint32 *selection;			   /* [n] their numbers, if not all */
+	int64 time_min;				   /* bounds as values of the time column, inclusive */
 	int64 time_max;
 	bool time_filter;
 	EcTextColumn types;
-	bool *accepted;				/* [accepted_count] by type id */
+	bool *accepted; /* [accepted_count] by type id */
 	uint32 accepted_count;
 	int32 price_scale;
 	int64 *price_values;
@@ -114,4 +114,4 @@ extern void ec_rows_gather(const EcRows *rows, const EcVector *v, int64 *out);
 /* Prices, at rows->price_scale. */
 extern void ec_rows_prices(EcRows *rows, EcPrices *prices);
 
-#endif							/* EC_ROWS_H */
+#endif /* EC_ROWS_H */

@@ -19,8 +19,8 @@
 
 #include "insight/rows.h"
 
-#define FLOAT4_CENTS 1e6		/* 10 ^ FLT_DIG */
-#define FLOAT8_CENTS 1e15		/* 10 ^ DBL_DIG */
+#define FLOAT4_CENTS 1e6  /* 10 ^ FLT_DIG */
+#define FLOAT8_CENTS 1e15 /* 10 ^ DBL_DIG */
 
 static void
 allocate_prices(EcRows *rows)
@@ -135,7 +135,7 @@ ec_rows_prices(EcRows *rows, EcPrices *prices)
 	else if (plain)
 		ec_rows_gather(rows, v, rows->price_values);
 	prices->are_small = plain && are_small(prices->values, rows->n);
-	if (plain && !prices->are_small)	/* NaN may be among them */
+	if (plain && !prices->are_small) /* NaN may be among them */
 	{
 		prices->values = rows->price_values;
 		take_prices(rows, prices, v, kind, scale);

@@ -11,14 +11,14 @@
 #include "postgres.h"
 
 /* Negative: a ranks before b.  Never 0 for different items. */
-typedef int (*EcCompare) (const void *a, const void *b, void *arg);
+typedef int (*EcCompare)(const void *a, const void *b, void *arg);
 
 typedef struct EcTopK
 {
 	MemoryContext context;
 	char *items;
 	Size item_size;
-	int64 k;					/* EC_K_ALL: no limit */
+	int64 k; /* EC_K_ALL: no limit */
 	int64 n;
 	int64 capacity;
 	uint64 comparisons;
@@ -40,4 +40,4 @@ ec_topk_worst(const EcTopK *topk)
 	return topk->k >= 0 && topk->n == topk->k ? topk->items : NULL;
 }
 
-#endif							/* EC_TOPK_H */
+#endif /* EC_TOPK_H */

@@ -30,7 +30,7 @@ typedef struct UserTop
 	bool with_brand;
 	EcInterner *categories;
 	EcInterner *brands;
-	EcGroups groups;			/* of (category, brand); without brand a group is the category's id */
+	EcGroups groups; /* of (category, brand); without brand a group is the category's id */
 	EcCounts *counts;
 	uint32 *category_ranks;
 	uint32 *brand_ranks;
@@ -134,13 +134,13 @@ put_rows(UserTop *state, FunctionCallInfo fcinfo)
 		values[column++] = Int64GetDatum(i + 1);
 		nulls[column] = count->user_null;
 		values[column++] = Int64GetDatum(count->user);
-		values[column] = ec_interner_datum(state->categories, category_of(state, count->group),
-										   &nulls[column]);
+		values[column] =
+			ec_interner_datum(state->categories, category_of(state, count->group), &nulls[column]);
 		column++;
 		if (state->with_brand)
 		{
-			values[column] = ec_interner_datum(state->brands, brand_of(state, count->group),
-											   &nulls[column]);
+			values[column] =
+				ec_interner_datum(state->brands, brand_of(state, count->group), &nulls[column]);
 			column++;
 		}
 		values[column] = Int64GetDatum((int64) count->n);

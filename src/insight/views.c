@@ -32,18 +32,18 @@ PG_FUNCTION_INFO_V1(ec_create_views);
 /* What create_views knows of the events relation, as SQL. */
 typedef struct ViewSource
 {
-	const char *schema;			/* of the views, quoted */
-	const char *relation;		/* the events relation, quoted and qualified */
-	const char *literal;		/* the same as a string literal */
-	const char *column[EC_EVENT_COLUMNS];	/* quoted */
-	const char *type;			/* event_type as text */
-	const char *hour;			/* event_time cut to the hour, UTC */
+	const char *schema;					  /* of the views, quoted */
+	const char *relation;				  /* the events relation, quoted and qualified */
+	const char *literal;				  /* the same as a string literal */
+	const char *column[EC_EVENT_COLUMNS]; /* quoted */
+	const char *type;					  /* event_type as text */
+	const char *hour;					  /* event_time cut to the hour, UTC */
 	const char *day;
-	const char *price;			/* exact */
-	const char *priced;			/* condition: price is a finite number */
+	const char *price;	/* exact */
+	const char *priced; /* condition: price is a finite number */
 } ViewSource;
 
-typedef void (*QueryWriter) (StringInfo sql, const ViewSource *source);
+typedef void (*QueryWriter)(StringInfo sql, const ViewSource *source);
 
 typedef struct ViewDefinition
 {
@@ -57,8 +57,9 @@ typedef struct ViewDefinition
 static void
 write_user_categories(StringInfo sql, const ViewSource *source)
 {
-	appendStringInfo(sql, "SELECT rank, user_id::text AS user_id, category_code, interactions "
-						  "FROM ecinsight.top_user_categories(%s::regclass, k => 1000)",
+	appendStringInfo(sql,
+					 "SELECT rank, user_id::text AS user_id, category_code, interactions "
+					 "FROM ecinsight.top_user_categories(%s::regclass, k => 1000)",
 					 source->literal);
 }
 
@@ -74,21 +75,23 @@ write_user_category_brands(StringInfo sql, const ViewSource *source)
 static void
 write_popular_categories(StringInfo sql, const ViewSource *source)
 {
-	appendStringInfo(sql,
-					 "SELECT rank, category_id::text AS category_id, category_code, "
-					 "interaction_count, views, carts, purchases, revenue::numeric(18,2) AS revenue "
-					 "FROM ecinsight.popular_categories(%s::regclass, k => NULL)",
-					 source->literal);
+	appendStringInfo(
+		sql,
+		"SELECT rank, category_id::text AS category_id, category_code, "
+		"interaction_count, views, carts, purchases, revenue::numeric(18,2) AS revenue "
+		"FROM ecinsight.popular_categories(%s::regclass, k => NULL)",
+		source->literal);
 }
 
 static void
 write_price_sensitivity(StringInfo sql, const ViewSource *source)
 {
-	appendStringInfo(sql,
-					 "SELECT rank, category_code, average_price::numeric(18,6) AS average_price, "
-					 "max_price::numeric(18,2) AS max_price, min_price::numeric(18,2) AS min_price, "
-					 "interactions FROM ecinsight.price_sensitivity(%s::regclass, k => NULL)",
-					 source->literal);
+	appendStringInfo(
+		sql,
+		"SELECT rank, category_code, average_price::numeric(18,6) AS average_price, "
+		"max_price::numeric(18,2) AS max_price, min_price::numeric(18,2) AS min_price, "
+		"interactions FROM ecinsight.price_sensitivity(%s::regclass, k => NULL)",
+		source->literal);
 }
 
 /* The measures of a bucketed view, and where it reads. */
@@ -119,7 +122,8 @@ write_category_bucket(StringInfo sql, const ViewSource *source, const char *buck
 {
 	const char *const *column = source->column;
 
-	appendStringInfo(sql, "SELECT %s AS bucket, %s::text AS category_id, %s::text AS category_code, ",
+	appendStringInfo(sql,
+					 "SELECT %s AS bucket, %s::text AS category_id, %s::text AS category_code, ",
 					 bucket, column[EC_COL_CATEGORY_ID], column[EC_COL_CATEGORY_CODE]);
 	appendStringInfo(sql, "%s::text AS brand, ", column[EC_COL_BRAND]);
 	write_measures(sql, source);
@@ -309,9 +313,10 @@ check_names(const char *schema)
 		Oid relid = get_relname_relid(definitions[i].name, namespace);
 
 		if (OidIsValid(relid) && get_rel_relkind(relid) != RELKIND_VIEW)
-			ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-							errmsg("\"%s.%s\" exists and is not a view", schema, definitions[i].name),
-							errhint("Rename it, or name another schema for the views.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s.%s\" exists and is not a view", schema, definitions[i].name),
+					 errhint("Rename it, or name another schema for the views.")));
 	}
 	if (!OidIsValid(namespace))
 		ec_views_execute(psprintf("CREATE SCHEMA %s", quote_identifier(schema)));

@@ -8,13 +8,13 @@
 #include "postgres.h"
 
 /* Names of all views that create_views makes. */
-extern const char *ec_views_name(int i);	/* NULL beyond the last */
+extern const char *ec_views_name(int i); /* NULL beyond the last */
 
 /* Runs a utility command by SPI (connected); search_path must be safe. */
 extern void ec_views_execute(const char *command);
 
 /* Sets search_path to pg_catalog until ec_views_restore_path. */
-extern int	ec_views_safe_path(void);
+extern int ec_views_safe_path(void);
 extern void ec_views_restore_path(int level);
 
-#endif							/* EC_VIEWS_H */
+#endif /* EC_VIEWS_H */

@@ -87,7 +87,8 @@ squared_correlation(Oid relid, AttrNumber attno)
 
 	if (!HeapTupleIsValid(tuple))
 		return 0;
-	if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_CORRELATION, InvalidOid, ATTSTATSSLOT_NUMBERS))
+	if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_CORRELATION, InvalidOid,
+						 ATTSTATSSLOT_NUMBERS))
 	{
 		result = slot.numbers[0] * slot.numbers[0];
 		free_attstatsslot(&slot);

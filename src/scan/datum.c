@@ -131,7 +131,8 @@ memo_entry(EcScanState *scan, EcScanClause *clause)
 	if (clause->memo == NULL || clause->memo_id != clause->columns[0]->dict_id)
 	{
 		n = v->form == EC_FORM_DICT ? (Size) v->ndict + 1 : 1;
-		clause->memo = MemoryContextAllocExtended(scan->group, n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		clause->memo =
+			MemoryContextAllocExtended(scan->group, n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		clause->memo_id = clause->columns[0]->dict_id;
 	}
 	return &clause->memo[v->form == EC_FORM_DICT ? v->codes[scan->row] : 0];

@@ -86,7 +86,7 @@ columns_read(EcScanState *scan, Node *expr, bool *ctid)
 		}
 		else if (attno > 0)
 			result = bms_add_member(result, attno - 1);
-		else if (attno == 0)	/* the whole row */
+		else if (attno == 0) /* the whole row */
 			for (int att = 0; att < desc->natts; att++)
 				if (!TupleDescAttr(desc, att)->attisdropped)
 					result = bms_add_member(result, att);
@@ -135,7 +135,8 @@ init_clause(EcScanState *scan, EcScanClause *clause, Expr *expr, bool use_pred)
 
 	attrs = columns_read(scan, (Node *) expr, &ctid);
 	clause->columns = column_list(scan, attrs, &clause->ncolumns);
-	clause->can_memo = clause->ncolumns == 1 && !ctid && !contain_volatile_functions((Node *) expr) &&
+	clause->can_memo = clause->ncolumns == 1 && !ctid &&
+					   !contain_volatile_functions((Node *) expr) &&
 					   !contain_subplans((Node *) expr);
 	clause->state = ExecInitQual(list_make1(expr), &scan->css.ss.ps);
 	if (use_pred)
@@ -179,8 +180,8 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	memset(slot->tts_values, 0, scan->natts * sizeof(Datum));
 	slot->tts_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
 
-	scan->keys = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan keys",
-									   ALLOCSET_SMALL_SIZES);
+	scan->keys =
+		AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan keys", ALLOCSET_SMALL_SIZES);
 	scan->group = AllocSetContextCreate(estate->es_query_cxt, "ColumnarScan row group",
 										ALLOCSET_DEFAULT_SIZES);
 	scan->group_index = -1;

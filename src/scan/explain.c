@@ -84,8 +84,8 @@ ec_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 				   own->groups_skipped + workers->groups_skipped, es);
 	explain_counts("Blocks", own->blocks_read + workers->blocks_read,
 				   own->blocks_skipped + workers->blocks_skipped, es);
-	ExplainPropertyUInteger("Column Blocks Decoded", NULL, own->column_blocks + workers->column_blocks,
-							es);
+	ExplainPropertyUInteger("Column Blocks Decoded", NULL,
+							own->column_blocks + workers->column_blocks, es);
 	if (es->costs)
 		ExplainPropertyUInteger("Bytes Read", NULL, own->bytes + workers->bytes, es);
 }

@@ -43,7 +43,7 @@ is_member(const EcLeaf *leaf, const uint8 *ptr, uint32 len)
 	int low = 0;
 	int high = leaf->nkeys;
 
-	if (leaf->nkeys == 1)		/* most often a row's length settles it */
+	if (leaf->nkeys == 1) /* most often a row's length settles it */
 		return len == leaf->strings[0].len && memcmp(ptr, leaf->strings[0].ptr, len) == 0;
 	while (low < high)
 	{

@@ -41,21 +41,21 @@ typedef struct KeyInterval
 static KeyInterval
 exactly(int64 value)
 {
-	return (KeyInterval) {value, value};
+	return (KeyInterval){value, value};
 }
 
 /* Above value and below value + 1. */
 static KeyInterval
 just_above(int64 value)
 {
-	return (KeyInterval) {value + 1, value};
+	return (KeyInterval){value + 1, value};
 }
 
 static KeyInterval
 timestamp_interval(Timestamp value, int overflow)
 {
 	if (overflow > 0)
-		return just_above(PG_INT64_MAX - 1);	/* later than all but infinity */
+		return just_above(PG_INT64_MAX - 1); /* later than all but infinity */
 	if (overflow < 0)
 		return just_above(PG_INT64_MIN);
 	return exactly(value);
@@ -127,7 +127,7 @@ float_interval(const EcLeaf *leaf, Datum key)
 	double value = leaf->keytype == FLOAT4OID ? (double) DatumGetFloat4(key) : DatumGetFloat8(key);
 
 	if (value == 0.0)
-		return (KeyInterval) {ec_float_to_image(-0.0), ec_float_to_image(0.0)};
+		return (KeyInterval){ec_float_to_image(-0.0), ec_float_to_image(0.0)};
 	return exactly(ec_float_to_image(value));
 }
 
@@ -170,7 +170,7 @@ static void
 add_range(EcLeaf *leaf, int64 min, int64 max)
 {
 	if (min <= max)
-		leaf->ranges[leaf->nranges++] = (EcRange) {min, max};
+		leaf->ranges[leaf->nranges++] = (EcRange){min, max};
 }
 
 static int
@@ -367,7 +367,8 @@ take_key(EcLeaf *leaf, Datum key, bool isnull)
 		leaf->inverted = leaf->cmp == EC_CMP_NOT_ALL;
 		if (isnull)
 			return false;
-		leaf->keys = array_keys(PointerGetDatum(PG_DETOAST_DATUM_COPY(key)), &leaf->nkeys, &has_null);
+		leaf->keys =
+			array_keys(PointerGetDatum(PG_DETOAST_DATUM_COPY(key)), &leaf->nkeys, &has_null);
 		if (leaf->cmp == EC_CMP_NOT_ALL)
 		{
 			/* "<> ALL" of no element is true whatever the value; of a NULL element never. */
@@ -380,7 +381,7 @@ take_key(EcLeaf *leaf, Datum key, bool isnull)
 	if (isnull)
 	{
 		leaf->nulls = leaf->cmp == EC_CMP_NOT_DISTINCT;
-		return leaf->cmp == EC_CMP_DISTINCT;	/* the complement of no key: all but NULL */
+		return leaf->cmp == EC_CMP_DISTINCT; /* the complement of no key: all but NULL */
 	}
 	leaf->nulls = leaf->cmp == EC_CMP_DISTINCT;
 	copy_scalar_key(leaf, key);

@@ -21,7 +21,7 @@
 struct EcScanShared
 {
 	pg_atomic_uint32 next_group;
-	pg_atomic_uint64 counts[NCOUNTS];	/* of all workers, in EcScanCounts's order */
+	pg_atomic_uint64 counts[NCOUNTS]; /* of all workers, in EcScanCounts's order */
 };
 
 uint32

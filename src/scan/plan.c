@@ -71,7 +71,8 @@ reads_row_header(Bitmapset *attrs)
 	{
 		AttrNumber attno = i + FirstLowInvalidHeapAttributeNumber;
 
-		if (attno < 0 && attno != TableOidAttributeNumber && attno != SelfItemPointerAttributeNumber)
+		if (attno < 0 && attno != TableOidAttributeNumber &&
+			attno != SelfItemPointerAttributeNumber)
 			return true;
 	}
 	return false;
@@ -155,9 +156,9 @@ join_predicates(PlannerInfo *root, RelOptInfo *rel, Bitmapset *attrs)
 		AttrNumber attno = i + FirstLowInvalidHeapAttributeNumber;
 
 		if (attno > 0)
-			clauses = list_concat(clauses,
-								  generate_implied_equalities_for_column(
-									  root, rel, member_is_column, &attno, rel->lateral_referencers));
+			clauses = list_concat(
+				clauses, generate_implied_equalities_for_column(root, rel, member_is_column, &attno,
+																rel->lateral_referencers));
 	}
 	foreach (lc, clauses)
 	{
@@ -213,8 +214,8 @@ parallel_workers(RelOptInfo *rel, Relation relation)
 {
 	double pages = rel->tuples * rel->reltarget->width / BLCKSZ;
 	double groups = rel->tuples / ec_store_row_group_rows(relation);
-	int workers = compute_parallel_worker(rel, Max(pages, rel->pages), -1,
-										  max_parallel_workers_per_gather);
+	int workers =
+		compute_parallel_worker(rel, Max(pages, rel->pages), -1, max_parallel_workers_per_gather);
 
 	return (int) Min(workers, ceil(groups) - 1);
 }
@@ -299,7 +300,7 @@ plan_path(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
 
 		if (rinfo->pseudoconstant)
-			continue;			/* not in plan.qual either */
+			continue; /* not in plan.qual either */
 		if (ec_scan_pushable(rel, rinfo, clauses) != NULL)
 			pushed = lappend_int(pushed, position);
 		position++;

@@ -15,7 +15,7 @@
 /* The clause as a predicate if it may be evaluated ahead of the others in clauses, else NULL. */
 extern EcPred *ec_scan_pushable(RelOptInfo *rel, RestrictInfo *rinfo, List *clauses);
 
-extern double ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path,
-						   Bitmapset *attrs);
+extern double
+ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path, Bitmapset *attrs);
 
-#endif							/* EC_SCAN_PLAN_H */
+#endif /* EC_SCAN_PLAN_H */

@@ -38,9 +38,9 @@
 /* What is known of a predicate for a set of rows. */
 typedef enum EcTruth
 {
-	EC_TRUTH_NONE,				/* true for no row */
-	EC_TRUTH_SOME,				/* unknown */
-	EC_TRUTH_ALL				/* true for every row */
+	EC_TRUTH_NONE, /* true for no row */
+	EC_TRUTH_SOME, /* unknown */
+	EC_TRUTH_ALL   /* true for every row */
 } EcTruth;
 
 /* The first five are btree's strategy numbers. */
@@ -52,8 +52,8 @@ typedef enum EcCompare
 	EC_CMP_GE = 4,
 	EC_CMP_GT = 5,
 	EC_CMP_NE,
-	EC_CMP_ANY,					/* = ANY (array) */
-	EC_CMP_NOT_ALL,				/* <> ALL (array) */
+	EC_CMP_ANY,		/* = ANY (array) */
+	EC_CMP_NOT_ALL, /* <> ALL (array) */
 	EC_CMP_DISTINCT,
 	EC_CMP_NOT_DISTINCT,
 	EC_CMP_NULL,
@@ -63,7 +63,7 @@ typedef enum EcCompare
 typedef struct EcRange
 {
 	int64 min;
-	int64 max;					/* inclusive */
+	int64 max; /* inclusive */
 } EcRange;
 
 /* An expression without columns; shared by the leaves of BETWEEN and the like only by value. */
@@ -71,29 +71,29 @@ typedef struct EcLeaf
 {
 	/* fixed when built */
 	int attidx;
-	EcKind kind;				/* chunks of another kind: unknown.  0: any (NULL tests) */
+	EcKind kind; /* chunks of another kind: unknown.  0: any (NULL tests) */
 	EcCompare cmp;
-	Oid vartype;				/* base type of the column */
-	Oid keytype;				/* of one key */
-	Expr *key;					/* NULL: none needed */
+	Oid vartype; /* base type of the column */
+	Oid keytype; /* of one key */
+	Expr *key;	 /* NULL: none needed */
 	ExprState *keystate;
 
 	/* derived from the keys */
-	bool nulls;					/* a NULL value satisfies the leaf */
-	bool inverted;				/* byte strings: satisfied by values outside the set */
+	bool nulls;	   /* a NULL value satisfies the leaf */
+	bool inverted; /* byte strings: satisfied by values outside the set */
 	int nkeys;
-	Datum *keys;				/* numeric: kept, since ranges depend on a chunk's scale */
-	EcBytes *strings;			/* sorted by memcmp, then length */
-	int64 *prefixes;			/* ec_bytes_prefix of strings */
+	Datum *keys;	  /* numeric: kept, since ranges depend on a chunk's scale */
+	EcBytes *strings; /* sorted by memcmp, then length */
+	int64 *prefixes;  /* ec_bytes_prefix of strings */
 	int nranges;
 	EcRange *ranges;
-	int32 scale;				/* decimals: that of the ranges; -1: not derived yet */
-	MemoryContext context;		/* of all this; reset when keys are evaluated again */
+	int32 scale;		   /* decimals: that of the ranges; -1: not derived yet */
+	MemoryContext context; /* of all this; reset when keys are evaluated again */
 
 	/* which entries of a dictionary satisfy the leaf */
-	uint64 dict_serial;			/* the dictionary's; 0: none tested, or one that can't be recognised */
-	uint8 *dict_match;			/* [ndict + 1], the last is NULL's */
-	uint32 dict_capacity;		/* of dict_match */
+	uint64 dict_serial;	  /* the dictionary's; 0: none tested, or one that can't be recognised */
+	uint8 *dict_match;	  /* [ndict + 1], the last is NULL's */
+	uint32 dict_capacity; /* of dict_match */
 } EcLeaf;
 
 typedef enum EcPredType
@@ -107,13 +107,13 @@ typedef struct EcPred
 {
 	EcPredType type;
 	int nargs;
-	struct EcPred **args;		/* AND, OR */
-	EcLeaf *leaf;				/* LEAF */
+	struct EcPred **args; /* AND, OR */
+	EcLeaf *leaf;		  /* LEAF */
 } EcPred;
 
 /* quals.c: the clause as a predicate, or NULL if it has another form. */
 extern EcPred *ec_pred_build(Expr *clause, Index varno);
-extern bool ec_pred_visit(EcPred *pred, bool (*visit) (EcLeaf *leaf, void *arg), void *arg);
+extern bool ec_pred_visit(EcPred *pred, bool (*visit)(EcLeaf *leaf, void *arg), void *arg);
 extern Var *ec_pred_var(Expr *expr, Index varno);
 
 /* keys.c: keys evaluated in econtext; must be called again when a parameter has changed. */
@@ -129,4 +129,4 @@ extern bool ec_leaf_reads_kind(const EcLeaf *leaf, EcKind kind);
 extern bool ec_leaf_match_any(const EcLeaf *leaf, const EcVector *dict);
 extern void ec_leaf_filter(EcLeaf *leaf, const EcVector *v, uint64 *rows);
 
-#endif							/* EC_PRED_H */
+#endif /* EC_PRED_H */

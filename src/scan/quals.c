@@ -192,7 +192,7 @@ order_is_stored(EcKind kind, Oid vartype, EcCompare cmp, Oid collation)
 		return is_ordering(cmp) ? ec_compat_collate_is_c(collation)
 								: get_collation_isdeterministic(collation);
 	}
-	if (type_is_enum(vartype))	/* oids say nothing of the order */
+	if (type_is_enum(vartype)) /* oids say nothing of the order */
 		return !is_ordering(cmp);
 	return true;
 }
@@ -337,18 +337,18 @@ ec_pred_build(Expr *clause, Index varno)
 		case T_DistinctExpr:
 			return build_distinct((DistinctExpr *) clause, varno, EC_CMP_DISTINCT);
 		case T_ScalarArrayOpExpr:
-			{
-				ScalarArrayOpExpr *op = (ScalarArrayOpExpr *) clause;
+		{
+			ScalarArrayOpExpr *op = (ScalarArrayOpExpr *) clause;
 
-				return build_comparison(op->opno, op->inputcollid, linitial(op->args),
-										lsecond(op->args), varno, true, op->useOr);
-			}
+			return build_comparison(op->opno, op->inputcollid, linitial(op->args),
+									lsecond(op->args), varno, true, op->useOr);
+		}
 		case T_NullTest:
 			if (((NullTest *) clause)->argisrow)
 				return NULL;
-			return build_null_test(((NullTest *) clause)->arg, varno,
-								   ((NullTest *) clause)->nulltesttype == IS_NULL ? EC_CMP_NULL
-																				  : EC_CMP_NOT_NULL);
+			return build_null_test(
+				((NullTest *) clause)->arg, varno,
+				((NullTest *) clause)->nulltesttype == IS_NULL ? EC_CMP_NULL : EC_CMP_NOT_NULL);
 		case T_BooleanTest:
 			return build_boolean_test((BooleanTest *) clause, varno);
 		case T_BoolExpr:

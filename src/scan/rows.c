@@ -18,7 +18,7 @@
 
 #include "scan/state.h"
 
-typedef EcTruth (*LeafTest) (EcScanState *scan, EcLeaf *leaf, uint32 block);
+typedef EcTruth (*LeafTest)(EcScanState *scan, EcLeaf *leaf, uint32 block);
 
 static EcTruth
 pred_truth(EcScanState *scan, EcPred *pred, uint32 block, LeafTest test)
@@ -125,7 +125,8 @@ ec_scan_enter_group(EcScanState *scan)
 
 		clause->memo = NULL;
 		clause->group_truth = EC_TRUTH_SOME;
-		clause->by_vector = clause->pred != NULL && !ec_pred_visit(clause->pred, leaf_unusable, scan);
+		clause->by_vector =
+			clause->pred != NULL && !ec_pred_visit(clause->pred, leaf_unusable, scan);
 		if (!clause->by_vector)
 			scan->row_clauses[scan->nrow_clauses++] = clause;
 	}

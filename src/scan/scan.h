@@ -8,4 +8,4 @@
 /* Installs the planner hook and registers the custom scan; called once from _PG_init. */
 extern void ec_scan_init(void);
 
-#endif							/* EC_SCAN_H */
+#endif /* EC_SCAN_H */

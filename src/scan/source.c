@@ -34,13 +34,13 @@
 #include "store/reader.h"
 #include "store/writer.h"
 
-#define ATTRIBUTE_VIRTUAL 'v'	/* attgenerated, from PostgreSQL 18 on */
+#define ATTRIBUTE_VIRTUAL 'v' /* attgenerated, from PostgreSQL 18 on */
 
 /* A table whose row groups are read. */
 typedef struct SourcePart
 {
 	Relation rel;
-	AttrNumber *attnums;		/* in rel: a part may have the columns at other places */
+	AttrNumber *attnums; /* in rel: a part may have the columns at other places */
 } SourcePart;
 
 struct EcSource
@@ -49,7 +49,7 @@ struct EcSource
 	Relation rel;
 	int ncolumns;
 	AttrNumber *attnums;
-	int only_nulls;				/* of columns from here on only NULLs matter */
+	int only_nulls; /* of columns from here on only NULLs matter */
 	int nranges;
 	EcSourceRange *ranges;
 	EcColType *types;
@@ -58,14 +58,14 @@ struct EcSource
 	const EcVector **columns;
 
 	/* direct */
-	List *parts;				/* of SourcePart; unused if query is set */
+	List *parts; /* of SourcePart; unused if query is set */
 	int next_part;
 	const AttrNumber *part_attnums; /* of the part that reader reads */
-	EcReader *reader;			/* NULL: none begun, or all done */
-	Snapshot snapshot;			/* registered */
+	EcReader *reader;				/* NULL: none begun, or all done */
+	Snapshot snapshot;				/* registered */
 	bool in_group;
-	uint32 block;				/* next one of the current group */
-	EcVector *stand_ins;		/* for blocks without NULLs of columns where only those matter */
+	uint32 block;		 /* next one of the current group */
+	EcVector *stand_ins; /* for blocks without NULLs of columns where only those matter */
 
 	/* through the executor */
 	EcSourceQuery *query;
@@ -143,7 +143,7 @@ find_parts(EcSource *source)
 
 		if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
 			(RelationGetRelid(rel) != relid && RELATION_IS_OTHER_TEMP(rel)))
-			table_close(rel, NoLock);	/* has no rows, or none that a SELECT would look at */
+			table_close(rel, NoLock); /* has no rows, or none that a SELECT would look at */
 		else if (has_row_groups(rel))
 			add_part(source, rel);
 		else
@@ -248,8 +248,8 @@ zone_matches(EcSource *source, uint32 block)
 		EcKind kind;
 		int32 scale;
 
-		if (!ec_reader_zone(source->reader, source->part_attnums[range->column] - 1, block, &zone, &kind,
-							&scale))
+		if (!ec_reader_zone(source->reader, source->part_attnums[range->column] - 1, block, &zone,
+							&kind, &scale))
 			continue;
 		if (kind == EC_KIND_INT && (zone.max < range->min || zone.min > range->max))
 			return false;

@@ -26,16 +26,16 @@ typedef struct EcSource EcSource;
 /* Keep only blocks that may hold a value in [min, max]; the consumer still filters rows. */
 typedef struct EcSourceRange
 {
-	int column;					/* index into the columns asked for */
+	int column; /* index into the columns asked for */
 	int64 min;
-	int64 max;					/* inclusive */
+	int64 max; /* inclusive */
 } EcSourceRange;
 
 typedef struct EcSourceBatch
 {
 	uint32 nrows;
-	const EcVector **columns;	/* one per column asked for */
-	const EcKind *kinds;		/* how to read them */
+	const EcVector **columns; /* one per column asked for */
+	const EcKind *kinds;	  /* how to read them */
 	const int32 *scales;
 } EcSourceBatch;
 
@@ -48,8 +48,8 @@ typedef struct EcSourceBatch
  */
 extern EcSource *ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int only_nulls,
 								int nranges, const EcSourceRange *ranges, Snapshot snapshot);
-extern const EcColType *ec_source_types(const EcSource *source);	/* one per column asked for */
+extern const EcColType *ec_source_types(const EcSource *source); /* one per column asked for */
 extern bool ec_source_next(EcSource *source, EcSourceBatch *batch);
 extern void ec_source_close(EcSource *source);
 
-#endif							/* EC_SOURCE_H */
+#endif /* EC_SOURCE_H */

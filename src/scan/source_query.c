@@ -36,9 +36,9 @@
 /* Receives the executor's rows. */
 typedef struct RowCollector
 {
-	DestReceiver pub;			/* must be first */
+	DestReceiver pub; /* must be first */
 	EcBatch *batch;
-	MemoryContext scratch;		/* what detoasting leaves behind */
+	MemoryContext scratch; /* what detoasting leaves behind */
 } RowCollector;
 
 struct EcSourceQuery
@@ -73,9 +73,9 @@ collector_nothing(DestReceiver *self)
 static Node *
 range_clause(const char *operator_name, Var *var, int64 bound)
 {
-	Oid opno = OpernameGetOprid(list_make2(makeString("pg_catalog"),
-										   makeString((char *) operator_name)),
-								var->vartype, var->vartype);
+	Oid opno =
+		OpernameGetOprid(list_make2(makeString("pg_catalog"), makeString((char *) operator_name)),
+						 var->vartype, var->vartype);
 	bool is_date = var->vartype == DATEOID;
 	Datum value = is_date ? Int32GetDatum((int32) Max(Min(bound, PG_INT32_MAX), PG_INT32_MIN))
 						  : Int64GetDatum(bound);
@@ -111,7 +111,8 @@ make_query(Relation rel, int ncolumns, const AttrNumber *attnums, int nranges,
 	Query *query = makeNode(Query);
 	List *quals = NIL;
 
-	addNSItemToQuery(pstate, addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true),
+	addNSItemToQuery(pstate,
+					 addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, true, true),
 					 true, true, true);
 	for (int i = 0; i < ncolumns; i++)
 	{
@@ -119,9 +120,9 @@ make_query(Relation rel, int ncolumns, const AttrNumber *attnums, int nranges,
 		Var *var = makeVar(1, attnums[i], att->atttypid, att->atttypmod, att->attcollation, 0);
 
 		markVarForSelectPriv(pstate, var);
-		query->targetList = lappend(query->targetList,
-									makeTargetEntry((Expr *) var, i + 1,
-													pstrdup(NameStr(att->attname)), false));
+		query->targetList =
+			lappend(query->targetList,
+					makeTargetEntry((Expr *) var, i + 1, pstrdup(NameStr(att->attname)), false));
 		for (int j = 0; j < nranges; j++)
 		{
 			if (ranges[j].column == i)
@@ -132,8 +133,8 @@ make_query(Relation rel, int ncolumns, const AttrNumber *attnums, int nranges,
 	query->querySource = QSRC_ORIGINAL;
 	query->canSetTag = true;
 	ec_compat_query_set_rtable(query, pstate);
-	query->jointree = makeFromExpr(pstate->p_joinlist,
-								   quals == NIL ? NULL : (Node *) make_ands_explicit(quals));
+	query->jointree =
+		makeFromExpr(pstate->p_joinlist, quals == NIL ? NULL : (Node *) make_ands_explicit(quals));
 	free_parsestate(pstate);
 	return query;
 }

@@ -34,28 +34,28 @@ typedef struct EcScanColumn
 {
 	int attidx;
 	const EcColType *type;
-	const EcVector *vector;		/* of the current block; NULL: not decoded (yet) */
-	EcKind kind;				/* of the current group's chunk */
+	const EcVector *vector; /* of the current block; NULL: not decoded (yet) */
+	EcKind kind;			/* of the current group's chunk */
 	int32 scale;
-	uint64 filled;				/* serial of the row whose value is in the slot */
-	uint64 dict_id;				/* of the vector's dictionary: equal ids, equal entries */
-	Datum *dict_datums;			/* by-reference entries, 0: not made yet; NULL: none yet */
-	uint64 dict_datums_id;		/* which dictionary's */
+	uint64 filled;		   /* serial of the row whose value is in the slot */
+	uint64 dict_id;		   /* of the vector's dictionary: equal ids, equal entries */
+	Datum *dict_datums;	   /* by-reference entries, 0: not made yet; NULL: none yet */
+	uint64 dict_datums_id; /* which dictionary's */
 } EcScanColumn;
 
 /* One clause of the WHERE list, in the plan's order. */
 typedef struct EcScanClause
 {
-	EcPred *pred;				/* NULL: row by row only */
+	EcPred *pred; /* NULL: row by row only */
 	ExprState *state;
 	int ncolumns;
-	EcScanColumn **columns;		/* that the expression reads */
-	bool can_memo;				/* reads one column and always gives the same for the same value */
-	uint8 *memo;				/* MEMO_* of datum.c by dictionary code; NULL: none yet */
-	uint64 memo_id;				/* which dictionary's */
-	bool by_vector;				/* in the current group: pred decides, exactly */
-	EcTruth group_truth;		/* of pred in the current group */
-	EcTruth block_truth;		/* of pred in the current block */
+	EcScanColumn **columns; /* that the expression reads */
+	bool can_memo;			/* reads one column and always gives the same for the same value */
+	uint8 *memo;			/* MEMO_* of datum.c by dictionary code; NULL: none yet */
+	uint64 memo_id;			/* which dictionary's */
+	bool by_vector;			/* in the current group: pred decides, exactly */
+	EcTruth group_truth;	/* of pred in the current group */
+	EcTruth block_truth;	/* of pred in the current block */
 } EcScanClause;
 
 /* Figures for EXPLAIN, over all rescans. */
@@ -65,7 +65,7 @@ typedef struct EcScanCounts
 	uint64 groups_skipped;
 	uint64 blocks_read;
 	uint64 blocks_skipped;
-	uint64 column_blocks;		/* decoded */
+	uint64 column_blocks; /* decoded */
 	uint64 bytes;
 } EcScanCounts;
 
@@ -73,11 +73,11 @@ typedef struct EcScanShared EcScanShared;
 
 typedef struct EcScanState
 {
-	CustomScanState css;		/* must be first */
+	CustomScanState css; /* must be first */
 
 	/* fixed at begin */
 	int natts;
-	EcScanColumn **column_of;	/* [natts] by attidx; NULL: not needed */
+	EcScanColumn **column_of; /* [natts] by attidx; NULL: not needed */
 	int ncolumns;
 	EcScanColumn *columns;
 	int nclauses;
@@ -85,28 +85,28 @@ typedef struct EcScanState
 	int nrow_clauses;
 	EcScanClause **row_clauses; /* that vectors can't decide in the current group */
 	int noutput;
-	EcScanColumn **output;		/* read by the target list */
+	EcScanColumn **output; /* read by the target list */
 	MemoryContext keys;
 	MemoryContext group;
 
 	/* the scan */
-	EcReader *reader;			/* NULL until the first row is asked for */
+	EcReader *reader; /* NULL until the first row is asked for */
 	bool keys_ready;
-	int64 group_index;			/* -1: before the first */
+	int64 group_index; /* -1: before the first */
 	bool in_group;
 	int32 block;
 	bool in_block;
-	int32 row;					/* in its block */
+	int32 row; /* in its block */
 	uint32 block_rows;
-	uint64 rows[EC_ROW_WORDS];	/* of the block, qualified by vectors */
+	uint64 rows[EC_ROW_WORDS]; /* of the block, qualified by vectors */
 	uint64 row_serial;
-	uint64 last_dict_id;		/* given to a dictionary of one block */
+	uint64 last_dict_id; /* given to a dictionary of one block */
 
-	EcScanCounts counts;		/* this process's */
-	EcScanCounts workers;		/* leader: the workers', known when they have finished; worker:
+	EcScanCounts counts;  /* this process's */
+	EcScanCounts workers; /* leader: the workers', known when they have finished; worker:
 								 * what it has told of its own */
 
-	EcScanShared *shared;		/* parallel-aware scans only */
+	EcScanShared *shared; /* parallel-aware scans only */
 } EcScanState;
 
 /* rows.c */
@@ -129,10 +129,9 @@ extern void ec_scan_shutdown(CustomScanState *node);
 extern void ec_scan_take_reader_counts(EcScanState *scan);
 
 /* explain.c */
-extern void ec_scan_explain(CustomScanState *node, List *ancestors,
-							struct ExplainState *es);
+extern void ec_scan_explain(CustomScanState *node, List *ancestors, struct ExplainState *es);
 
 /* exec.c */
 extern const CustomScanMethods ec_scan_methods;
 
-#endif							/* EC_SCAN_STATE_H */
+#endif /* EC_SCAN_STATE_H */

@@ -39,9 +39,9 @@
 typedef struct SampleBlock
 {
 	uint32 group;
-	uint32 first_row;			/* within the group */
+	uint32 first_row; /* within the group */
 	uint32 nrows;
-	int64 start;				/* rows of the sample before it */
+	int64 start; /* rows of the sample before it */
 } SampleBlock;
 
 struct EcAnalyze
@@ -50,18 +50,18 @@ struct EcAnalyze
 	EcRowScan *rows;
 	SampleBlock *blocks;
 	uint32 nblocks;
-	int64 total_rows;			/* of the table */
-	int64 sample_rows;			/* of the blocks */
+	int64 total_rows;  /* of the table */
+	int64 sample_rows; /* of the blocks */
 	BlockNumber relation_blocks;
-	int64 wanted;				/* rows to return for each block of the relation */
-	uint32 place;				/* block where the last row was found */
+	int64 wanted; /* rows to return for each block of the relation */
+	uint32 place; /* block where the last row was found */
 
 	/* the relation's block in work */
 	int64 first;
-	int64 end;					/* rows of the sample that belong to it */
+	int64 end; /* rows of the sample that belong to it */
 	int64 step;
 	int64 nsteps;
-	int64 live;					/* rows of the table that it stands for */
+	int64 live; /* rows of the table that it stands for */
 };
 
 static int64
@@ -119,7 +119,8 @@ ec_analyze_begin(EcTableScan *scan)
 	Relation rel = scan->base.rs_rd;
 	int64 wanted = rows_wanted(rel);
 
-	an->snapshot = RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
+	an->snapshot =
+		RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
 	an->rows = ec_rowscan_begin(rel, an->snapshot, NULL, NULL);
 	an->relation_blocks = RelationGetNumberOfBlocks(rel);
 	choose_blocks(an);
@@ -166,7 +167,8 @@ store_sample_row(EcAnalyze *an, int64 row, TupleTableSlot *slot)
 	while (row >= an->blocks[an->place].start + an->blocks[an->place].nrows)
 		an->place++;
 	ec_rowscan_store(an->rows, an->blocks[an->place].group,
-					 an->blocks[an->place].first_row + (uint32) (row - an->blocks[an->place].start), slot);
+					 an->blocks[an->place].first_row + (uint32) (row - an->blocks[an->place].start),
+					 slot);
 }
 
 bool
@@ -189,7 +191,8 @@ ec_analyze_tuple(EcTableScan *scan, double *liverows, TupleTableSlot *slot)
 	low = an->first + share(rows, an->step, an->nsteps);
 	high = an->first + share(rows, an->step + 1, an->nsteps);
 	an->step++;
-	store_sample_row(an, low + (int64) (pg_prng_double(&pg_global_prng_state) * (high - low)), slot);
+	store_sample_row(an, low + (int64) (pg_prng_double(&pg_global_prng_state) * (high - low)),
+					 slot);
 	return true;
 }
 
@@ -213,7 +216,8 @@ estimate_rows(Relation rel, BlockNumber main_pages, BlockNumber catalog_pages)
 }
 
 void
-ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples, double *allvisfrac)
+ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples,
+				 double *allvisfrac)
 {
 	BlockNumber main_pages = RelationGetNumberOfBlocks(rel);
 	BlockNumber catalog_pages = ec_catalog_pages(rel);

@@ -194,7 +194,8 @@ tuple_values(const EcDescriptor *desc, Datum *values, bool *isnull)
 	SET_VARSIZE(payload, VARHDRSZ + len);
 	ec_descriptor_build(desc, payload + VARHDRSZ);
 	memset(isnull, 0, CATALOG_NATTS * sizeof(bool));
-	values[CATALOG_ATT_ID - 1] = ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(EC_CATALOG_GROUP, desc->number));
+	values[CATALOG_ATT_ID - 1] =
+		ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(EC_CATALOG_GROUP, desc->number));
 	values[CATALOG_ATT_SEQ - 1] = Int32GetDatum(EC_CATALOG_CHUNK_SEQ(desc->number));
 	values[CATALOG_ATT_DATA - 1] = PointerGetDatum(payload);
 }
@@ -227,7 +228,8 @@ ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescri
 		return false;
 	data = (struct varlena *) DatumGetPointer(values[CATALOG_ATT_DATA - 1]);
 	if (isnull[CATALOG_ATT_DATA - 1] || VARATT_IS_EXTENDED(data))
-		descriptor_damaged(rel, DatumGetInt32(values[CATALOG_ATT_SEQ - 1]), "It is not plain bytes.");
+		descriptor_damaged(rel, DatumGetInt32(values[CATALOG_ATT_SEQ - 1]),
+						   "It is not plain bytes.");
 	len = VARSIZE(data) - VARHDRSZ;
 	payload = palloc(Max(len, 1));
 	memcpy(payload, VARDATA(data), len);
@@ -357,9 +359,11 @@ peek_tuple(TupleDesc tupdesc, HeapTuple tuple, EcDiskDescriptor *disk)
 	bool isnull;
 	struct varlena *data;
 
-	if ((DatumGetObjectId(fastgetattr(tuple, CATALOG_ATT_ID, tupdesc, &isnull)) & 0xff) != EC_CATALOG_GROUP)
+	if ((DatumGetObjectId(fastgetattr(tuple, CATALOG_ATT_ID, tupdesc, &isnull)) & 0xff) !=
+		EC_CATALOG_GROUP)
 		return false;
-	data = (struct varlena *) DatumGetPointer(fastgetattr(tuple, CATALOG_ATT_DATA, tupdesc, &isnull));
+	data =
+		(struct varlena *) DatumGetPointer(fastgetattr(tuple, CATALOG_ATT_DATA, tupdesc, &isnull));
 	if (isnull || VARATT_IS_EXTENDED(data) || VARSIZE(data) < VARHDRSZ + sizeof(*disk))
 		return false;
 	memcpy(disk, VARDATA(data), sizeof(*disk));

@@ -20,16 +20,16 @@ typedef struct EcDescriptor
 	uint32 nrows;
 	uint32 natts;
 	uint64 image_len;
-	BlockNumber first_block;	/* EC_FORM_EXTENT */
+	BlockNumber first_block; /* EC_FORM_EXTENT */
 	uint32 npages;
 	uint32 nranges;
 	const EcDiskRange *ranges;
-	uint32 image_dir_len;		/* directory at the start of the image */
-	uint32 dir_len;				/* of "directory"; 0: read it from the image */
-	const uint8 *directory;		/* MAXALIGNed */
-	const uint8 *data;			/* EC_FORM_INLINE, EC_FORM_ROWS: image_len bytes, MAXALIGNed */
-	bool pending;				/* in this backend's memory only */
-	CommandId cid;				/* if pending */
+	uint32 image_dir_len;	/* directory at the start of the image */
+	uint32 dir_len;			/* of "directory"; 0: read it from the image */
+	const uint8 *directory; /* MAXALIGNed */
+	const uint8 *data;		/* EC_FORM_INLINE, EC_FORM_ROWS: image_len bytes, MAXALIGNed */
+	bool pending;			/* in this backend's memory only */
+	CommandId cid;			/* if pending */
 } EcDescriptor;
 
 /* Payload <-> descriptor.  Parsed descriptors point into the payload, which must be MAXALIGNed. */
@@ -59,7 +59,8 @@ extern void ec_catalog_ensure(Relation rel);
 extern BlockNumber ec_catalog_pages(Relation rel);
 
 /* For rewriting the companion: the parsed payload of one of its tuples, and a changed copy of the tuple. */
-extern bool ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescriptor *desc);
+extern bool
+ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescriptor *desc);
 extern HeapTuple ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc);
 
-#endif							/* EC_STORE_CATALOG_H */
+#endif /* EC_STORE_CATALOG_H */

@@ -23,10 +23,10 @@
 
 typedef struct FetchCache
 {
-	Relation rel;				/* for comparison with the caller's, which is open */
+	Relation rel; /* for comparison with the caller's, which is open */
 	Oid relid;
 	RelFileLocator locator;
-	EcRowScan *scan;			/* NULL: empty */
+	EcRowScan *scan; /* NULL: empty */
 } FetchCache;
 
 static FetchCache cache;
@@ -94,7 +94,7 @@ ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *s
 	if (visible && slot != NULL)
 	{
 		ec_rowscan_store(cache.scan, group, row, slot);
-		ExecMaterializeSlot(slot);	/* the next fetch uses the same memory */
+		ExecMaterializeSlot(slot); /* the next fetch uses the same memory */
 	}
 	return visible;
 }

@@ -44,16 +44,16 @@
 
 #define EC_FORMAT_VERSION 1
 
-#define EC_META_MAGIC 0x4543494d	  /* ECIM */
-#define EC_DIRECTORY_MAGIC 0x45434947 /* ECIG */
+#define EC_META_MAGIC 0x4543494d	   /* ECIM */
+#define EC_DIRECTORY_MAGIC 0x45434947  /* ECIG */
 #define EC_DESCRIPTOR_MAGIC 0x45434944 /* ECID */
 
 /* Special area of every page of the main fork. */
 typedef struct EcPageTail
 {
-	uint32 index;				/* of the page within its extent; 0 on the metapage */
-	uint16 kind;				/* EcPageKind */
-	uint16 page_id;				/* EC_PAGE_ID, for tools that look at files */
+	uint32 index;	/* of the page within its extent; 0 on the metapage */
+	uint16 kind;	/* EcPageKind */
+	uint16 page_id; /* EC_PAGE_ID, for tools that look at files */
 } EcPageTail;
 
 typedef enum EcPageKind
@@ -70,18 +70,18 @@ typedef struct EcDiskMeta
 {
 	uint32 magic;
 	uint32 version;
-	int64 next_row;				/* first row number that was never handed out */
-	int64 next_group;			/* likewise for row groups */
-	uint32 checksum;			/* XXH3 of all before it, low 32 bits */
+	int64 next_row;	  /* first row number that was never handed out */
+	int64 next_group; /* likewise for row groups */
+	uint32 checksum;  /* XXH3 of all before it, low 32 bits */
 	uint32 reserved;
 } EcDiskMeta;
 
 typedef struct EcDiskDirectory
 {
 	uint32 magic;
-	uint32 checksum;			/* XXH3 of all that follows it in the directory, low 32 bits */
+	uint32 checksum; /* XXH3 of all that follows it in the directory, low 32 bits */
 	uint16 version;
-	uint16 flags;				/* none yet: 0 */
+	uint16 flags; /* none yet: 0 */
 	uint32 natts;
 	uint32 nrows;
 	uint32 reserved;
@@ -91,43 +91,43 @@ typedef struct EcDiskDirectory
 
 typedef struct EcDiskColumn
 {
-	uint64 offset;				/* from the start of the image */
-	uint64 len;					/* 0: no chunk, all rows are NULL */
-	int64 min;					/* zone of the chunk, if EC_COLUMN_HAS_ZONE */
+	uint64 offset; /* from the start of the image */
+	uint64 len;	   /* 0: no chunk, all rows are NULL */
+	int64 min;	   /* zone of the chunk, if EC_COLUMN_HAS_ZONE */
 	int64 max;
-	uint32 typid;				/* of the column at that time; 0 if dropped */
-	uint32 header_len;			/* of the chunk */
+	uint32 typid;	   /* of the column at that time; 0 if dropped */
+	uint32 header_len; /* of the chunk */
 	uint32 nnulls;
 	int32 scale;
-	uint8 phys;					/* EcPhys */
-	uint8 kind;					/* EcKind */
+	uint8 phys; /* EcPhys */
+	uint8 kind; /* EcKind */
 	uint8 flags;
 	uint8 reserved[5];
 } EcDiskColumn;
 
 typedef enum EcGroupForm
 {
-	EC_FORM_EXTENT = 1,			/* image in pages */
-	EC_FORM_INLINE = 2,			/* image in the descriptor */
-	EC_FORM_ROWS = 3			/* rows in the descriptor */
+	EC_FORM_EXTENT = 1, /* image in pages */
+	EC_FORM_INLINE = 2, /* image in the descriptor */
+	EC_FORM_ROWS = 3	/* rows in the descriptor */
 } EcGroupForm;
 
 typedef struct EcDiskDescriptor
 {
 	uint32 magic;
-	uint32 checksum;			/* XXH3 of all that follows it in the payload, low 32 bits */
+	uint32 checksum; /* XXH3 of all that follows it in the payload, low 32 bits */
 	uint16 version;
-	uint8 form;					/* EcGroupForm */
-	uint8 level;				/* 0: as written */
+	uint8 form;	 /* EcGroupForm */
+	uint8 level; /* 0: as written */
 	uint32 nrows;
-	int64 number;				/* of the row group */
+	int64 number; /* of the row group */
 	uint32 nranges;
 	uint32 natts;
-	uint64 image_len;			/* bytes of the image, or of the rows */
-	uint32 first_block;			/* EC_FORM_EXTENT */
+	uint64 image_len;	/* bytes of the image, or of the rows */
+	uint32 first_block; /* EC_FORM_EXTENT */
 	uint32 npages;
-	uint32 dir_len;				/* directory repeated here, or 0 */
-	uint32 image_dir_len;		/* directory at the start of the image; 0 for rows */
+	uint32 dir_len;		  /* directory repeated here, or 0 */
+	uint32 image_dir_len; /* directory at the start of the image; 0 for rows */
 } EcDiskDescriptor;
 
 /* Consecutive rows of the group have consecutive row numbers within a range. */
@@ -152,10 +152,11 @@ typedef enum EcCatalogKind
 
 #define EC_CATALOG_SEQ_BITS 30
 #define EC_CATALOG_CHUNK_ID(kind, number) ((Oid) (((number) >> EC_CATALOG_SEQ_BITS) << 8 | (kind)))
-#define EC_CATALOG_CHUNK_SEQ(number) ((int32) ((number) & ((INT64CONST(1) << EC_CATALOG_SEQ_BITS) - 1)))
+#define EC_CATALOG_CHUNK_SEQ(number)                                                               \
+	((int32) ((number) & ((INT64CONST(1) << EC_CATALOG_SEQ_BITS) - 1)))
 
 /* Longest payload of a descriptor: one heap tuple a page, less header, two keys and a varlena header. */
-#define EC_DESCRIPTOR_MAX \
+#define EC_DESCRIPTOR_MAX                                                                          \
 	((Size) (MaxHeapTupleSize - MAXALIGN(SizeofHeapTupleHeader) - 2 * sizeof(int32) - VARHDRSZ))
 
 /* Inline data and repeated directories stay below these, so that ranges always fit beside them. */
@@ -165,7 +166,8 @@ typedef enum EcCatalogKind
 /* A group with more ranges than this is split by the writer. */
 #define EC_RANGES_MAX 48
 
-StaticAssertDecl(sizeof(EcDiskDescriptor) + EC_RANGES_MAX * sizeof(EcDiskRange) + EC_INLINE_MAX <= 8124,
+StaticAssertDecl(sizeof(EcDiskDescriptor) + EC_RANGES_MAX * sizeof(EcDiskRange) + EC_INLINE_MAX <=
+					 8124,
 				 "a descriptor fits into a heap tuple");
 
-#endif							/* EC_STORE_FORMAT_H */
+#endif /* EC_STORE_FORMAT_H */

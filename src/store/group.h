@@ -21,4 +21,4 @@ extern void ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nr
 extern uint8 *ec_group_serialize(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 								 const EcDiskRange *ranges, Size *len);
 
-#endif							/* EC_STORE_GROUP_H */
+#endif /* EC_STORE_GROUP_H */

@@ -63,13 +63,16 @@ ec_image_decoder(MemoryContext context)
 static void
 encode_failed(Relation rel, int attidx, EcStatus status)
 {
-	ereport(ERROR, (errcode(status == EC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED : ERRCODE_INTERNAL_ERROR),
-					errmsg("cannot encode column \"%s\" of table \"%s\": %s",
-						   NameStr(TupleDescAttr(RelationGetDescr(rel), attidx)->attname),
-						   RelationGetRelationName(rel), ec_status_text(status)),
-					status == EC_ERR_LIMIT
-						? errhint("Reduce the option row_group_rows of the table, or ecinsight.row_group_rows.")
-						: 0));
+	ereport(
+		ERROR,
+		(errcode(status == EC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED : ERRCODE_INTERNAL_ERROR),
+		 errmsg("cannot encode column \"%s\" of table \"%s\": %s",
+				NameStr(TupleDescAttr(RelationGetDescr(rel), attidx)->attname),
+				RelationGetRelationName(rel), ec_status_text(status)),
+		 status == EC_ERR_LIMIT
+			 ? errhint(
+				   "Reduce the option row_group_rows of the table, or ecinsight.row_group_rows.")
+			 : 0));
 }
 
 /* Encodes one column behind what out has, and fills its directory entry. */
@@ -101,7 +104,8 @@ build_column(Relation rel, EcEncoder *encoder, EcBatch *batch, int attidx, EcCod
 		encode_failed(rel, attidx, status);
 	column->len = out->len - column->offset;
 
-	status = ec_chunk_parse(out->data + column->offset, column->header_len, &batch->allocator, &chunk);
+	status =
+		ec_chunk_parse(out->data + column->offset, column->header_len, &batch->allocator, &chunk);
 	if (status != EC_OK)
 		encode_failed(rel, attidx, status);
 	column->phys = chunk.phys;
@@ -120,11 +124,13 @@ directory_checksum(const uint8 *bytes, Size len)
 }
 
 uint32
-ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int level, MemoryContext context, EcBuf *out)
+ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int level, MemoryContext context,
+			   EcBuf *out)
 {
 	EcEncoder *encoder = ec_image_encoder(context);
 	uint32 dir_len = sizeof(EcDiskDirectory) + batch->natts * sizeof(EcDiskColumn);
-	EcDiskColumn *columns = MemoryContextAlloc(context, Max(batch->natts, 1) * sizeof(EcDiskColumn));
+	EcDiskColumn *columns =
+		MemoryContextAlloc(context, Max(batch->natts, 1) * sizeof(EcDiskColumn));
 	EcDiskDirectory directory = {
 		.magic = EC_DIRECTORY_MAGIC,
 		.version = EC_FORMAT_VERSION,
@@ -197,8 +203,8 @@ batch_row(EcBatch *batch, const EcVector *views, uint32 row, Datum *values, bool
 		const EcColType *ct = &batch->types[i];
 
 		isnull[i] = batch->columns[i] == NULL || ec_vector_is_null(&views[i], row);
-		values[i] = isnull[i] ? (Datum) 0
-							  : ec_datum_from_vector(&views[i], row, ct, ct->kind, ct->scale);
+		values[i] =
+			isnull[i] ? (Datum) 0 : ec_datum_from_vector(&views[i], row, ct, ct->kind, ct->scale);
 	}
 }
 
@@ -258,8 +264,8 @@ ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, Ec
 		MinimalTuple tuple = (MinimalTuple) (desc->data + at);
 		HeapTupleData view;
 
-		if (desc->image_len - at < SizeofMinimalTupleHeader || tuple->t_len > desc->image_len - at ||
-			tuple->t_len < SizeofMinimalTupleHeader)
+		if (desc->image_len - at < SizeofMinimalTupleHeader ||
+			tuple->t_len > desc->image_len - at || tuple->t_len < SizeofMinimalTupleHeader)
 			rows_damaged(rel, desc);
 		view.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
 		view.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);

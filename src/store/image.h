@@ -31,10 +31,11 @@ extern uint32 ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int le
 extern uint8 *ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len);
 
 /* Appends the rows of a EC_FORM_ROWS descriptor to a batch made with the same tupdesc. */
-extern void ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, EcBatch *batch);
+extern void
+ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, EcBatch *batch);
 
 /* bytes must be MAXALIGNed; number is for messages. */
 extern void ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len,
 							   uint64 image_len, EcDirectory *dir);
 
-#endif							/* EC_STORE_IMAGE_H */
+#endif /* EC_STORE_IMAGE_H */

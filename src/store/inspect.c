@@ -34,7 +34,8 @@ ec_inspect_open(Oid relid)
 	AclResult acl = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
 
 	if (acl != ACLCHECK_OK)
-		aclcheck_error(acl, get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
+		aclcheck_error(acl, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
 	if (!ec_store_is_columnar(rel))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s\" is not a columnar table", RelationGetRelationName(rel)),
@@ -144,14 +145,16 @@ stats_row(Stats *stats, int level, int attidx, int encoding, int codec)
 	for (int i = 0; i < stats->nrows; i++)
 	{
 		row = &stats->rows[i];
-		if (row->level == level && row->attidx == attidx && row->encoding == encoding && row->codec == codec)
+		if (row->level == level && row->attidx == attidx && row->encoding == encoding &&
+			row->codec == codec)
 			return row;
 	}
 	if (stats->nrows == stats->capacity)
 	{
 		stats->capacity = Max(64, stats->capacity * 2);
-		stats->rows = stats->rows == NULL ? palloc(stats->capacity * sizeof(StatsRow))
-										  : repalloc(stats->rows, stats->capacity * sizeof(StatsRow));
+		stats->rows = stats->rows == NULL
+						  ? palloc(stats->capacity * sizeof(StatsRow))
+						  : repalloc(stats->rows, stats->capacity * sizeof(StatsRow));
 	}
 	row = &stats->rows[stats->nrows++];
 	memset(row, 0, sizeof(*row));
@@ -190,7 +193,8 @@ count_group(Stats *stats, EcReader *reader)
 		if (chunk->ndict > 0)
 			count_piece(stats, desc->level, i, &chunk->dict, 0, &decoded);
 		for (uint32 j = 0; j < chunk->nblocks; j++)
-			count_piece(stats, desc->level, i, &chunk->blocks[j].piece, chunk->blocks[j].zone.nrows, &decoded);
+			count_piece(stats, desc->level, i, &chunk->blocks[j].piece, chunk->blocks[j].zone.nrows,
+						&decoded);
 	}
 	row = stats_row(stats, desc->level, -1, 0, 0);
 	row->groups += desc->form == EC_FORM_ROWS ? reader->entries[reader->current].count : 1;
@@ -231,7 +235,7 @@ put_stats(FunctionCallInfo fcinfo, Relation rel, const StatsRow *row)
 	isnull[1] = isnull[2] = isnull[3] = whole;
 	values[4] = Int64GetDatum(row->groups);
 	values[5] = Int64GetDatum(row->rows);
-	isnull[6] = !whole;			/* masked rows: DELETE is not there yet */
+	isnull[6] = !whole; /* masked rows: DELETE is not there yet */
 	values[6] = Int64GetDatum(0);
 	values[7] = Int64GetDatum(row->bytes);
 	values[8] = Int64GetDatum(row->decoded);

@@ -16,4 +16,4 @@ extern Relation ec_inspect_open(Oid relid);
 /* Adds a row to the materialised result. */
 extern void ec_inspect_put(FunctionCallInfo fcinfo, Datum *values, bool *isnull);
 
-#endif							/* EC_STORE_INSPECT_H */
+#endif /* EC_STORE_INSPECT_H */

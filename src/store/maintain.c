@@ -140,8 +140,8 @@ rewrite_companion(Relation old_table, Relation new_table, Relation old_companion
 				  MultiXactId multi_cutoff, double *num_tuples, double *vacuumed,
 				  double *recently_dead)
 {
-	RewriteState rewrite = begin_heap_rewrite(old_companion, new_companion, oldest_xmin, xid_cutoff,
-											  multi_cutoff);
+	RewriteState rewrite =
+		begin_heap_rewrite(old_companion, new_companion, oldest_xmin, xid_cutoff, multi_cutoff);
 	TableScanDesc scan = table_beginscan(old_companion, SnapshotAny, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(old_companion, NULL);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight vacuum full",
@@ -154,7 +154,8 @@ rewrite_companion(Relation old_table, Relation new_table, Relation old_companion
 		EcDescriptor desc;
 
 		CHECK_FOR_INTERRUPTS();
-		if (tuple_is_dead(tuple, ((BufferHeapTupleTableSlot *) slot)->buffer, oldest_xmin, recently_dead))
+		if (tuple_is_dead(tuple, ((BufferHeapTupleTableSlot *) slot)->buffer, oldest_xmin,
+						  recently_dead))
 		{
 			*vacuumed += 1;
 			rewrite_heap_dead_tuple(rewrite, tuple);

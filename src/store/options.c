@@ -130,7 +130,8 @@ read_stored(Oid relid, StoredOptions *stored)
 		if (!isnull[OPT_COMPRESSION])
 			stored->codec = codec_from_name(TextDatumGetCString(values[OPT_COMPRESSION]));
 		stored->level = int_or_unset(values[OPT_COMPRESSION_LEVEL], isnull[OPT_COMPRESSION_LEVEL]);
-		stored->row_group_rows = int_or_unset(values[OPT_ROW_GROUP_ROWS], isnull[OPT_ROW_GROUP_ROWS]);
+		stored->row_group_rows =
+			int_or_unset(values[OPT_ROW_GROUP_ROWS], isnull[OPT_ROW_GROUP_ROWS]);
 	}
 	systable_endscan(scan);
 	table_close(options, AccessShareLock);
@@ -176,7 +177,8 @@ ec_options_get(Relation rel)
 
 	options.codec = stored->codec >= 0 ? stored->codec : ec_guc_compression;
 	options.level = stored->level >= 0 ? stored->level : ec_guc_compression_level;
-	options.row_group_rows = stored->row_group_rows >= 0 ? stored->row_group_rows : ec_guc_row_group_rows;
+	options.row_group_rows =
+		stored->row_group_rows >= 0 ? stored->row_group_rows : ec_guc_row_group_rows;
 	return options;
 }
 
@@ -261,7 +263,8 @@ ec_set_options(PG_FUNCTION_ARGS)
 	bool replace[OPT_COLUMNS] = {0};
 
 	if (PG_ARGISNULL(OPT_RELATION))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("relation must not be null")));
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("relation must not be null")));
 	rel = open_for_change(PG_GETARG_OID(OPT_RELATION));
 	check_options(fcinfo);
 	for (int i = 0; i < OPT_COLUMNS; i++)
@@ -274,13 +277,15 @@ ec_set_options(PG_FUNCTION_ARGS)
 
 	options = open_options(RowExclusiveLock);
 	if (options == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table ecinsight.table_options does not exist"),
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("table ecinsight.table_options does not exist"),
 						errhint("Run CREATE EXTENSION ecinsight.")));
 	scan = begin_lookup(options, RelationGetRelid(rel), NULL);
 	old_tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(old_tuple))
-		CatalogTupleUpdate(options, &old_tuple->t_self,
-						   heap_modify_tuple(old_tuple, RelationGetDescr(options), values, isnull, replace));
+		CatalogTupleUpdate(
+			options, &old_tuple->t_self,
+			heap_modify_tuple(old_tuple, RelationGetDescr(options), values, isnull, replace));
 	else
 		CatalogTupleInsert(options, heap_form_tuple(RelationGetDescr(options), values, isnull));
 	systable_endscan(scan);
@@ -349,8 +354,9 @@ ec_table_options_changed(PG_FUNCTION_ARGS)
 	TupleDesc tupdesc;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function %s can only be called as a trigger", "table_options_changed")));
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function %s can only be called as a trigger", "table_options_changed")));
 	tupdesc = RelationGetDescr(data->tg_relation);
 	invalidate_owner(data->tg_trigtuple, tupdesc);
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))

@@ -24,4 +24,4 @@ extern EcTableOptions ec_options_get(Relation rel);
 /* Deletes what set_options stored for a table that is being dropped. */
 extern void ec_options_drop(Oid relid);
 
-#endif							/* EC_STORE_OPTIONS_H */
+#endif /* EC_STORE_OPTIONS_H */

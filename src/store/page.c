@@ -103,8 +103,9 @@ check_meta(Relation rel, Buffer buffer, const EcDiskMeta *meta)
 {
 	check_page(rel, buffer, EC_PAGE_META, 0);
 	if (meta->magic != EC_META_MAGIC || meta->checksum != meta_checksum(meta))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("metapage of table \"%s\" is damaged", RelationGetRelationName(rel))));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("metapage of table \"%s\" is damaged", RelationGetRelationName(rel))));
 	if (meta->version > EC_FORMAT_VERSION)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("table \"%s\" was written by a newer version of ecinsight",
@@ -114,7 +115,7 @@ check_meta(Relation rel, Buffer buffer, const EcDiskMeta *meta)
 
 /* Applies a change to the metapage's counters under WAL; a new page starts at zero. */
 static void
-meta_change(Relation rel, void (*change) (Relation rel, EcDiskMeta *meta, void *arg), void *arg)
+meta_change(Relation rel, void (*change)(Relation rel, EcDiskMeta *meta, void *arg), void *arg)
 {
 	Buffer buffer = pin_meta(rel);
 	GenericXLogState *state;
@@ -157,9 +158,10 @@ reserve(Relation rel, EcDiskMeta *meta, void *arg)
 	int64 left = EC_ROW_NUMBER_END - meta->next_row;
 
 	if (r->nrows > left)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("table \"%s\" has no row numbers left", RelationGetRelationName(rel)),
-						errhint("Copy its rows to a new table, or partition it.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("table \"%s\" has no row numbers left", RelationGetRelationName(rel)),
+				 errhint("Copy its rows to a new table, or partition it.")));
 	r->low = left > ROW_NUMBERS_LOW && left - r->nrows <= ROW_NUMBERS_LOW;
 	r->first_row = meta->next_row;
 	meta->next_row += r->nrows;
@@ -225,7 +227,7 @@ typedef struct PageRun
 {
 	Buffer buffers[XLR_MAX_BLOCK_ID];
 	int nbuffers;
-	uint32 first_index;			/* of the first page within its extent */
+	uint32 first_index; /* of the first page within its extent */
 	const uint8 *data;
 	uint64 len;
 } PageRun;
@@ -301,8 +303,8 @@ ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages)
 		run.len = len - i * EC_PAGE_PAYLOAD;
 		run.nbuffers = (int) Min((uint64) step, total - i);
 		for (int j = 0; j < run.nbuffers; j++)
-			run.buffers[j] = ReadBufferExtended(rel, MAIN_FORKNUM, first + i + j,
-												RBM_ZERO_AND_LOCK, NULL);
+			run.buffers[j] =
+				ReadBufferExtended(rel, MAIN_FORKNUM, first + i + j, RBM_ZERO_AND_LOCK, NULL);
 		write_run(&run, needs_wal);
 	}
 	*npages = (uint32) total;
@@ -315,9 +317,10 @@ ec_extent_read(Relation rel, BlockNumber first, uint32 npages, uint64 offset, ui
 			   uint8 *out, BufferAccessStrategy strategy)
 {
 	if (offset + len < offset || offset + len > (uint64) npages * EC_PAGE_PAYLOAD)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("extent at block %u of table \"%s\" is too short for what it should hold",
-							   first, RelationGetRelationName(rel))));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("extent at block %u of table \"%s\" is too short for what it should hold",
+						first, RelationGetRelationName(rel))));
 	while (len > 0)
 	{
 		uint32 index = (uint32) (offset / EC_PAGE_PAYLOAD);

@@ -22,7 +22,7 @@ extern bool ec_meta_read(Relation rel, EcDiskMeta *meta);
 extern void ec_meta_copy(Relation rel, const EcDiskMeta *meta);
 
 extern BlockNumber ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages);
-extern void ec_extent_read(Relation rel, BlockNumber first, uint32 npages, uint64 offset, uint64 len,
-						   uint8 *out, BufferAccessStrategy strategy);
+extern void ec_extent_read(Relation rel, BlockNumber first, uint32 npages, uint64 offset,
+						   uint64 len, uint8 *out, BufferAccessStrategy strategy);
 
-#endif							/* EC_STORE_PAGE_H */
+#endif /* EC_STORE_PAGE_H */

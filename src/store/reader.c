@@ -40,8 +40,8 @@ add_payload(EcReader *reader, CommandId cid, const uint8 *payload, Size len)
 
 	if (!ec_reader_sees_command(reader->snapshot, cid))
 		return;
-	reader->descriptors = repalloc_huge(reader->descriptors,
-										(reader->ndescriptors + 1) * sizeof(EcDescriptor));
+	reader->descriptors =
+		repalloc_huge(reader->descriptors, (reader->ndescriptors + 1) * sizeof(EcDescriptor));
 	desc = &reader->descriptors[reader->ndescriptors++];
 	ec_descriptor_parse(reader->rel, payload, len, desc);
 	desc->pending = true;
@@ -123,7 +123,8 @@ ec_reader_set_tupdesc(EcReader *reader, TupleDesc tupdesc)
 EcReader *
 ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "ecinsight reader", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(parent, "ecinsight reader", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	EcReader *reader;
 
@@ -135,7 +136,8 @@ ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
 	reader->rel = rel;
 	reader->snapshot = snapshot;
 	reader->context = context;
-	reader->group_context = AllocSetContextCreate(context, "ecinsight row group", ALLOCSET_DEFAULT_SIZES);
+	reader->group_context =
+		AllocSetContextCreate(context, "ecinsight row group", ALLOCSET_DEFAULT_SIZES);
 	reader->group_allocator = ec_context_allocator(reader->group_context);
 	reader->decoder = ec_image_decoder(context);
 	reader->current = -1;
@@ -365,7 +367,7 @@ ec_reader_find_row(EcReader *reader, int64 number, uint32 *group, uint32 *row)
 typedef struct ReadingContext
 {
 	EcReader *reader;
-	int attidx;					/* -1: the directory */
+	int attidx; /* -1: the directory */
 } ReadingContext;
 
 /* Says what was being read when a page could not be. */
@@ -406,7 +408,8 @@ ec_reader_image_bytes(EcReader *reader, int attidx, uint64 offset, uint64 len, u
 
 	if (offset + len < offset || offset + len > desc->image_len)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("row group " INT64_FORMAT " of table \"%s\" is shorter than its directory says",
+						errmsg("row group " INT64_FORMAT
+							   " of table \"%s\" is shorter than its directory says",
 							   desc->number, RelationGetRelationName(reader->rel))));
 	if (desc->form == EC_FORM_EXTENT)
 		read_extent(reader, attidx, offset, len, out);
@@ -428,10 +431,12 @@ ec_reader_load_directory(EcReader *reader)
 		memcpy(bytes, desc->directory, Min(desc->dir_len, desc->image_dir_len));
 	else
 		ec_reader_image_bytes(reader, -1, 0, desc->image_dir_len, bytes);
-	ec_directory_parse(reader->rel, desc->number, bytes, desc->image_dir_len, desc->image_len, &reader->dir);
+	ec_directory_parse(reader->rel, desc->number, bytes, desc->image_dir_len, desc->image_len,
+					   &reader->dir);
 	if (reader->dir.nrows != desc->nrows || reader->dir.natts != desc->natts)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("directory of row group " INT64_FORMAT " of table \"%s\" contradicts its descriptor",
+						errmsg("directory of row group " INT64_FORMAT
+							   " of table \"%s\" contradicts its descriptor",
 							   desc->number, RelationGetRelationName(reader->rel))));
 	reader->dir_loaded = true;
 }

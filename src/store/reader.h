@@ -46,20 +46,20 @@ typedef struct EcReader EcReader;
 
 typedef struct EcReaderGroup
 {
-	int64 number;				/* of the row group in its table */
+	int64 number; /* of the row group in its table */
 	uint32 nrows;
 	uint32 nblocks;
-	int64 first_row;			/* row number of the first row: see store/tid.h */
-	uint64 bytes;				/* stored */
-	bool is_inline;				/* lives in its descriptor, or in this backend's write buffer */
+	int64 first_row; /* row number of the first row: see store/tid.h */
+	uint64 bytes;	 /* stored */
+	bool is_inline;	 /* lives in its descriptor, or in this backend's write buffer */
 } EcReaderGroup;
 
 typedef struct EcReaderStats
 {
 	uint64 groups_total;
-	uint64 groups_read;			/* at least one block decoded */
-	uint64 blocks_read;			/* column blocks decoded */
-	uint64 blocks_skipped;		/* counted by the consumer with ec_reader_count_skipped */
+	uint64 groups_read;	   /* at least one block decoded */
+	uint64 blocks_read;	   /* column blocks decoded */
+	uint64 blocks_skipped; /* counted by the consumer with ec_reader_count_skipped */
 	uint64 bytes_read;
 } EcReaderStats;
 
@@ -103,4 +103,4 @@ extern int64 ec_reader_row_number(EcReader *reader, uint32 row);
 extern void ec_reader_count_skipped(EcReader *reader, uint64 blocks);
 extern const EcReaderStats *ec_reader_stats(const EcReader *reader);
 
-#endif							/* EC_READER_H */
+#endif /* EC_READER_H */

@@ -31,11 +31,13 @@ column_damaged(EcReader *reader, int attidx, uint32 block, const char *what)
 {
 	if (block == EC_ZONE_CHUNK)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("column \"%s\" of row group " INT64_FORMAT " of table \"%s\" is damaged: %s",
+						errmsg("column \"%s\" of row group " INT64_FORMAT
+							   " of table \"%s\" is damaged: %s",
 							   column_name(reader, attidx), reader->info.number,
 							   RelationGetRelationName(reader->rel), what)));
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("block %u of column \"%s\" of row group " INT64_FORMAT " of table \"%s\" is damaged: %s",
+					errmsg("block %u of column \"%s\" of row group " INT64_FORMAT
+						   " of table \"%s\" is damaged: %s",
 						   block, column_name(reader, attidx), reader->info.number,
 						   RelationGetRelationName(reader->rel), what)));
 }
@@ -278,7 +280,8 @@ count_valid(const uint64_t *validity, uint32 nrows)
 	for (uint32 i = 0; i < nrows / 64; i++)
 		valid += __builtin_popcountll(validity[i]);
 	if (nrows % 64 != 0)
-		valid += __builtin_popcountll(validity[nrows / 64] & ((UINT64CONST(1) << (nrows % 64)) - 1));
+		valid +=
+			__builtin_popcountll(validity[nrows / 64] & ((UINT64CONST(1) << (nrows % 64)) - 1));
 	return valid;
 }
 
@@ -352,7 +355,8 @@ ec_reader_block(EcReader *reader, int attidx, uint32 block)
 		load_block(reader, attidx, column, block);
 	else
 	{
-		slice(&column->whole, block * EC_BLOCK_ROWS, ec_reader_block_rows(reader, block), &column->block);
+		slice(&column->whole, block * EC_BLOCK_ROWS, ec_reader_block_rows(reader, block),
+			  &column->block);
 		column->block_number = block;
 	}
 	return &column->block;

@@ -21,7 +21,7 @@ typedef struct RowColumn
 	const EcVector *v;
 	EcKind kind;
 	int32 scale;
-	Datum *cache;				/* per dictionary entry, or NULL */
+	Datum *cache; /* per dictionary entry, or NULL */
 	bool *cached;
 	uint64 cache_serial;
 } RowColumn;
@@ -36,25 +36,25 @@ struct EcRowScan
 	MemoryContext row_context;
 	MemoryContext group_context; /* caches of dictionary entries */
 	int natts;
-	RowColumn *columns;			/* NULL until the first row */
-	bool inited;				/* positioned on a row */
+	RowColumn *columns; /* NULL until the first row */
+	bool inited;		/* positioned on a row */
 	uint32 group;
-	uint32 block;				/* whose columns are loaded, or PG_UINT32_MAX */
-	int64 row;					/* within the group */
+	uint32 block; /* whose columns are loaded, or PG_UINT32_MAX */
+	int64 row;	  /* within the group */
 };
 
 EcRowScan *
 ec_rowscan_begin(Relation rel, Snapshot snapshot, EcNextGroup next, void *arg)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight row scan",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight row scan", ALLOCSET_DEFAULT_SIZES);
 	EcRowScan *scan = MemoryContextAllocZero(context, sizeof(EcRowScan));
 
 	scan->rel = rel;
 	scan->context = context;
 	scan->row_context = AllocSetContextCreate(context, "ecinsight row", ALLOCSET_DEFAULT_SIZES);
-	scan->group_context = AllocSetContextCreate(context, "ecinsight dictionary values",
-												ALLOCSET_DEFAULT_SIZES);
+	scan->group_context =
+		AllocSetContextCreate(context, "ecinsight dictionary values", ALLOCSET_DEFAULT_SIZES);
 	scan->next = next;
 	scan->next_arg = arg;
 	scan->group = PG_UINT32_MAX;
@@ -129,7 +129,8 @@ prepare_cache(EcRowScan *scan, RowColumn *column, const EcColType *ct)
 	const EcVector *v = column->v;
 	uint32 n = v->form == EC_FORM_DICT ? v->ndict : 1;
 
-	if (v->form == EC_FORM_FLAT || ct->typbyval || n == 0 || (v->form == EC_FORM_CONST && v->nnulls > 0))
+	if (v->form == EC_FORM_FLAT || ct->typbyval || n == 0 ||
+		(v->form == EC_FORM_CONST && v->nnulls > 0))
 	{
 		column->cache = NULL;
 		return;
@@ -179,7 +180,8 @@ step_group(EcRowScan *scan, ScanDirection direction)
 		return false;
 	enter_group(scan, group);
 	scan->inited = true;
-	scan->row = ScanDirectionIsBackward(direction) ? (int64) ec_reader_group(scan->reader)->nrows : -1;
+	scan->row =
+		ScanDirectionIsBackward(direction) ? (int64) ec_reader_group(scan->reader)->nrows : -1;
 	return true;
 }
 
@@ -245,8 +247,8 @@ store_row(EcRowScan *scan, uint32 row, TupleTableSlot *slot)
 		RowColumn *column = &scan->columns[i];
 
 		slot->tts_isnull[i] = ec_vector_is_null(column->v, in_block);
-		slot->tts_values[i] = slot->tts_isnull[i] ? (Datum) 0
-												  : column_datum(scan, column, &types[i], in_block);
+		slot->tts_values[i] =
+			slot->tts_isnull[i] ? (Datum) 0 : column_datum(scan, column, &types[i], in_block);
 	}
 	MemoryContextSwitchTo(old);
 	ExecStoreVirtualTuple(slot);

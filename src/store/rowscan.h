@@ -15,7 +15,7 @@
 typedef struct EcRowScan EcRowScan;
 
 /* Chooses the next group in a direction: an index, or PG_UINT32_MAX at the end. */
-typedef uint32 (*EcNextGroup) (void *arg);
+typedef uint32 (*EcNextGroup)(void *arg);
 
 /* next: NULL to visit all groups in order. */
 extern EcRowScan *ec_rowscan_begin(Relation rel, Snapshot snapshot, EcNextGroup next, void *arg);
@@ -30,4 +30,4 @@ extern void ec_rowscan_store(EcRowScan *scan, uint32 group, uint32 row, TupleTab
 
 extern EcReader *ec_rowscan_reader(EcRowScan *scan);
 
-#endif							/* EC_STORE_ROWSCAN_H */
+#endif /* EC_STORE_ROWSCAN_H */

@@ -13,7 +13,8 @@
 static HeapTuple
 copy_heap_tuple(TupleTableSlot *slot)
 {
-	HeapTuple tuple = heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	HeapTuple tuple =
+		heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
 
 	tuple->t_self = slot->tts_tid;
 	tuple->t_tableOid = slot->tts_tableOid;

@@ -26,4 +26,4 @@ extern const TupleTableSlotOps *ec_slot_ops(void);
 extern bool ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
 extern void ec_fetch_forget(void);
 
-#endif							/* EC_STORE_H */
+#endif /* EC_STORE_H */

@@ -45,8 +45,11 @@ ec_store_unsupported(Relation rel, const char *what, const char *hint)
 					errhint("%s", hint)));
 }
 
-#define HINT_REBUILD "Insert the rows that should remain into a new table, or keep rows that change in a heap table."
-#define HINT_INDEX "Column zones take the place of many indexes; keep what needs an index in a heap table."
+#define HINT_REBUILD                                                                               \
+	"Insert the rows that should remain into a new table, or keep rows that change in a heap "     \
+	"table."
+#define HINT_INDEX                                                                                 \
+	"Column zones take the place of many indexes; keep what needs an index in a heap table."
 
 /* ------------------------------------------------------------------------
  * Slots and scans
@@ -407,60 +410,59 @@ relation_toast_am(Relation rel)
 	return HEAP_TABLE_AM_OID;
 }
 
-static const TableAmRoutine methods = {
-	.type = T_TableAmRoutine,
+static const TableAmRoutine methods = {.type = T_TableAmRoutine,
 
-	.slot_callbacks = slot_callbacks,
+									   .slot_callbacks = slot_callbacks,
 
-	.scan_begin = scan_begin,
-	.scan_end = scan_end,
-	.scan_rescan = scan_rescan,
-	.scan_getnextslot = scan_getnextslot,
+									   .scan_begin = scan_begin,
+									   .scan_end = scan_end,
+									   .scan_rescan = scan_rescan,
+									   .scan_getnextslot = scan_getnextslot,
 
-	.parallelscan_estimate = parallelscan_estimate,
-	.parallelscan_initialize = parallelscan_initialize,
-	.parallelscan_reinitialize = parallelscan_reinitialize,
+									   .parallelscan_estimate = parallelscan_estimate,
+									   .parallelscan_initialize = parallelscan_initialize,
+									   .parallelscan_reinitialize = parallelscan_reinitialize,
 
-	.index_fetch_begin = index_fetch_begin,
-	.index_fetch_reset = index_fetch_reset,
-	.index_fetch_end = index_fetch_end,
-	.index_fetch_tuple = index_fetch_tuple,
+									   .index_fetch_begin = index_fetch_begin,
+									   .index_fetch_reset = index_fetch_reset,
+									   .index_fetch_end = index_fetch_end,
+									   .index_fetch_tuple = index_fetch_tuple,
 
-	.tuple_fetch_row_version = tuple_fetch_row_version,
-	.tuple_tid_valid = tuple_tid_valid,
-	.tuple_get_latest_tid = tuple_get_latest_tid,
-	.tuple_satisfies_snapshot = tuple_satisfies_snapshot,
-	.index_delete_tuples = index_delete_tuples,
+									   .tuple_fetch_row_version = tuple_fetch_row_version,
+									   .tuple_tid_valid = tuple_tid_valid,
+									   .tuple_get_latest_tid = tuple_get_latest_tid,
+									   .tuple_satisfies_snapshot = tuple_satisfies_snapshot,
+									   .index_delete_tuples = index_delete_tuples,
 
-	.tuple_insert = tuple_insert,
-	.tuple_insert_speculative = tuple_insert_speculative,
-	.tuple_complete_speculative = tuple_complete_speculative,
-	.multi_insert = multi_insert,
-	.tuple_delete = tuple_delete,
-	.tuple_update = tuple_update,
-	.tuple_lock = tuple_lock,
-	.finish_bulk_insert = finish_bulk_insert,
+									   .tuple_insert = tuple_insert,
+									   .tuple_insert_speculative = tuple_insert_speculative,
+									   .tuple_complete_speculative = tuple_complete_speculative,
+									   .multi_insert = multi_insert,
+									   .tuple_delete = tuple_delete,
+									   .tuple_update = tuple_update,
+									   .tuple_lock = tuple_lock,
+									   .finish_bulk_insert = finish_bulk_insert,
 
-	.relation_set_new_filelocator = ec_set_new_filelocator,
-	.relation_nontransactional_truncate = relation_nontransactional_truncate,
-	.relation_copy_data = ec_copy_data,
-	.relation_copy_for_cluster = ec_copy_for_cluster,
-	.relation_vacuum = ec_vacuum,
-	.scan_analyze_next_block = scan_analyze_next_block,
-	.scan_analyze_next_tuple = scan_analyze_next_tuple,
-	.index_build_range_scan = index_build_range_scan,
-	.index_validate_scan = index_validate_scan,
+									   .relation_set_new_filelocator = ec_set_new_filelocator,
+									   .relation_nontransactional_truncate =
+										   relation_nontransactional_truncate,
+									   .relation_copy_data = ec_copy_data,
+									   .relation_copy_for_cluster = ec_copy_for_cluster,
+									   .relation_vacuum = ec_vacuum,
+									   .scan_analyze_next_block = scan_analyze_next_block,
+									   .scan_analyze_next_tuple = scan_analyze_next_tuple,
+									   .index_build_range_scan = index_build_range_scan,
+									   .index_validate_scan = index_validate_scan,
 
-	.relation_size = table_block_relation_size,
-	.relation_needs_toast_table = relation_needs_toast_table,
-	.relation_toast_am = relation_toast_am,
-	.relation_fetch_toast_slice = heap_fetch_toast_slice,
+									   .relation_size = table_block_relation_size,
+									   .relation_needs_toast_table = relation_needs_toast_table,
+									   .relation_toast_am = relation_toast_am,
+									   .relation_fetch_toast_slice = heap_fetch_toast_slice,
 
-	.relation_estimate_size = ec_estimate_size,
+									   .relation_estimate_size = ec_estimate_size,
 
-	.scan_sample_next_block = scan_sample_next_block,
-	.scan_sample_next_tuple = scan_sample_next_tuple
-};
+									   .scan_sample_next_block = scan_sample_next_block,
+									   .scan_sample_next_tuple = scan_sample_next_tuple};
 
 Datum
 ec_columnar_handler(PG_FUNCTION_ARGS)

@@ -19,7 +19,8 @@
 #define EC_TID_ROWS_PER_BLOCK 291
 #define EC_ROW_NUMBER_END ((int64) MaxBlockNumber * EC_TID_ROWS_PER_BLOCK)
 
-StaticAssertDecl(EC_TID_ROWS_PER_BLOCK <= MaxHeapTuplesPerPage, "offsets must be possible in a heap");
+StaticAssertDecl(EC_TID_ROWS_PER_BLOCK <= MaxHeapTuplesPerPage,
+				 "offsets must be possible in a heap");
 
 static inline void
 ec_tid_from_row(int64 row, ItemPointer tid)
@@ -40,4 +41,4 @@ ec_tid_to_row(ItemPointer tid)
 	return (int64) block * EC_TID_ROWS_PER_BLOCK + offset - 1;
 }
 
-#endif							/* EC_STORE_TID_H */
+#endif /* EC_STORE_TID_H */

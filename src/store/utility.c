@@ -73,7 +73,9 @@ refuse(Oid relid, const char *what, const char *hint)
  * ------------------------------------------------------------------------
  */
 
-#define HINT_CHANGE "Insert the rows that should remain into a new table, or keep rows that change in a heap table."
+#define HINT_CHANGE                                                                                \
+	"Insert the rows that should remain into a new table, or keep rows that change in a heap "     \
+	"table."
 
 static const char *
 operation_name(CmdType operation)
@@ -107,7 +109,7 @@ check_row_marks(PlannedStmt *stmt)
 {
 	ListCell *cell;
 
-	foreach(cell, stmt->rowMarks)
+	foreach (cell, stmt->rowMarks)
 	{
 		PlanRowMark *mark = lfirst_node(PlanRowMark, cell);
 		RangeTblEntry *rte = rt_fetch(mark->rti, stmt->rtable);
@@ -126,7 +128,7 @@ executor_start(QueryDesc *queryDesc, int eflags)
 
 	if (stmt->planTree != NULL && IsA(stmt->planTree, ModifyTable))
 		check_modify_table(stmt, (ModifyTable *) stmt->planTree);
-	foreach(cell, stmt->subplans)
+	foreach (cell, stmt->subplans)
 	{
 		if (lfirst(cell) != NULL && IsA(lfirst(cell), ModifyTable))
 			check_modify_table(stmt, lfirst(cell));
@@ -194,7 +196,7 @@ refuse_publishing(Oid relid)
 	List *relids = find_all_inheritors(relid, NoLock, NULL);
 	ListCell *cell;
 
-	foreach(cell, relids)
+	foreach (cell, relids)
 	{
 		if (is_columnar_oid(lfirst_oid(cell)))
 			refuse(lfirst_oid(cell), "publishing", HINT_PUBLISH);
@@ -215,7 +217,7 @@ check_publication(List *objects, bool all_tables)
 
 	if (all_tables)
 		warn_publishing();
-	foreach(cell, objects)
+	foreach (cell, objects)
 	{
 		PublicationObjSpec *object = lfirst_node(PublicationObjSpec, cell);
 
@@ -266,7 +268,8 @@ check_index(IndexStmt *stmt)
 
 	if (OidIsValid(relid) && is_columnar_oid(relid))
 		refuse(relid, "an index",
-			   "Column zones take the place of many indexes; keep what needs an index in a heap table.");
+			   "Column zones take the place of many indexes; keep what needs an index in a heap "
+			   "table.");
 }
 
 static void
@@ -277,7 +280,8 @@ check_statement(Node *stmt)
 	else if (IsA(stmt, CreatePublicationStmt))
 		check_publication(((CreatePublicationStmt *) stmt)->pubobjects,
 						  ((CreatePublicationStmt *) stmt)->for_all_tables);
-	else if (IsA(stmt, AlterPublicationStmt) && ((AlterPublicationStmt *) stmt)->action != AP_DropObjects)
+	else if (IsA(stmt, AlterPublicationStmt) &&
+			 ((AlterPublicationStmt *) stmt)->action != AP_DropObjects)
 		check_publication(((AlterPublicationStmt *) stmt)->pubobjects, false);
 }
 
@@ -300,7 +304,8 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	if (previous_utility != NULL)
 		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	else
-		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest,
+								qc);
 	flush_around_utility();
 }
 

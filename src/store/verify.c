@@ -32,8 +32,8 @@ typedef struct Verify
 	FunctionCallInfo fcinfo;
 	Relation rel;
 	EcReader *reader;
-	uint32 group;				/* in work */
-	int attidx;					/* column in work */
+	uint32 group; /* in work */
+	int attidx;	  /* column in work */
 } Verify;
 
 /* attidx -1: no particular column */
@@ -53,7 +53,7 @@ report(Verify *verify, int64 group, int attidx, const char *problem)
  * those that have nothing to do with the data (cancellation, out of memory).
  */
 static bool
-try_check(Verify *verify, void (*check) (Verify *verify), int64 group, int attidx)
+try_check(Verify *verify, void (*check)(Verify *verify), int64 group, int attidx)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -150,8 +150,8 @@ check_block(Verify *verify, uint32 block, MemoryContext values_context)
 static void
 check_column(Verify *verify)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight verify",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight verify", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
 	for (uint32 block = 0; block < ec_reader_group(verify->reader)->nblocks; block++)
@@ -172,8 +172,8 @@ check_column(Verify *verify)
 static void
 begin_reader(Verify *verify)
 {
-	verify->reader = ec_reader_begin(verify->rel, GetActiveSnapshot(),
-									 verify->fcinfo->flinfo->fn_mcxt);
+	verify->reader =
+		ec_reader_begin(verify->rel, GetActiveSnapshot(), verify->fcinfo->flinfo->fn_mcxt);
 }
 
 static void
@@ -213,10 +213,12 @@ check_disjoint(Verify *verify, EcDiskRange *ranges, uint32 n, int64 end, const c
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (i > 0 && ranges[i - 1].first + ranges[i - 1].count > ranges[i].first)
-			report(verify, -1, -1, psprintf("two row groups share %s " INT64_FORMAT, what, ranges[i].first));
+			report(verify, -1, -1,
+				   psprintf("two row groups share %s " INT64_FORMAT, what, ranges[i].first));
 		if (ranges[i].first + ranges[i].count > end)
-			report(verify, -1, -1, psprintf("%s " INT64_FORMAT " does not exist", what,
-											ranges[i].first + ranges[i].count - 1));
+			report(verify, -1, -1,
+				   psprintf("%s " INT64_FORMAT " does not exist", what,
+							ranges[i].first + ranges[i].count - 1));
 	}
 }
 
@@ -269,7 +271,8 @@ check_meta(Verify *verify)
 	EcDiskMeta meta = {0};
 
 	if (!ec_meta_read(verify->rel, &meta) && verify->reader->ndescriptors > 0)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("the table has rows but no metapage")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("the table has rows but no metapage")));
 	check_row_numbers(verify, &meta);
 }
 

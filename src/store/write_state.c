@@ -60,19 +60,19 @@ typedef struct PendingKey
 typedef struct Pending
 {
 	PendingKey key;
-	dlist_node node;			/* in pending_list */
+	dlist_node node; /* in pending_list */
 	EcBatch *batch;
-	Size memory;				/* of the batch, as counted in pending_memory */
-	int64 number;				/* of the row group it will become */
+	Size memory;  /* of the batch, as counted in pending_memory */
+	int64 number; /* of the row group it will become */
 	uint32 max_rows;
 	EcDiskRange ranges[EC_RANGES_MAX]; /* count: rows used, so that it is always true */
 	uint32 nranges;
-	int64 reserved;				/* rows left of the last range */
+	int64 reserved; /* rows left of the last range */
 	int64 step;
 } Pending;
 
 static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
-static HTAB *pending_hash;		/* of Pending; NULL until the transaction's first row */
+static HTAB *pending_hash; /* of Pending; NULL until the transaction's first row */
 static Size pending_memory;
 
 static void
@@ -132,7 +132,8 @@ create_hash(void)
 		.hcxt = TopTransactionContext,
 	};
 
-	pending_hash = hash_create("ecinsight pending rows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	pending_hash =
+		hash_create("ecinsight pending rows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /* Keeps commands that never announced their end (logical replication's, say) from piling up. */
@@ -191,7 +192,8 @@ reserve_rows(Relation rel, Pending *p, int64 expected)
 	ec_meta_reserve(rel, n, &first, p->number < 0 ? &p->number : NULL);
 	p->step = Min(p->step * 2, RESERVE_MAX);
 	p->reserved = n;
-	if (p->nranges > 0 && p->ranges[p->nranges - 1].first + p->ranges[p->nranges - 1].count == first)
+	if (p->nranges > 0 &&
+		p->ranges[p->nranges - 1].first + p->ranges[p->nranges - 1].count == first)
 		return;
 	p->ranges[p->nranges].first = first;
 	p->ranges[p->nranges].count = 0;
@@ -214,8 +216,7 @@ static bool
 is_full(Pending *p)
 {
 	return p->batch->nrows >= p->max_rows || p->batch->nrows >= EC_GROUP_ROWS_MAX ||
-		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) ||
-		   p->memory >= GROUP_BYTES_MAX;
+		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) || p->memory >= GROUP_BYTES_MAX;
 }
 
 /* Writes the largest batches of this subtransaction until all are within the limit. */
@@ -360,8 +361,7 @@ ec_write_pending_groups(Relation rel, int *count)
 	*count = 0;
 	if (dlist_is_empty(&pending_list))
 		return NULL;
-	dlist_foreach(iter, &pending_list)
-		n++;
+	dlist_foreach(iter, &pending_list) n++;
 	groups = palloc(n * sizeof(EcPendingGroup));
 	dlist_foreach(iter, &pending_list)
 	{
@@ -371,7 +371,8 @@ ec_write_pending_groups(Relation rel, int *count)
 		if (p->key.relid != RelationGetRelid(rel) || p->batch->nrows == 0)
 			continue;
 		group->cid = p->key.cid;
-		group->payload = ec_group_serialize(rel, p->batch, p->number, p->nranges, p->ranges, &group->len);
+		group->payload =
+			ec_group_serialize(rel, p->batch, p->number, p->nranges, p->ranges, &group->len);
 		(*count)++;
 	}
 	return groups;

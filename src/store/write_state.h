@@ -37,4 +37,4 @@ extern bool ec_write_any_pending(void);
 
 extern void ec_write_state_init(void);
 
-#endif							/* EC_STORE_WRITE_STATE_H */
+#endif /* EC_STORE_WRITE_STATE_H */

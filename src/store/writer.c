@@ -38,11 +38,11 @@ place_image(Relation rel, EcDescriptor *desc, const EcBuf *image)
 }
 
 void
-ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges, const EcDiskRange *ranges,
-			   CommandId cid)
+ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
+			   const EcDiskRange *ranges, CommandId cid)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight row group",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight row group", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcDescriptor desc = {
 		.number = number,
@@ -70,7 +70,8 @@ ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges, const
 		EcAllocator allocator = ec_context_allocator(context);
 		EcBuf image = {.alloc = &allocator};
 
-		desc.image_dir_len = ec_image_build(rel, batch, options.codec, options.level, context, &image);
+		desc.image_dir_len =
+			ec_image_build(rel, batch, options.codec, options.level, context, &image);
 		place_image(rel, &desc, &image);
 	}
 	ec_catalog_insert(rel, cid, &desc);
@@ -84,8 +85,8 @@ uint8 *
 ec_group_serialize(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 				   const EcDiskRange *ranges, Size *len)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight row group",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight row group", ALLOCSET_DEFAULT_SIZES);
 	EcAllocator allocator = ec_context_allocator(context);
 	EcBuf image = {.alloc = &allocator};
 	EcDescriptor desc = {

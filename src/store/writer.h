@@ -26,4 +26,4 @@ extern void ec_store_write_batch(Relation rel, EcBatch *batch, CommandId cid);
 /* Rows after which a row group of rel is full (table option or GUC ecinsight.row_group_rows). */
 extern uint32 ec_store_row_group_rows(Relation rel);
 
-#endif							/* EC_WRITER_H */
+#endif /* EC_WRITER_H */

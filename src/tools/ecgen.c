@@ -17,8 +17,8 @@
 
 #define VERSION "ecgen (ecinsight) 1.0"
 #define DEFAULT_ROWS 1000000
-#define REAL_ROWS 110000000.0 /* of the shop's two months, */
-#define REAL_USERS 5300000.0  /* its users */
+#define REAL_ROWS 110000000.0  /* of the shop's two months, */
+#define REAL_USERS 5300000.0   /* its users */
 #define REAL_PRODUCTS 200000.0 /* and products */
 #define MAX_USERS 40000000
 #define MAX_PRODUCTS 20000000
@@ -123,7 +123,7 @@ read_count(const char *option, const char *s, uint64_t lowest, uint64_t highest)
 	if (errno != 0 || end == s || *end != '\0' || *s == '-' || v > highest / factor ||
 		v * factor < lowest)
 		ec_usage_error("option %s needs a number from %llu to %llu, not \"%s\"", option,
-					(unsigned long long) lowest, (unsigned long long) highest, s);
+					   (unsigned long long) lowest, (unsigned long long) highest, s);
 	return v * factor;
 }
 
@@ -142,7 +142,7 @@ read_date(const char *option, const char *s)
 	if (sscanf(s, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 || s[used] != '\0' ||
 		year < 1970 || month < 1 || month > 12 || day < 1)
 		ec_usage_error("option %s needs a day such as 2019-10-01, from 1970 on, not \"%s\"", option,
-					s);
+					   s);
 	days = ec_days_from_civil(year, month, day);
 	ec_civil_from_days(days, &year2, &month2, &day2);
 	if (day2 != day)
@@ -303,8 +303,7 @@ main(int argc, char **argv)
 	traffic.out = &out;
 	ec_traffic_run(&traffic);
 	ec_output_close(&out);
-	if (o.dirty_report != NULL &&
-		!ec_dirty_report(traffic.dirty, o.dirty_report, o.rows, o.header))
+	if (o.dirty_report != NULL && !ec_dirty_report(traffic.dirty, o.dirty_report, o.rows, o.header))
 		ec_fail("could not write \"%s\": %s", o.dirty_report, strerror(errno));
 	ec_catalog_free(&catalog);
 	ec_dirty_free(traffic.dirty);

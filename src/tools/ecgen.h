@@ -101,12 +101,12 @@ ec_alias_pick(const EcAliasSlot *slots, uint32_t n, uint64_t r)
 typedef struct EcShopCode
 {
 	const char *code;
-	uint32_t weight; /* thousand events of the real two months */
-	uint32_t ids;	 /* category_ids that carry this code */
+	uint32_t weight;  /* thousand events of the real two months */
+	uint32_t ids;	  /* category_ids that carry this code */
 	uint32_t average; /* of price over events, in cents */
 	uint32_t lowest;
 	uint32_t highest;
-	uint32_t brandless;	 /* events without brand, per mille */
+	uint32_t brandless; /* events without brand, per mille */
 	const char *brands; /* "name:permille ..."; the rest are small brands */
 } EcShopCode;
 
@@ -133,16 +133,16 @@ extern const char *const ec_shop_blank_brands;
 
 typedef struct EcProduct
 {
-	uint32_t text;		/* offset in EcCatalog.text: "product,id,code,brand," */
+	uint32_t text; /* offset in EcCatalog.text: "product,id,code,brand," */
 	uint16_t text_len;
 	uint8_t price_len;
-	bool worthless;		/* always 0.00: viewed, never bought */
-	uint32_t base;		/* price in cents at the start */
-	uint32_t cents;		/* price now */
+	bool worthless;			/* always 0.00: viewed, never bought */
+	uint32_t base;			/* price in cents at the start */
+	uint32_t cents;			/* price now */
 	uint32_t changes_every; /* seconds between price changes */
 	uint32_t changes_at;	/* second of the next one */
 	uint32_t category;
-	char price[12];		/* "123.45," */
+	char price[12]; /* "123.45," */
 } EcProduct;
 
 typedef struct EcCategory
@@ -150,10 +150,10 @@ typedef struct EcCategory
 	int64_t id;
 	const EcShopCode *shop; /* NULL: no code */
 	double weight;
-	uint32_t group;		/* first word of the code: what is bought together */
-	uint32_t first;		/* its products are first .. first + n - 1 */
+	uint32_t group; /* first word of the code: what is bought together */
+	uint32_t first; /* its products are first .. first + n - 1 */
 	uint32_t n;
-	uint32_t desire;	/* how often a view becomes a cart, 1000 = usual */
+	uint32_t desire;		  /* how often a view becomes a cart, 1000 = usual */
 	uint32_t lowest, highest; /* cents */
 } EcCategory;
 
@@ -240,7 +240,6 @@ extern void ec_civil_from_days(int64_t days, int64_t *year, int *month, int *day
 
 extern void ec_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-extern void ec_usage_error(const char *format, ...)
-	__attribute__((format(printf, 1, 2), noreturn));
+extern void ec_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-#endif							/* ECGEN_H */
+#endif /* ECGEN_H */

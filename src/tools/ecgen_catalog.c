@@ -95,7 +95,7 @@ add_category(EcCatalog *catalog, int64_t id, const EcShopCode *shop, double weig
 		if (c->group >= catalog->ngroups)
 			catalog->ngroups = c->group + 1;
 		c->desire = strcmp(shop->code, "electronics.smartphone") == 0 ? 1700
-			: strncmp(shop->code, "electronics.", 12) == 0			  ? 1200
+					: strncmp(shop->code, "electronics.", 12) == 0	  ? 1200
 																	  : 600;
 		c->lowest = shop->lowest;
 		c->highest = shop->highest;
@@ -250,12 +250,11 @@ read_brands(BrandList *list, const EcCategory *c)
 static int
 small_brand(char *to, uint64_t h)
 {
-	static const char *const syllables[] = {"al", "be", "bra", "co", "da", "del", "do", "el",
-											"fa", "fi", "ga", "gro", "ha", "in", "ka", "ko",
-											"la", "li", "lo", "ma", "mi", "mo", "na", "ne",
-											"no", "or", "pa", "pro", "ra", "ro", "sa", "so",
-											"sta", "ta", "te", "ti", "to", "tra", "va", "ve",
-											"vi", "wa", "we", "xi", "za", "zen", "zo", "max"};
+	static const char *const syllables[] = {
+		"al", "be",	 "bra", "co",  "da", "del", "do", "el", "fa",  "fi",  "ga", "gro",
+		"ha", "in",	 "ka",	"ko",  "la", "li",	"lo", "ma", "mi",  "mo",  "na", "ne",
+		"no", "or",	 "pa",	"pro", "ra", "ro",	"sa", "so", "sta", "ta",  "te", "ti",
+		"to", "tra", "va",	"ve",  "vi", "wa",	"we", "xi", "za",  "zen", "zo", "max"};
 	int n = 2 + (int) (h & 1) + (int) ((h >> 1) % 5 == 0);
 	char *p = to;
 

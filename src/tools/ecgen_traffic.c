@@ -31,7 +31,7 @@
 #define TAIL_MAX 56
 
 /* Chances out of 2^32 */
-#define CHANCE(p) ((uint32_t) ((p) * 4294967295.0))
+#define CHANCE(p) ((uint32_t) ((p) *4294967295.0))
 #define P_CART CHANCE(0.0365)
 #define P_BUY_AT_ONCE CHANCE(0.0065)
 #define P_BUY_AFTER_CART CHANCE(0.52)
@@ -82,14 +82,14 @@ typedef struct Shop
 	EcAliasSlot whale_share[MAX_WHALES];
 	uint32_t nwhales;
 	uint32_t p_whale;
-	double flatness; /* of the users' frequencies */
+	double flatness;   /* of the users' frequencies */
 	uint64_t promised; /* rows of sessions started */
 	uint64_t emitted;
 	int64_t now;
 	uint32_t second; /* now - start */
 	int64_t time_of; /* second that time holds */
 	int64_t day_of;
-	char time[24]; /* "2019-10-01 00:00:00 UTC," */
+	char time[24];	  /* "2019-10-01 00:00:00 UTC," */
 	double eagerness; /* to buy, on this day */
 } Shop;
 
@@ -214,16 +214,10 @@ static void
 build_whales(Shop *shop)
 {
 	static const double top[10] = {124, 114, 86, 51, 50.5, 49, 48.5, 40, 39, 38};
-	static const char *const codes[10] = {"kids.carriage",
-										  "",
-										  "electronics.smartphone",
-										  "electronics.smartphone",
-										  "kids.carriage",
-										  "",
-										  "electronics.smartphone",
-										  "electronics.smartphone",
-										  "auto.accessories.player",
-										  ""};
+	static const char *const codes[10] = {
+		"kids.carriage",		   "", "electronics.smartphone", "electronics.smartphone",
+		"kids.carriage",		   "", "electronics.smartphone", "electronics.smartphone",
+		"auto.accessories.player", ""};
 	double weights[MAX_WHALES];
 	double sum = 0.0;
 	EcRng rng;

@@ -204,8 +204,7 @@ add_property(EcProduceOptions *o, char *s)
 	if (value == NULL || value == s)
 		usage_error("option -X needs NAME=VALUE, not \"%s\"", s);
 	*value++ = '\0';
-	o->properties =
-		ec_realloc(o->properties, (size_t) (o->nproperties + 1) * sizeof(EcProperty));
+	o->properties = ec_realloc(o->properties, (size_t) (o->nproperties + 1) * sizeof(EcProperty));
 	o->properties[o->nproperties].name = s;
 	o->properties[o->nproperties].value = value;
 	o->nproperties++;

@@ -45,8 +45,8 @@ typedef struct EcField
 extern bool ec_columns_read(EcColumns *columns, const char *line, size_t len, char delimiter);
 extern void ec_columns_free(EcColumns *columns);
 extern int ec_columns_find(const EcColumns *columns, const char *name);
-extern bool ec_line_is_header(const char *line, size_t len, const EcColumns *expected,
-							  char delimiter);
+extern bool
+ec_line_is_header(const char *line, size_t len, const EcColumns *expected, char delimiter);
 extern bool ec_row_field(const char *row, size_t len, int number, char delimiter, EcField *field);
 extern size_t ec_field_unquote(const EcField *field, char *to, size_t size);
 extern bool ec_time_read(const char *s, size_t len, int64_t *seconds);
@@ -114,9 +114,9 @@ typedef struct EcProduceOptions
 	uint64_t rows_per_message;
 	const char *key; /* column name; NULL: none */
 	const char *codec;
-	double rate;   /* rows a second; 0: as fast as possible */
-	double replay; /* times as fast as the events; 0: not by their time */
-	int32_t partition; /* -1: all in turn */
+	double rate;		   /* rows a second; 0: as fast as possible */
+	double replay;		   /* times as fast as the events; 0: not by their time */
+	int32_t partition;	   /* -1: all in turn */
 	int create_partitions; /* 0: don't create */
 	bool recreate;
 	EcHeaderMode header;
@@ -138,9 +138,9 @@ typedef struct EcCounts
 	uint64_t rows_read;
 	uint64_t headers; /* header lines, also repeated ones */
 	uint64_t blanks;
-	uint64_t bytes_read;  /* of CSV, after gunzip */
+	uint64_t bytes_read;	 /* of CSV, after gunzip */
 	uint64_t short_messages; /* cut short by the size limit */
-	uint64_t rows;		  /* acknowledged by the broker: */
+	uint64_t rows;			 /* acknowledged by the broker: */
 	uint64_t messages;
 	uint64_t bytes;
 	uint64_t failed_rows;
@@ -157,8 +157,8 @@ extern volatile sig_atomic_t ec_stop_signal;
 extern EcKafka *ec_kafka_open(const EcProduceOptions *o, EcCounts *counts);
 extern int32_t ec_kafka_partitions(const EcKafka *kafka);
 extern size_t ec_kafka_max_message(const EcKafka *kafka);
-extern bool ec_kafka_produce(EcKafka *kafka, int32_t partition, char *payload, size_t len,
-							 uint64_t rows);
+extern bool
+ec_kafka_produce(EcKafka *kafka, int32_t partition, char *payload, size_t len, uint64_t rows);
 extern void ec_kafka_poll(EcKafka *kafka, int ms);
 extern bool ec_kafka_flush(EcKafka *kafka, void (*tick)(void *arg), void *arg);
 extern bool ec_kafka_failed(const EcKafka *kafka);
@@ -190,8 +190,8 @@ typedef struct EcProgress
 extern double ec_now(void);
 extern void ec_progress_start(EcProgress *p, const EcProduceOptions *o, const EcCounts *counts);
 extern void ec_progress_show(EcProgress *p, bool last);
-extern void ec_summary(const EcProduceOptions *o, const EcCounts *counts, int32_t partitions,
-					   bool complete);
+extern void
+ec_summary(const EcProduceOptions *o, const EcCounts *counts, int32_t partitions, bool complete);
 
 /* ---- ecproduce_run.c, ecproduce.c ---- */
 
@@ -201,4 +201,4 @@ extern void ec_die(const char *format, ...) __attribute__((format(printf, 1, 2),
 extern void *ec_malloc(size_t size);
 extern void *ec_realloc(void *p, size_t size);
 
-#endif							/* ECPRODUCE_H */
+#endif /* ECPRODUCE_H */

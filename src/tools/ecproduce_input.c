@@ -33,7 +33,7 @@ struct EcInput
 	bool raw_eof; /* nothing more to read */
 	bool eof;	  /* nothing more to come into the window */
 	bool started;
-	bool live;	  /* a pipe or terminal: more may take its time */
+	bool live; /* a pipe or terminal: more may take its time */
 	char *window;
 	size_t size;
 	size_t start;

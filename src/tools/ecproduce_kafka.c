@@ -27,9 +27,9 @@ struct EcKafka
 	size_t max_message;
 	bool failed;
 	bool quiet;
-	bool debug;		 /* -X debug=... */
-	double started;	 /* first message; 0: none yet */
-	double told;	 /* when the last warning was printed */
+	bool debug;		   /* -X debug=... */
+	double started;	   /* first message; 0: none yet */
+	double told;	   /* when the last warning was printed */
 	char trouble[256]; /* the last one that librdkafka reported */
 };
 

@@ -207,7 +207,7 @@ ec_time_read(const char *s, size_t len, int64_t *seconds)
 	y = century * 100 + part[0] - (part[1] <= 2);
 	m = (part[1] + 9) % 12;
 	*seconds = (365 * y + y / 4 - y / 100 + y / 400 + (m * 306 + 5) / 10 + part[2]) * 86400 +
-		part[3] * 3600 + part[4] * 60 + part[5];
+			   part[3] * 3600 + part[4] * 60 + part[5];
 	return true;
 }
 

@@ -22,7 +22,7 @@
 #include "tools/ecproduce.h"
 
 #define LANES_MEMORY ((size_t) 256 << 20)
-#define HOLD_SECONDS 0.1 /* --replay: that long may a row wait for the next ones */
+#define HOLD_SECONDS 0.1  /* --replay: that long may a row wait for the next ones */
 #define PACE_SECONDS 0.25 /* with --rate a message holds at most this much */
 
 typedef struct Lane
@@ -42,13 +42,13 @@ typedef struct Run
 	uint64_t inputs_done; /* bytes of the inputs before this one */
 	EcInput *input;
 	int32_t partitions;
-	uint64_t turn; /* of the partitions */
+	uint64_t turn;	   /* of the partitions */
 	size_t soft_limit; /* bytes of a message; one row may exceed it up to the hard one */
 	size_t hard_limit;
 	uint64_t max_rows;
 	EcSplitRules rules;
-	char *header;	   /* line in force, without its end */
-	bool header_once;  /* to be put in front of the next message only */
+	char *header;	  /* line in force, without its end */
+	bool header_once; /* to be put in front of the next message only */
 	int key_field;
 	int time_field;
 	Lane *lanes;
@@ -72,8 +72,7 @@ tick(void *arg)
 {
 	Run *run = arg;
 
-	run->progress.done =
-		run->inputs_done + (run->input ? ec_input_raw_offset(run->input) : 0);
+	run->progress.done = run->inputs_done + (run->input ? ec_input_raw_offset(run->input) : 0);
 	ec_progress_show(&run->progress, false);
 }
 
@@ -298,8 +297,7 @@ use_header(Run *run, const char *line, size_t len)
 	run->rules.header = NULL;
 	if (!ec_columns_read(&columns, line, len, run->o->delimiter))
 	{
-		ec_error("%s: a header of more than %d columns", ec_input_name(run->input),
-				 EC_MAX_COLUMNS);
+		ec_error("%s: a header of more than %d columns", ec_input_name(run->input), EC_MAX_COLUMNS);
 		return false;
 	}
 	ok = find_columns(run, &columns);
@@ -553,8 +551,8 @@ ec_produce(const EcProduceOptions *o)
 	if (run.kafka)
 	{
 		complete = ec_kafka_flush(run.kafka, tick, &run) && complete;
-		complete = complete && !ec_kafka_failed(run.kafka) &&
-			run.counts.rows == run.counts.rows_read;
+		complete =
+			complete && !ec_kafka_failed(run.kafka) && run.counts.rows == run.counts.rows_read;
 		ec_kafka_close(run.kafka);
 	}
 	else

@@ -34,7 +34,8 @@ ec_context_allocator(MemoryContext context)
 EcBatch *
 ec_batch_create(TupleDesc desc, MemoryContext parent)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "ecinsight batch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(parent, "ecinsight batch", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcBatch *batch = palloc0(sizeof(EcBatch));
 
@@ -85,10 +86,10 @@ append_decimal(EcBuilder *column, Datum value, const EcColType *ct)
 	int64 scaled;
 
 	if (!ec_numeric_to_scaled(value, ct->scale, &scaled))
-		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("numeric field overflow"),
-						errdetail("The value does not fit type %s.",
-								  format_type_with_typemod(ct->basetype, ct->typmod))));
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("numeric field overflow"),
+				 errdetail("The value does not fit type %s.",
+						   format_type_with_typemod(ct->basetype, ct->typmod))));
 	ec_builder_append_int64(column, scaled);
 }
 

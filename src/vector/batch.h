@@ -14,11 +14,11 @@
 
 typedef struct EcBatch
 {
-	MemoryContext context;		/* holds everything of the batch */
-	EcAllocator allocator;		/* allocates in it; raises errors, never returns NULL */
+	MemoryContext context; /* holds everything of the batch */
+	EcAllocator allocator; /* allocates in it; raises errors, never returns NULL */
 	int natts;
-	EcColType *types;			/* [natts] */
-	EcBuilder **columns;		/* [natts]; NULL for dropped columns */
+	EcColType *types;	 /* [natts] */
+	EcBuilder **columns; /* [natts]; NULL for dropped columns */
 	uint32 nrows;
 } EcBatch;
 
@@ -46,4 +46,4 @@ extern Size ec_batch_bytes(const EcBatch *batch);
 /* An EcAllocator over a memory context (context must outlive its use). */
 extern EcAllocator ec_context_allocator(MemoryContext context);
 
-#endif							/* EC_BATCH_H */
+#endif /* EC_BATCH_H */

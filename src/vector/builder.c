@@ -33,7 +33,7 @@ typedef struct Segment
 typedef struct Slot
 {
 	uint32_t hash;
-	uint32_t code1;				/* code + 1; 0: free */
+	uint32_t code1; /* code + 1; 0: free */
 } Slot;
 
 struct EcBuilder
@@ -44,22 +44,22 @@ struct EcBuilder
 	bool intern;
 	uint32_t nrows;
 	uint32_t nnulls;
-	uint32_t rows_cap;			/* rows that fit without growing anything */
+	uint32_t rows_cap; /* rows that fit without growing anything */
 	uint32_t judge_at;
-	size_t width;				/* bytes of a value */
+	size_t width; /* bytes of a value */
 	void *flat;
 	uint32_t flat_cap;
 	uint32_t *codes;
 	uint32_t codes_cap;
-	uint64_t *validity;			/* set bits from nrows on, so that only NULLs touch it */
+	uint64_t *validity; /* set bits from nrows on, so that only NULLs touch it */
 	uint32_t validity_words;
 	void *dict;
 	uint32_t ndict;
 	uint32_t dict_cap;
-	uint64_t seed;				/* of hashes */
+	uint64_t seed; /* of hashes */
 	Slot *slots;
-	uint32_t nslots;			/* a power of two, or 0 */
-	Segment *segments;			/* the newest first */
+	uint32_t nslots;   /* a power of two, or 0 */
+	Segment *segments; /* the newest first */
 	size_t segment_bytes;
 };
 
@@ -77,9 +77,9 @@ kind_is_int(EcKind kind)
 static size_t
 phys_width(EcPhys phys)
 {
-	return phys == EC_PHYS_INT64 ? sizeof(int64_t)
-		: phys == EC_PHYS_UUID	 ? sizeof(EcUuid)
-								 : sizeof(EcBytes);
+	return phys == EC_PHYS_INT64  ? sizeof(int64_t)
+		   : phys == EC_PHYS_UUID ? sizeof(EcUuid)
+								  : sizeof(EcBytes);
 }
 
 static void
@@ -114,9 +114,9 @@ grow(EcBuilder *b, void **array, uint32_t *cap, size_t width, uint64_t need, uin
 static void
 start(EcBuilder *b)
 {
-	b->phys = kind_is_int(b->kind)		? EC_PHYS_INT64
-		: b->kind == EC_KIND_RAW ? EC_PHYS_BYTES
-										: EC_PHYS_UUID;
+	b->phys = kind_is_int(b->kind)	   ? EC_PHYS_INT64
+			  : b->kind == EC_KIND_RAW ? EC_PHYS_BYTES
+									   : EC_PHYS_UUID;
 	b->intern = b->phys != EC_PHYS_INT64;
 	b->width = phys_width(b->phys);
 	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
@@ -222,9 +222,8 @@ reserve_rows(EcBuilder *b, uint64_t rows)
 {
 	uint32_t words = b->validity_words;
 
-	if (b->intern
-			? !grow(b, (void **) &b->codes, &b->codes_cap, sizeof(uint32_t), rows, FIRST_ROWS)
-			: !grow(b, &b->flat, &b->flat_cap, b->width, rows, FIRST_ROWS))
+	if (b->intern ? !grow(b, (void **) &b->codes, &b->codes_cap, sizeof(uint32_t), rows, FIRST_ROWS)
+				  : !grow(b, &b->flat, &b->flat_cap, b->width, rows, FIRST_ROWS))
 		return false;
 	if (!grow(b, (void **) &b->validity, &words, sizeof(uint64_t),
 			  EC_VALIDITY_WORDS(b->intern ? b->codes_cap : b->flat_cap), FIRST_ROWS / 64))
@@ -357,8 +356,8 @@ stop_interning(EcBuilder *b)
 		if (row_is_null(b, row))
 			put_nothing(b, row);
 		else
-			memcpy((char *) b->flat + row * b->width,
-				   (char *) b->dict + b->codes[row] * b->width, b->width);
+			memcpy((char *) b->flat + row * b->width, (char *) b->dict + b->codes[row] * b->width,
+				   b->width);
 	}
 	return true;
 }
@@ -526,7 +525,7 @@ ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 		uint32_t code;
 
 		return ensure_entries(b, 1) && intern_bytes(b, &value, hash_bytes(b, &value), &code) &&
-			append_code(b, code);
+			   append_code(b, code);
 	}
 	to = (EcBytes *) b->flat + b->nrows;
 	to->ptr = keep_bytes(b, ptr, len);
@@ -593,8 +592,8 @@ append_uuid_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	prefetch_entries(b, values, hash, n);
 	for (i = 0; i < n && b->intern && *ok; i++)
 		*ok = values[i].ptr == NULL
-			? ec_builder_append_null(b)
-			: reserve_row(b) && append_code(b, intern_uuid(b, &uuid[i], hash[i]));
+				  ? ec_builder_append_null(b)
+				  : reserve_row(b) && append_code(b, intern_uuid(b, &uuid[i], hash[i]));
 	return i;
 }
 
@@ -620,9 +619,10 @@ append_bytes_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	}
 	prefetch_entries(b, values, hash, n);
 	for (i = 0; i < n && b->intern && *ok; i++)
-		*ok = values[i].ptr == NULL ? ec_builder_append_null(b)
-									: reserve_row(b) && intern_bytes(b, &values[i], hash[i], &code) &&
-										append_code(b, code);
+		*ok = values[i].ptr == NULL
+				  ? ec_builder_append_null(b)
+				  : reserve_row(b) && intern_bytes(b, &values[i], hash[i], &code) &&
+						append_code(b, code);
 	return i;
 }
 
@@ -661,8 +661,8 @@ size_t
 ec_builder_bytes(const EcBuilder *b)
 {
 	return sizeof(*b) + b->segment_bytes + (size_t) b->flat_cap * b->width +
-		(size_t) b->codes_cap * sizeof(uint32_t) + b->validity_words * sizeof(uint64_t) +
-		(size_t) b->dict_cap * b->width + (size_t) b->nslots * sizeof(Slot);
+		   (size_t) b->codes_cap * sizeof(uint32_t) + b->validity_words * sizeof(uint64_t) +
+		   (size_t) b->dict_cap * b->width + (size_t) b->nslots * sizeof(Slot);
 }
 
 /* Entries that only forgotten rows used stay in the dictionary; encoding drops them. */

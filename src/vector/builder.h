@@ -26,9 +26,10 @@ extern EcBuilder *ec_builder_create(EcKind kind, const EcAllocator *alloc);
 extern void ec_builder_destroy(EcBuilder *b);
 
 extern bool ec_builder_append_null(EcBuilder *b);
-extern bool ec_builder_append_int64(EcBuilder *b, int64_t value);	/* INT64 columns */
-extern bool ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len);	/* TEXT, RAW; copies */
-extern bool ec_builder_append_uuid(EcBuilder *b, const EcUuid *uuid);	/* UUID columns */
+extern bool ec_builder_append_int64(EcBuilder *b, int64_t value); /* INT64 columns */
+extern bool
+ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len); /* TEXT, RAW; copies */
+extern bool ec_builder_append_uuid(EcBuilder *b, const EcUuid *uuid); /* UUID columns */
 
 /* n texts at once, faster than one by one; an entry whose ptr is NULL is a NULL.  TEXT, RAW; copies. */
 extern bool ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n);
@@ -50,4 +51,4 @@ extern void ec_builder_reset(EcBuilder *b);
 /* The whole column; valid until the next change of the builder. */
 extern void ec_builder_view(EcBuilder *b, EcVector *out);
 
-#endif							/* EC_BUILDER_H */
+#endif /* EC_BUILDER_H */

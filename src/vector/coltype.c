@@ -35,14 +35,25 @@ StaticAssertDecl(FLOAT8PASSBYVAL, "8-byte types must be passed by value");
 #define NUM_BASE 10000
 #define NUM_BASE_DIGITS 4
 
-static const int64 power_of_ten[] = {
-	INT64CONST(1), INT64CONST(10), INT64CONST(100), INT64CONST(1000), INT64CONST(10000),
-	INT64CONST(100000), INT64CONST(1000000), INT64CONST(10000000), INT64CONST(100000000),
-	INT64CONST(1000000000), INT64CONST(10000000000), INT64CONST(100000000000),
-	INT64CONST(1000000000000), INT64CONST(10000000000000), INT64CONST(100000000000000),
-	INT64CONST(1000000000000000), INT64CONST(10000000000000000),
-	INT64CONST(100000000000000000), INT64CONST(1000000000000000000)
-};
+static const int64 power_of_ten[] = {INT64CONST(1),
+									 INT64CONST(10),
+									 INT64CONST(100),
+									 INT64CONST(1000),
+									 INT64CONST(10000),
+									 INT64CONST(100000),
+									 INT64CONST(1000000),
+									 INT64CONST(10000000),
+									 INT64CONST(100000000),
+									 INT64CONST(1000000000),
+									 INT64CONST(10000000000),
+									 INT64CONST(100000000000),
+									 INT64CONST(1000000000000),
+									 INT64CONST(10000000000000),
+									 INT64CONST(100000000000000),
+									 INT64CONST(1000000000000000),
+									 INT64CONST(10000000000000000),
+									 INT64CONST(100000000000000000),
+									 INT64CONST(1000000000000000000)};
 
 /* Does numeric(p,s) with this typmod fit scaled int64s?  Sets *scale if so. */
 static bool
@@ -334,7 +345,7 @@ raw_datum(const EcBytes *bytes, const EcColType *ct)
 							   format_type_be(ct->typid), bytes->len, ct->typlen)));
 	result = palloc((Size) bytes->len + 1);
 	memcpy(result, bytes->ptr, bytes->len);
-	result[bytes->len] = '\0';	/* ends a cstring, harmless otherwise */
+	result[bytes->len] = '\0'; /* ends a cstring, harmless otherwise */
 	return PointerGetDatum(result);
 }
 

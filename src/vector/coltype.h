@@ -26,15 +26,15 @@
 
 typedef struct EcColType
 {
-	Oid typid;					/* the column's declared type (maybe a domain) */
-	Oid basetype;				/* its base type */
-	int32 typmod;				/* of the base type */
+	Oid typid;	  /* the column's declared type (maybe a domain) */
+	Oid basetype; /* its base type */
+	int32 typmod; /* of the base type */
 	int16 typlen;
 	bool typbyval;
 	char typalign;
 	Oid collation;
 	EcKind kind;
-	EcPhys phys;				/* of a freshly built column; a TEXT chunk may be EC_PHYS_UUID */
+	EcPhys phys; /* of a freshly built column; a TEXT chunk may be EC_PHYS_UUID */
 	int32 scale;
 } EcColType;
 
@@ -48,14 +48,14 @@ extern int64 ec_datum_to_int64(Datum value, const EcColType *ct);
 
 /* Numeric <-> scaled int64: false if the value is infinite or does not fit the scale exactly. */
 extern bool ec_numeric_to_scaled(Datum numeric, int32 scale, int64 *out);
-extern Datum ec_numeric_from_scaled(int64 value, int32 scale);	/* palloc'd in the current context */
+extern Datum ec_numeric_from_scaled(int64 value, int32 scale); /* palloc'd in the current context */
 
 /*
  * One value of a decoded vector as a Datum of the column's type, palloc'd in the
  * current context if by reference.  kind and scale are those recorded with the
  * chunk.  The row must not be NULL.
  */
-extern Datum ec_datum_from_vector(const EcVector *v, uint32 row, const EcColType *ct, EcKind kind,
-								  int32 scale);
+extern Datum
+ec_datum_from_vector(const EcVector *v, uint32 row, const EcColType *ct, EcKind kind, int32 scale);
 
-#endif							/* EC_COLTYPE_H */
+#endif /* EC_COLTYPE_H */

@@ -122,4 +122,4 @@ ec_hash_int64(int64_t x, uint64_t seed)
 	return ec_hash_mix((uint64_t) x ^ seed, EC_HASH_K0);
 }
 
-#endif							/* EC_VECTOR_HASH_H */
+#endif /* EC_VECTOR_HASH_H */

@@ -61,12 +61,12 @@ typedef enum EcForm
 /* What a column's values mean; recorded with every chunk, see vector/coltype.h for the mapping from types. */
 typedef enum EcKind
 {
-	EC_KIND_INT = 1,			/* INT64: the integer itself */
-	EC_KIND_DECIMAL = 2,		/* INT64: value * 10^scale, EC_DECIMAL_NAN is NaN */
-	EC_KIND_FLOAT = 3,			/* INT64: order-preserving image of a double's bits */
-	EC_KIND_TEXT = 4,			/* BYTES or UUID: characters in the database encoding */
-	EC_KIND_UUID = 5,			/* UUID */
-	EC_KIND_RAW = 6				/* BYTES: a Datum's own bytes, opaque to us */
+	EC_KIND_INT = 1,	 /* INT64: the integer itself */
+	EC_KIND_DECIMAL = 2, /* INT64: value * 10^scale, EC_DECIMAL_NAN is NaN */
+	EC_KIND_FLOAT = 3,	 /* INT64: order-preserving image of a double's bits */
+	EC_KIND_TEXT = 4,	 /* BYTES or UUID: characters in the database encoding */
+	EC_KIND_UUID = 5,	 /* UUID */
+	EC_KIND_RAW = 6		 /* BYTES: a Datum's own bytes, opaque to us */
 } EcKind;
 
 typedef struct EcBytes
@@ -86,7 +86,7 @@ typedef struct EcVector
 	EcForm form;
 	uint32_t nrows;
 	uint32_t nnulls;
-	const uint64_t *validity;	/* bit row is 1: not NULL; may be NULL, see above */
+	const uint64_t *validity; /* bit row is 1: not NULL; may be NULL, see above */
 	union
 	{
 		const void *any;
@@ -94,9 +94,9 @@ typedef struct EcVector
 		const EcBytes *bytes;
 		const EcUuid *uuid;
 	} values;
-	const uint32_t *codes;		/* DICT only */
-	uint32_t ndict;				/* DICT only */
-	uint64_t dict_serial;		/* DICT: equal non-zero serials mean the same dictionary; 0: unknown */
+	const uint32_t *codes; /* DICT only */
+	uint32_t ndict;		   /* DICT only */
+	uint64_t dict_serial;  /* DICT: equal non-zero serials mean the same dictionary; 0: unknown */
 } EcVector;
 
 /* Words of a validity bitmap for n rows. */
@@ -108,7 +108,7 @@ ec_vector_is_null(const EcVector *v, uint32_t row)
 	if (v->nnulls == 0)
 		return false;
 	if (v->validity == NULL)
-		return true;			/* CONST, all NULL */
+		return true; /* CONST, all NULL */
 	return (v->validity[row >> 6] >> (row & 63) & 1) == 0;
 }
 
@@ -130,11 +130,11 @@ ec_vector_int64(const EcVector *v, uint32_t row)
 /* Memory for whoever grows: resize(ctx, NULL, n) allocates, (ctx, p, 0) frees; NULL means out of memory. */
 typedef struct EcAllocator
 {
-	void *(*resize) (void *ctx, void *ptr, size_t size);
+	void *(*resize)(void *ctx, void *ptr, size_t size);
 	void *ctx;
 } EcAllocator;
 
-extern const EcAllocator ec_malloc_allocator;	/* realloc(3) and free(3) */
+extern const EcAllocator ec_malloc_allocator; /* realloc(3) and free(3) */
 
 #define EC_UUID_TEXT_LEN 36
 
@@ -149,4 +149,4 @@ extern double ec_float_from_image(int64_t image);
 /* First 8 bytes, big-endian, zero-padded, with the sign bit flipped: int64 order == memcmp order of the prefixes. */
 extern int64_t ec_bytes_prefix(const uint8_t *ptr, uint32_t len);
 
-#endif							/* EC_VECTOR_H */
+#endif /* EC_VECTOR_H */

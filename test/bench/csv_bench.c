@@ -34,7 +34,7 @@ typedef struct Input
 {
 	char *data;
 	size_t len;
-	size_t *messages;			/* starts, and the end */
+	size_t *messages; /* starts, and the end */
 	size_t nmessages;
 	size_t rows;
 } Input;
@@ -61,8 +61,14 @@ next_random(uint64_t *state)
 static int
 make_row(char *out, size_t i, uint64_t *rnd)
 {
-	static const char *const codes[] = {"electronics.smartphone", "", "appliances.kitchen.washer",
-		"", "computers.notebook", "electronics.audio.headphone", "", "apparel.shoes"};
+	static const char *const codes[] = {"electronics.smartphone",
+										"",
+										"appliances.kitchen.washer",
+										"",
+										"computers.notebook",
+										"electronics.audio.headphone",
+										"",
+										"apparel.shoes"};
 	uint64_t r = next_random(rnd);
 	double u = (double) (r & 0xffff) / 65536.0;
 	uint64_t product = (uint64_t) (u * u * 60000);
@@ -74,7 +80,8 @@ make_row(char *out, size_t i, uint64_t *rnd)
 				   "2019-10-%02d %02d:%02d:%02d UTC,%s,%d,20530135%011llu,%s,%s%.*s,%d.%02d,%llu,"
 				   "%08x-%04x-%04x-%04x-%012llx\n",
 				   (int) (1 + i / 3000000 % 30), (int) (i / 125000 % 24), (int) (i / 2083 % 60),
-				   (int) (i / 35 % 60), r >> 60 == 0 ? "cart" : "view", (int) (1000000 + product * 13),
+				   (int) (i / 35 % 60), r >> 60 == 0 ? "cart" : "view",
+				   (int) (1000000 + product * 13),
 				   (unsigned long long) (product % 300) * 7777777ULL, codes[product % 8],
 				   product % 7 == 0 ? "" : "brand", product % 7 == 0 ? 0 : 3,
 				   "xyzabcdefghijkl" + product % 12, (int) (r >> 32 & 0x3ff), (int) (r >> 42 & 63),
@@ -207,7 +214,8 @@ bench_feed(const Input *in, const EcRowColumn *columns, const EcKind *kinds, int
 
 	ec_csv_options_init(&options);
 	if (ncolumns < SHOP_NCOLUMNS)
-		options.header = EC_CSV_HEADER_ABSENT;	/* a text column alone would be looked at for headers */
+		options.header =
+			EC_CSV_HEADER_ABSENT; /* a text column alone would be looked at for headers */
 	for (int i = 0; i < SHOP_NCOLUMNS; i++)
 	{
 		builders[i] = ec_builder_create(kinds[i], &ec_malloc_allocator);
@@ -244,8 +252,9 @@ bench_feed(const Input *in, const EcRowColumn *columns, const EcKind *kinds, int
 static void
 report(const char *stage, double seconds, const Input *in)
 {
-	printf("%-28s %8.2f M rows/s %8.0f MB/s %7.1f ns/row\n", stage, (double) in->rows / seconds / 1e6,
-		   (double) in->len / seconds / 1e6, seconds / (double) in->rows * 1e9);
+	printf("%-28s %8.2f M rows/s %8.0f MB/s %7.1f ns/row\n", stage,
+		   (double) in->rows / seconds / 1e6, (double) in->len / seconds / 1e6,
+		   seconds / (double) in->rows * 1e9);
 }
 
 static void
@@ -261,8 +270,10 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {{"whole", required_argument, NULL, 'w'},
-		{"rows-per-message", required_argument, NULL, 'r'}, {"quoted", no_argument, &quoted, 1},
-		{"crlf", no_argument, &crlf, 1}, {NULL, 0, NULL, 0}};
+											{"rows-per-message", required_argument, NULL, 'r'},
+											{"quoted", no_argument, &quoted, 1},
+											{"crlf", no_argument, &crlf, 1},
+											{NULL, 0, NULL, 0}};
 	Input in;
 	EcCsvResult total;
 	double best[SHOP_NCOLUMNS + 2] = {0};

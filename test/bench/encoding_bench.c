@@ -56,14 +56,10 @@ typedef struct Column
 } Column;
 
 static Column columns[NCOLUMNS] = {
-	{"event_time", EC_KIND_INT, 0, PARSE_TIME},
-	{"event_type", EC_KIND_TEXT, 0, PARSE_TEXT},
-	{"product_id", EC_KIND_INT, 0, PARSE_INT},
-	{"category_id", EC_KIND_INT, 0, PARSE_INT},
-	{"category_code", EC_KIND_TEXT, 0, PARSE_TEXT},
-	{"brand", EC_KIND_TEXT, 0, PARSE_TEXT},
-	{"price", EC_KIND_DECIMAL, 2, PARSE_PRICE},
-	{"user_id", EC_KIND_INT, 0, PARSE_INT},
+	{"event_time", EC_KIND_INT, 0, PARSE_TIME},		{"event_type", EC_KIND_TEXT, 0, PARSE_TEXT},
+	{"product_id", EC_KIND_INT, 0, PARSE_INT},		{"category_id", EC_KIND_INT, 0, PARSE_INT},
+	{"category_code", EC_KIND_TEXT, 0, PARSE_TEXT}, {"brand", EC_KIND_TEXT, 0, PARSE_TEXT},
+	{"price", EC_KIND_DECIMAL, 2, PARSE_PRICE},		{"user_id", EC_KIND_INT, 0, PARSE_INT},
 	{"user_session", EC_KIND_TEXT, 0, PARSE_TEXT},
 };
 
@@ -186,9 +182,9 @@ parse_time(const Field *f)
 	mon = digits(p + 5, 2);
 	y -= mon <= 2;
 	days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * (mon + (mon > 2 ? -3 : 9)) + 2) / 5 +
-		digits(p + 8, 2) - 1 - 730425;
+		   digits(p + 8, 2) - 1 - 730425;
 	return (days * 86400 + digits(p + 11, 2) * 3600 + digits(p + 14, 2) * 60 + digits(p + 17, 2)) *
-		INT64_C(1000000);
+		   INT64_C(1000000);
 }
 
 static void
@@ -199,9 +195,9 @@ append_ints(Column *c, const Field *fields, uint32_t n)
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
-		ints[i] = c->parse == PARSE_TIME ? parse_time(&fields[i])
-			: c->parse == PARSE_PRICE	 ? parse_price(&fields[i])
-										 : parse_int(&fields[i]);
+		ints[i] = c->parse == PARSE_TIME	? parse_time(&fields[i])
+				  : c->parse == PARSE_PRICE ? parse_price(&fields[i])
+											: parse_int(&fields[i]);
 	start = now();
 	for (i = 0; i < n; i++)
 	{
@@ -247,7 +243,7 @@ same_value(const EcVector *a, uint32_t i, const EcVector *b, uint32_t j)
 	if (a->phys == EC_PHYS_UUID)
 		return memcmp(&a->values.uuid[x], &b->values.uuid[y], sizeof(EcUuid)) == 0;
 	return a->values.bytes[x].len == b->values.bytes[y].len &&
-		memcmp(a->values.bytes[x].ptr, b->values.bytes[y].ptr, a->values.bytes[x].len) == 0;
+		   memcmp(a->values.bytes[x].ptr, b->values.bytes[y].ptr, a->values.bytes[x].len) == 0;
 }
 
 static void *
@@ -279,7 +275,8 @@ decode(Column *c, const EcVector *v, uint32_t header_len)
 	{
 		void *to = at_least(&dict_scratch, &dict_scratch_len, chunk.dict.scratch);
 
-		check(ec_dict_decode(decoder, &chunk, out.data + chunk.dict.offset, to, dict_scratch_len, &dict),
+		check(ec_dict_decode(decoder, &chunk, out.data + chunk.dict.offset, to, dict_scratch_len,
+							 &dict),
 			  "dictionary");
 		c->ndict += chunk.ndict;
 		c->dict_bytes += chunk.dict.len;
@@ -292,8 +289,8 @@ decode(Column *c, const EcVector *v, uint32_t header_len)
 		EcVector block;
 
 		start = now();
-		check(ec_block_decode(decoder, &chunk, b, out.data + piece->offset, chunk.ndict > 0 ? &dict : NULL,
-							  to, scratch_len, &block),
+		check(ec_block_decode(decoder, &chunk, b, out.data + piece->offset,
+							  chunk.ndict > 0 ? &dict : NULL, to, scratch_len, &block),
 			  "block");
 		c->decode_s += now() - start;
 		c->blocks[piece->encoding]++;
@@ -359,8 +356,8 @@ report(uint64_t rows)
 	int c;
 	int e;
 
-	printf("%-14s %9s %9s %8s %8s %8s %8s  %s\n", "column", "bytes/row", "dict b/r", "distinct", "append",
-		   "encode", "decode", "blocks (times in ns/row)");
+	printf("%-14s %9s %9s %8s %8s %8s %8s  %s\n", "column", "bytes/row", "dict b/r", "distinct",
+		   "append", "encode", "decode", "blocks (times in ns/row)");
 	for (c = 0; c < NCOLUMNS; c++)
 	{
 		Column *col = &columns[c];
@@ -379,7 +376,8 @@ report(uint64_t rows)
 		encode_ns += col->encode_s * ns;
 		decode_ns += col->decode_s * ns;
 	}
-	printf("%-14s %9.3f %9s %8s %8.2f %8.2f %8.2f\n", "total", bytes, "", "", append_ns, encode_ns, decode_ns);
+	printf("%-14s %9.3f %9s %8s %8.2f %8.2f %8.2f\n", "total", bytes, "", "", append_ns, encode_ns,
+		   decode_ns);
 	printf("memory at most: builders %.1f MB, encoder %.1f MB\n", (double) builder_usage.peak / 1e6,
 		   (double) encoder_usage.peak / 1e6);
 }
@@ -403,8 +401,8 @@ run(const char *p, const char *end, uint64_t max_rows, uint32_t group_rows)
 	p++;
 	while (p < end && total < max_rows)
 	{
-		uint64_t left = max_rows - total < group_rows - in_group ? max_rows - total
-																 : group_rows - in_group;
+		uint64_t left =
+			max_rows - total < group_rows - in_group ? max_rows - total : group_rows - in_group;
 
 		p = split(p, end, fields, left < BATCH_ROWS ? (uint32_t) left : BATCH_ROWS, &rows);
 		for (c = 0; c < NCOLUMNS; c++)
@@ -447,17 +445,21 @@ main(int argc, char **argv)
 				group_rows = (uint32_t) strtoul(optarg, NULL, 10);
 				break;
 			case 'c':
-				options.codec = optarg[0] == 'n' ? EC_CODEC_NONE : optarg[0] == 'l' ? EC_CODEC_LZ4 : EC_CODEC_ZSTD;
+				options.codec = optarg[0] == 'n'   ? EC_CODEC_NONE
+								: optarg[0] == 'l' ? EC_CODEC_LZ4
+												   : EC_CODEC_ZSTD;
 				break;
 			case 'l':
 				options.level = atoi(optarg);
 				break;
 			default:
-				fail("usage: encoding_bench [-n ROWS] [-g GROUP_ROWS] [-c none|lz4|zstd] [-l LEVEL] FILE.csv");
+				fail("usage: encoding_bench [-n ROWS] [-g GROUP_ROWS] [-c none|lz4|zstd] [-l "
+					 "LEVEL] FILE.csv");
 		}
 	}
 	if (optind + 1 != argc || group_rows == 0 || group_rows > EC_GROUP_ROWS_MAX)
-		fail("usage: encoding_bench [-n ROWS] [-g GROUP_ROWS] [-c none|lz4|zstd] [-l LEVEL] FILE.csv");
+		fail("usage: encoding_bench [-n ROWS] [-g GROUP_ROWS] [-c none|lz4|zstd] [-l LEVEL] "
+			 "FILE.csv");
 	fd = open(argv[optind], O_RDONLY);
 	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size == 0)
 		fail("cannot open the file");

@@ -11,7 +11,7 @@ typedef struct State
 	uint32_t row;
 	uint32_t nrows;
 	int64_t last;
-	uint8_t *text;				/* room for TEXT_MAX bytes */
+	uint8_t *text; /* room for TEXT_MAX bytes */
 } State;
 
 #define TEXT_MAX 200000
@@ -118,7 +118,8 @@ int_double(State *s)
 static int64_t
 int_visits(State *s)
 {
-	uint64_t visit = s->row / 4 + 2000 - random_below(&s->random, 40) * random_below(&s->random, 40);
+	uint64_t visit =
+		s->row / 4 + 2000 - random_below(&s->random, 40) * random_below(&s->random, 40);
 
 	return (int64_t) (visit * UINT64_C(0x9e3779b97f4a7c15));
 }
@@ -132,15 +133,15 @@ int_wide(State *s)
 typedef struct IntPattern
 {
 	const char *name;
-	int64_t (*next) (State *s);
+	int64_t (*next)(State *s);
 } IntPattern;
 
 static const IntPattern int_patterns[] = {
-	{"equal", int_equal},	  {"random", int_random},	{"widths", int_widths},
-	{"narrow", int_narrow},	  {"serial", int_serial},	{"descending", int_descending},
-	{"times", int_times},	  {"slices", int_slices},	{"skewed", int_skewed},
+	{"equal", int_equal},		{"random", int_random}, {"widths", int_widths},
+	{"narrow", int_narrow},		{"serial", int_serial}, {"descending", int_descending},
+	{"times", int_times},		{"slices", int_slices}, {"skewed", int_skewed},
 	{"extremes", int_extremes}, {"runs", int_runs},		{"outliers", int_outliers},
-	{"double", int_double},	  {"visits", int_visits},	{"wide", int_wide},
+	{"double", int_double},		{"visits", int_visits}, {"wide", int_wide},
 };
 
 /* ---------- strings: each fills s->text and returns the length ---------- */
@@ -259,13 +260,13 @@ text_turning(State *s)
 typedef struct TextPattern
 {
 	const char *name;
-	uint32_t (*next) (State *s);
+	uint32_t (*next)(State *s);
 } TextPattern;
 
 static const TextPattern text_patterns[] = {
-	{"equal", text_equal},		 {"empty", text_empty},		{"few", text_few},
-	{"distinct", text_distinct}, {"lengths", text_lengths}, {"long", text_long},
-	{"turning", text_turning},	 {"sessions", text_sessions}, {"uuids", text_uuids},
+	{"equal", text_equal},			 {"empty", text_empty},		  {"few", text_few},
+	{"distinct", text_distinct},	 {"lengths", text_lengths},	  {"long", text_long},
+	{"turning", text_turning},		 {"sessions", text_sessions}, {"uuids", text_uuids},
 	{"near_uuids", text_near_uuids},
 };
 

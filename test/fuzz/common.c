@@ -52,15 +52,15 @@ same_value(const EcVector *a, uint32_t i, const EcVector *b, uint32_t j)
 		return b->phys == EC_PHYS_INT64 && a->values.i64[x] == b->values.i64[y];
 	if (a->phys == EC_PHYS_UUID)
 		return b->phys == EC_PHYS_UUID &&
-			memcmp(&a->values.uuid[x], &b->values.uuid[y], sizeof(EcUuid)) == 0;
+			   memcmp(&a->values.uuid[x], &b->values.uuid[y], sizeof(EcUuid)) == 0;
 	if (b->phys == EC_PHYS_UUID)
 	{
 		ec_uuid_format(&b->values.uuid[y], text);
 		return a->values.bytes[x].len == sizeof(text) &&
-			memcmp(a->values.bytes[x].ptr, text, sizeof(text)) == 0;
+			   memcmp(a->values.bytes[x].ptr, text, sizeof(text)) == 0;
 	}
 	return a->values.bytes[x].len == b->values.bytes[y].len &&
-		memcmp(a->values.bytes[x].ptr, b->values.bytes[y].ptr, a->values.bytes[x].len) == 0;
+		   memcmp(a->values.bytes[x].ptr, b->values.bytes[y].ptr, a->values.bytes[x].len) == 0;
 }
 
 /* Touches every byte, so that the sanitizer sees where it lies. */
@@ -156,7 +156,7 @@ zone_fits(const EcZone *zone, const EcVector *v, EcKind kind)
 		max = x > max ? x : max;
 	}
 	return zone->nrows == v->nrows && zone->nnulls == v->nnulls &&
-		(v->nnulls == v->nrows || (zone->min == min && zone->max == max));
+		   (v->nnulls == v->nrows || (zone->min == min && zone->max == max));
 }
 
 static void *
@@ -262,8 +262,8 @@ decode_chunk(const uint8_t *chunk, size_t len, uint32_t header_len, const EcVect
 	if (ok && c.ndict > 0)
 	{
 		ok = load_piece(&dict_piece, &c.dict, chunk, len) &&
-			ec_dict_decode(dec, &c, dict_piece.bytes, dict_piece.scratch, c.dict.scratch, &dict) ==
-				EC_OK;
+			 ec_dict_decode(dec, &c, dict_piece.bytes, dict_piece.scratch, c.dict.scratch, &dict) ==
+				 EC_OK;
 		if (ok)
 			CHECK(vector_is_sound(&dict) && dict.form == EC_FORM_FLAT && dict.nnulls == 0 &&
 				  dict.nrows == c.ndict);

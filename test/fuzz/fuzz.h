@@ -28,7 +28,7 @@ typedef struct Random
 } Random;
 
 extern uint64_t random_u64(Random *r);
-extern uint32_t random_below(Random *r, uint32_t n);	/* n > 0 */
+extern uint32_t random_below(Random *r, uint32_t n); /* n > 0 */
 
 extern bool same_value(const EcVector *a, uint32_t i, const EcVector *b, uint32_t j);
 
@@ -45,8 +45,8 @@ extern bool decode_chunk(const uint8_t *chunk, size_t len, uint32_t header_len,
 						 const EcVector *expected, uint64_t *seen);
 
 /* Encodes; the result is freed by the caller with ec_buf_free. */
-extern EcStatus encode_column(const EcVector *v, EcKind kind, EcCodec codec, EcBuf *out,
-							  uint32_t *header_len);
+extern EcStatus
+encode_column(const EcVector *v, EcKind kind, EcCodec codec, EcBuf *out, uint32_t *header_len);
 
 /* columns.c: columns of many kinds, equal for equal (pattern, kind, nrows, nulls, seed) */
 typedef enum Nulls
@@ -63,8 +63,8 @@ typedef enum Nulls
 
 extern int pattern_count(EcKind kind);
 extern const char *pattern_name(EcKind kind, int pattern);
-extern void append_pattern(EcBuilder *b, EcKind kind, int pattern, uint32_t nrows, Nulls nulls,
-						   uint64_t seed);
+extern void
+append_pattern(EcBuilder *b, EcKind kind, int pattern, uint32_t nrows, Nulls nulls, uint64_t seed);
 
 extern void test_vector(uint64_t seed);
 extern void test_builder(uint64_t seed);
@@ -76,4 +76,4 @@ extern void test_golden(const char *directory, bool write);
 /* fuzz_chunk.c: u32 header length | chunk; checksums are put right first */
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#endif							/* EC_TEST_FUZZ_H */
+#endif /* EC_TEST_FUZZ_H */

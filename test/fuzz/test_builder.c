@@ -38,9 +38,9 @@ random_value(Random *r, EcKind kind, uint32_t distinct, uint32_t uuids_of_100, V
 		v->len = EC_UUID_TEXT_LEN;
 	}
 	else
-		v->len = words[1] % 50 == 0
-			? 0
-			: (uint32_t) snprintf(v->text, sizeof(v->text), "%llx", (unsigned long long) words[0]);
+		v->len = words[1] % 50 == 0 ? 0
+									: (uint32_t) snprintf(v->text, sizeof(v->text), "%llx",
+														  (unsigned long long) words[0]);
 }
 
 static bool
@@ -74,7 +74,7 @@ row_equals(const EcVector *v, uint32_t row, const Value *value, EcKind kind)
 		return value->len == sizeof(text) && memcmp(text, value->text, sizeof(text)) == 0;
 	}
 	return v->values.bytes[index].len == value->len &&
-		memcmp(v->values.bytes[index].ptr, value->text, value->len) == 0;
+		   memcmp(v->values.bytes[index].ptr, value->text, value->len) == 0;
 }
 
 static void
@@ -164,22 +164,22 @@ test_forms(void)
 	EcBuilder *b = ec_builder_create(EC_KIND_TEXT, &ec_malloc_allocator);
 	EcVector v;
 
-	append_pattern(b, EC_KIND_TEXT, 2, 20000, NULLS_FEW, 1);	/* few */
+	append_pattern(b, EC_KIND_TEXT, 2, 20000, NULLS_FEW, 1); /* few */
 	ec_builder_view(b, &v);
 	CHECK(v.form == EC_FORM_DICT && v.phys == EC_PHYS_BYTES);
 	ec_builder_reset(b);
-	append_pattern(b, EC_KIND_TEXT, 3, 20000, NULLS_FEW, 1);	/* distinct */
+	append_pattern(b, EC_KIND_TEXT, 3, 20000, NULLS_FEW, 1); /* distinct */
 	ec_builder_view(b, &v);
 	CHECK(v.form == EC_FORM_FLAT && v.phys == EC_PHYS_BYTES);
 	ec_builder_reset(b);
-	append_pattern(b, EC_KIND_TEXT, 7, 20000, NULLS_FEW, 1);	/* sessions */
+	append_pattern(b, EC_KIND_TEXT, 7, 20000, NULLS_FEW, 1); /* sessions */
 	ec_builder_view(b, &v);
 	CHECK(v.form == EC_FORM_DICT && v.phys == EC_PHYS_UUID);
 	CHECK(ec_builder_append_bytes(b, "x", 1));
 	ec_builder_view(b, &v);
 	CHECK(v.form == EC_FORM_DICT && v.phys == EC_PHYS_BYTES && vector_is_sound(&v));
 	ec_builder_reset(b);
-	append_pattern(b, EC_KIND_TEXT, 8, 20000, NULLS_FEW, 1);	/* uuids */
+	append_pattern(b, EC_KIND_TEXT, 8, 20000, NULLS_FEW, 1); /* uuids */
 	ec_builder_view(b, &v);
 	CHECK(v.form == EC_FORM_FLAT && v.phys == EC_PHYS_UUID);
 	CHECK(ec_builder_append_bytes(b, "x", 1));

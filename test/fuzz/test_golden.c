@@ -23,23 +23,23 @@ typedef struct Golden
 } Golden;
 
 static const Golden goldens[] = {
-	{EC_KIND_INT, 0, 100, NULLS_NONE, EC_CODEC_NONE},	/* const */
+	{EC_KIND_INT, 0, 100, NULLS_NONE, EC_CODEC_NONE}, /* const */
 	{EC_KIND_INT, 0, 100, NULLS_ALL, EC_CODEC_NONE},
 	{EC_KIND_INT, 1, 300, NULLS_FEW, EC_CODEC_ZSTD},	/* plain, for */
 	{EC_KIND_INT, 14, 5000, NULLS_NONE, EC_CODEC_NONE}, /* for: many widths */
 	{EC_KIND_INT, 3, 2100, NULLS_HALF, EC_CODEC_LZ4},
-	{EC_KIND_INT, 5, 2000, NULLS_NONE, EC_CODEC_ZSTD},	/* delta */
-	{EC_KIND_INT, 6, 17000, NULLS_NONE, EC_CODEC_ZSTD}, /* rle, two blocks */
-	{EC_KIND_INT, 7, 4000, NULLS_FEW, EC_CODEC_NONE},	/* delta, zigzag */
-	{EC_KIND_DECIMAL, 8, 4000, NULLS_FEW, EC_CODEC_ZSTD},	/* dictionary by frequency */
-	{EC_KIND_INT, 13, 4000, NULLS_FEW, EC_CODEC_ZSTD},	/* dictionary by appearance */
+	{EC_KIND_INT, 5, 2000, NULLS_NONE, EC_CODEC_ZSTD},	  /* delta */
+	{EC_KIND_INT, 6, 17000, NULLS_NONE, EC_CODEC_ZSTD},	  /* rle, two blocks */
+	{EC_KIND_INT, 7, 4000, NULLS_FEW, EC_CODEC_NONE},	  /* delta, zigzag */
+	{EC_KIND_DECIMAL, 8, 4000, NULLS_FEW, EC_CODEC_ZSTD}, /* dictionary by frequency */
+	{EC_KIND_INT, 13, 4000, NULLS_FEW, EC_CODEC_ZSTD},	  /* dictionary by appearance */
 	{EC_KIND_INT, 9, 500, NULLS_FEW, EC_CODEC_ZSTD},
 	{EC_KIND_FLOAT, 12, 500, NULLS_FEW, EC_CODEC_ZSTD},
 	{EC_KIND_TEXT, 2, 3000, NULLS_HALF, EC_CODEC_ZSTD}, /* dictionary of strings */
 	{EC_KIND_TEXT, 4, 300, NULLS_FEW, EC_CODEC_LZ4},	/* strings */
 	{EC_KIND_TEXT, 1, 50, NULLS_NONE, EC_CODEC_ZSTD},
-	{EC_KIND_TEXT, 7, 1500, NULLS_FEW, EC_CODEC_ZSTD},	/* dictionary of UUIDs */
-	{EC_KIND_UUID, 1, 200, NULLS_FEW, EC_CODEC_NONE},	/* uuid */
+	{EC_KIND_TEXT, 7, 1500, NULLS_FEW, EC_CODEC_ZSTD}, /* dictionary of UUIDs */
+	{EC_KIND_UUID, 1, 200, NULLS_FEW, EC_CODEC_NONE},  /* uuid */
 	{EC_KIND_RAW, 3, 400, NULLS_LAST, EC_CODEC_ZSTD},
 };
 
@@ -58,8 +58,8 @@ write_golden(const char *path, const EcVector *v, const Golden *g)
 	EcBuf out;
 
 	CHECK(encode_column(v, g->kind, g->codec, &out, &header_len) == EC_OK);
-	CHECK(f != NULL && fwrite(&header_len, 4, 1, f) == 1 &&
-		  fwrite(out.data, out.len, 1, f) == 1 && fclose(f) == 0);
+	CHECK(f != NULL && fwrite(&header_len, 4, 1, f) == 1 && fwrite(out.data, out.len, 1, f) == 1 &&
+		  fclose(f) == 0);
 	ec_buf_free(&out);
 }
 

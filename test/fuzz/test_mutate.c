@@ -10,7 +10,7 @@
 
 typedef struct Sample
 {
-	uint8_t *input;				/* u32 header length | chunk */
+	uint8_t *input; /* u32 header length | chunk */
 	size_t len;
 	uint32_t header_len;
 	char name[64];
@@ -49,8 +49,8 @@ make_sample(Sample *s, Random *r, int turn)
 static uint64_t
 nasty_number(Random *r)
 {
-	static const uint64_t some[] = {0,			1,			0x7f,		  0x80,
-									0xff,		0x7fffffff, 0x80000000,	  0xffffffff,
+	static const uint64_t some[] = {0,			1,			0x7f,		0x80,
+									0xff,		0x7fffffff, 0x80000000, 0xffffffff,
 									0xf0000000, 0x10000,	UINT64_MAX, UINT64_C(1) << 63};
 
 	return random_below(r, 3) == 0 ? random_u64(r) : some[random_below(r, 12)];

@@ -170,7 +170,7 @@ limits(void)
 	uint32_t header_len;
 
 	snprintf(context, sizeof(context), "greatest row group");
-	append_pattern(b, EC_KIND_INT, 2, EC_GROUP_ROWS_MAX, NULLS_FEW, 5);	/* widths: all of them */
+	append_pattern(b, EC_KIND_INT, 2, EC_GROUP_ROWS_MAX, NULLS_FEW, 5); /* widths: all of them */
 	ec_builder_view(b, &v);
 	round_trip(&v, EC_KIND_INT, EC_CODEC_ZSTD);
 	append_pattern(b, EC_KIND_INT, 3, 1, NULLS_NONE, 5);
@@ -242,20 +242,13 @@ sizes(void)
 		uint32_t none;
 		uint32_t zstd;
 	} limits[] = {
-		{EC_KIND_INT, "equal", 301, 301},
-		{EC_KIND_INT, "narrow", 91857, 91857},
-		{EC_KIND_INT, "serial", 491, 491},
-		{EC_KIND_INT, "descending", 7522, 7522},
-		{EC_KIND_INT, "times", 11273, 8716},
-		{EC_KIND_INT, "slices", 21393, 9706},
-		{EC_KIND_INT, "skewed", 79422, 74353},
-		{EC_KIND_INT, "runs", 10660, 10660},
-		{EC_KIND_INT, "outliers", 44069, 26074},
-		{EC_KIND_INT, "visits", 198858, 149158},
-		{EC_KIND_TEXT, "equal", 321, 321},
-		{EC_KIND_TEXT, "few", 58117, 48962},
-		{EC_KIND_TEXT, "distinct", 856517, 231815},
-		{EC_KIND_TEXT, "sessions", 220287, 212581},
+		{EC_KIND_INT, "equal", 301, 301},			{EC_KIND_INT, "narrow", 91857, 91857},
+		{EC_KIND_INT, "serial", 491, 491},			{EC_KIND_INT, "descending", 7522, 7522},
+		{EC_KIND_INT, "times", 11273, 8716},		{EC_KIND_INT, "slices", 21393, 9706},
+		{EC_KIND_INT, "skewed", 79422, 74353},		{EC_KIND_INT, "runs", 10660, 10660},
+		{EC_KIND_INT, "outliers", 44069, 26074},	{EC_KIND_INT, "visits", 198858, 149158},
+		{EC_KIND_TEXT, "equal", 321, 321},			{EC_KIND_TEXT, "few", 58117, 48962},
+		{EC_KIND_TEXT, "distinct", 856517, 231815}, {EC_KIND_TEXT, "sessions", 220287, 212581},
 		{EC_KIND_TEXT, "uuids", 900319, 900319},
 	};
 	size_t i;

@@ -49,7 +49,8 @@ on_fault(void *arg, const EcRowFault *f)
 {
 	Fixture *x = arg;
 
-	ref_printf(&x->faults, "fault %u@%u %s: %s\n", f->row, f->line, ec_fault_reason(f->code), f->text);
+	ref_printf(&x->faults, "fault %u@%u %s: %s\n", f->row, f->line, ec_fault_reason(f->code),
+			   f->text);
 }
 
 static void
@@ -156,9 +157,11 @@ test_fields_and_lines(void)
 	ONE("a line end in quotes counts as a line", "1,\"a\nb\",1\n2,x\n",
 		"1|a\nb|100\nfault 2@3 field_count: row has 2 fields, expected 3\n");
 	ONE("quote inside", "1,a\"b,2\n2,b,3\n",
-		"2|b|300\nfault 1@1 bad_quote: quote inside an unquoted field, or text after a closing quote\n");
+		"2|b|300\nfault 1@1 bad_quote: quote inside an unquoted field, or text after a closing "
+		"quote\n");
 	ONE("text behind a quote", "1,\"a\"b,2\n2,b,3\n",
-		"2|b|300\nfault 1@1 bad_quote: quote inside an unquoted field, or text after a closing quote\n");
+		"2|b|300\nfault 1@1 bad_quote: quote inside an unquoted field, or text after a closing "
+		"quote\n");
 	ONE("open quote takes the rest", "1,a,2\n2,\"b,3\n3,c,4\n",
 		"1|a|200\nfault 2@2 open_quote: quoted field is not closed\n");
 	ONE("too few, too many", "1,a\n1,a,2\n1,a,2,3\n",
@@ -166,7 +169,8 @@ test_fields_and_lines(void)
 		"fault 3@3 field_count: row has 4 fields, expected 3\n");
 	ONE("NUL byte", "1,a\0b,2\n2,b,3\n", "2|b|300\nfault 1@1 nul_byte: row contains a NUL byte\n");
 	ONE("bad UTF-8", "1,a\xff,2\n2,\xc3\xa4,3\n",
-		"2|\xc3\xa4|300\nfault 1@1 invalid_encoding: invalid byte sequence for the database encoding\n");
+		"2|\xc3\xa4|300\nfault 1@1 invalid_encoding: invalid byte sequence for the database "
+		"encoding\n");
 	ONE("cut UTF-8 at the end", "1,a,2\n1,\xc3",
 		"1|a|200\nfault 2@2 invalid_encoding: invalid byte sequence for the database encoding\n");
 	ONE("mark before a quote", "\xef\xbb\xbf\"1\",a,2\n", "1|a|200\n");
@@ -176,21 +180,26 @@ static void
 test_values(void)
 {
 	ONE("the exponent form of an integer", "2.05301E+18,a,1\n",
-		"fault 1@1 invalid_value: column \"id\": invalid input syntax for type integer: \"2.05301E+18\"\n");
+		"fault 1@1 invalid_value: column \"id\": invalid input syntax for type integer: "
+		"\"2.05301E+18\"\n");
 	ONE("range of an integer", "2147483648,a,1\n-2147483648,b,1\n",
 		"-2147483648|b|100\n"
-		"fault 1@1 out_of_range: column \"id\": value \"2147483648\" is out of range for type integer\n");
+		"fault 1@1 out_of_range: column \"id\": value \"2147483648\" is out of range for type "
+		"integer\n");
 	ONE("rounding", "1,a,2.005\n2,a,2.004\n3,a,-2.005\n4,a,9999.99\n",
 		"1|a|201\n2|a|200\n3|a|-201\n4|a|999999\n");
 	ONE("overflow by rounding", "4,a,9999.995\n",
-		"fault 1@1 out_of_range: column \"price\": value \"9999.995\" is out of range for type numeric(6,2)\n");
-	ONE("length in characters", "1,\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4,1\n2,1234567,1\n3,123456  ,1\n",
+		"fault 1@1 out_of_range: column \"price\": value \"9999.995\" is out of range for type "
+		"numeric(6,2)\n");
+	ONE("length in characters",
+		"1,\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4,1\n2,1234567,1\n3,123456  ,1\n",
 		"1|\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4|100\n3|123456|100\n"
 		"fault 2@2 too_long: column \"name\": value too long for type varchar(6)\n");
 	ONE("first fault in the fields' order", "x,1234567,y\n",
 		"fault 1@1 invalid_value: column \"id\": invalid input syntax for type integer: \"x\"\n");
 	ONE("a long value is cut at a character",
-		"12345678901234567890123456789012345678901234567890123456789012\xc3\xa4\xc3\xa4\xc3\xa4,a,1\n",
+		"12345678901234567890123456789012345678901234567890123456789012\xc3\xa4\xc3\xa4\xc3\xa4,a,"
+		"1\n",
 		"fault 1@1 invalid_value: column \"id\": invalid input syntax for type integer: "
 		"\"12345678901234567890123456789012345678901234567890123456789012\xc3\xa4...\"\n");
 }
@@ -241,12 +250,14 @@ test_headers(void)
 	open_fixture(&x, EC_CSV_HEADER_PRESENT, ',', '"');
 	EXPECT(&x, "one name is enough", "a,id,c\n1,2,3\n", "2|\\N|\\N\nheaders 1\n");
 	EXPECT(&x, "expected, but missing", "1,2,3\n4,5,6\n",
-		   "5|\\N|\\N\nfault 1@1 bad_header: header expected, but the line names no column of the target\n");
+		   "5|\\N|\\N\nfault 1@1 bad_header: header expected, but the line names no column of the "
+		   "target\n");
 	close_fixture(&x);
 
 	open_fixture(&x, EC_CSV_HEADER_ABSENT, ',', '"');
-	EXPECT(&x, "no line is a header", "id,name,price\n",
-		   "fault 1@1 invalid_value: column \"id\": invalid input syntax for type integer: \"id\"\n");
+	EXPECT(
+		&x, "no line is a header", "id,name,price\n",
+		"fault 1@1 invalid_value: column \"id\": invalid input syntax for type integer: \"id\"\n");
 	close_fixture(&x);
 }
 
@@ -257,7 +268,8 @@ test_options(void)
 	EcCsvOptions o;
 
 	open_fixture(&x, EC_CSV_HEADER_AUTO, '\t', '\'');
-	EXPECT(&x, "tabs and single quotes", "1\t'a\tb'\t2\n2\t\"x\"\t3\n", "1|a\tb|200\n2|\"x\"|300\n");
+	EXPECT(&x, "tabs and single quotes", "1\t'a\tb'\t2\n2\t\"x\"\t3\n",
+		   "1|a\tb|200\n2|\"x\"|300\n");
 	close_fixture(&x);
 	open_fixture(&x, EC_CSV_HEADER_AUTO, ';', '\0');
 	EXPECT(&x, "no quoting", "1;\"a;2\n", "1|\"a|200\n");
@@ -289,7 +301,8 @@ test_sizes(void)
 		ref_append(&m, ",", 1);
 	ref_append(&m, "\n1,a,2\n", 7);
 	feed(&x, m.data, m.len, &out);
-	check(strcmp(out.data, "1|a|200\nfault 1@1 field_count: row has 100001 fields, expected 3\n") == 0,
+	check(strcmp(out.data, "1|a|200\nfault 1@1 field_count: row has 100001 fields, expected 3\n") ==
+			  0,
 		  "a row of 100,001 fields", out.data);
 
 	m.len = 0;
@@ -329,7 +342,8 @@ failing_resize(void *ctx, void *ptr, size_t size)
 static void
 test_no_memory(void)
 {
-	static const char message[] = "id,x,name,price\n1,\"a\"\"b\",\"c\"\"d\",2.000000000000000000001\n";
+	static const char message[] =
+		"id,x,name,price\n1,\"a\"\"b\",\"c\"\"d\",2.000000000000000000001\n";
 	const EcAllocator failing = {failing_resize, NULL};
 	bool done = false;
 	int refusals = 0;
@@ -356,8 +370,8 @@ test_no_memory(void)
 			/* the parser must still be good for another try */
 			for (int i = 0; i < NCOLUMNS; i++)
 				ec_builder_truncate(b[i], 0);
-			check(ec_csv_feed(csv, message, sizeof(message) - 1, b, &r) &&
-					  r.rows + r.faults == 1 && r.headers == 1,
+			check(ec_csv_feed(csv, message, sizeof(message) - 1, b, &r) && r.rows + r.faults == 1 &&
+					  r.headers == 1,
 				  "second try", "");
 		}
 		ec_csv_destroy(csv);

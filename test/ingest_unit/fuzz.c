@@ -33,7 +33,8 @@ rnd(uint32_t n)
 /* Every type once, with limits near at hand. */
 static const EcRowColumn wide_columns[] = {
 	{"a", "smallint", 0, EC_FIELD_INT, EC_PHYS_INT64, .min = INT16_MIN, .max = INT16_MAX},
-	{"b", "integer", 1, EC_FIELD_INT, EC_PHYS_INT64, .min = INT32_MIN, .max = INT32_MAX, .not_null = true},
+	{"b", "integer", 1, EC_FIELD_INT, EC_PHYS_INT64, .min = INT32_MIN, .max = INT32_MAX,
+	 .not_null = true},
 	{"c", "numeric(5,3)", 2, EC_FIELD_DECIMAL, EC_PHYS_INT64, .precision = 5, .scale = 3},
 	{"d", "numeric(18,0)", 3, EC_FIELD_DECIMAL, EC_PHYS_INT64, .precision = 18, .scale = 0},
 	{"e", "real", 4, EC_FIELD_FLOAT4, EC_PHYS_INT64},
@@ -46,9 +47,10 @@ static const EcRowColumn wide_columns[] = {
 	{"l", "other", 11, EC_FIELD_OTHER, EC_PHYS_BYTES},
 	{"m", "numeric(18,18)", 12, EC_FIELD_DECIMAL, EC_PHYS_INT64, .precision = 18, .scale = 18},
 };
-static const EcKind wide_kinds[] = {EC_KIND_INT, EC_KIND_INT, EC_KIND_DECIMAL, EC_KIND_DECIMAL,
-	EC_KIND_FLOAT, EC_KIND_FLOAT, EC_KIND_INT, EC_KIND_INT, EC_KIND_INT, EC_KIND_UUID,
-	EC_KIND_TEXT, EC_KIND_RAW, EC_KIND_DECIMAL};
+static const EcKind wide_kinds[] = {EC_KIND_INT,	EC_KIND_INT,   EC_KIND_DECIMAL, EC_KIND_DECIMAL,
+									EC_KIND_FLOAT,	EC_KIND_FLOAT, EC_KIND_INT,		EC_KIND_INT,
+									EC_KIND_INT,	EC_KIND_UUID,  EC_KIND_TEXT,	EC_KIND_RAW,
+									EC_KIND_DECIMAL};
 
 static const EcRowColumn text_columns[] = {
 	{"x", "text", 0, EC_FIELD_TEXT, EC_PHYS_BYTES, .input = NULL},
@@ -62,31 +64,123 @@ static const struct
 	const EcRowColumn *columns;
 	const EcKind *kinds;
 	int n;
-} tables[] = {{shop_columns, shop_kinds, SHOP_NCOLUMNS}, {wide_columns, wide_kinds, 13},
-	{text_columns, text_kinds, 3}, {shop_columns, shop_kinds, 1}, {text_columns, text_kinds, 1}};
+} tables[] = {{shop_columns, shop_kinds, SHOP_NCOLUMNS},
+			  {wide_columns, wide_kinds, 13},
+			  {text_columns, text_kinds, 3},
+			  {shop_columns, shop_kinds, 1},
+			  {text_columns, text_kinds, 1}};
 
 /* Fields likely to be values of a type, and those next to them that are not. */
-static const char *const int_words[] = {"0", "1", "-1", "+7", "12345678", "123456789",
-	"2053013555631882655", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
-	"-9223372036854775809", "99999999999999999999999", "2.05301E+18", " 42", "42 ", "4 2", "",
-	"-", "00000000000000000000012", "32767", "32768", "-32768", "2147483648", "1234567x", "0x10"};
-static const char *const decimal_words[] = {"0.00", "35.79", "1302.48", "33.2", "7", "12345678.12",
-	"99999999.99", "99999999.995", "99999999.994", ".5", "5.", ".", "-0.005", "1.005", "1.0049999",
-	"1e2", "1.5E-3", "NaN", "-12.3", "1.2.3", "12,5", "0.000000000000000000000000000001",
-	"0.123456789012345678", "0.9999999999999999995", "123456789012345678", "1e-400", "", "+1.10"};
-static const char *const time_words[] = {"2019-10-01 00:00:00 UTC", "2020-09-24 23:47:04+00:00",
-	"2020-02-29 23:59:59.999999", "2019-02-29 00:00:00 UTC", "1900-01-01", "2000-01-01T12:34:56Z",
-	"2199-12-31 23:59:59-15:59", "2019-13-01 00:00:00", "2019-10-01 24:00:00 UTC",
-	"2019-10-01 00:60:00 UTC", "2019-10-01 00:00:60 UTC", "2019-10-01 00:00:00.5 +0530",
-	"2019-10-01 00:00:00+5", "2019-10-01 0:00:00", "2019-1-01 00:00:00", "", "2019-10-01 00:00:00 utc",
-	"2019-10-01 00:00:00 UTCX", "2019-10-01 00:00:00.1234567 UTC", "2019-10-01 00:00:00. UTC"};
-static const char *const other_words[] = {"view", "", "\"\"", "\"a,b\"", "\"a\"\"b\"", "\"a\nb\"",
-	"\"a\r\nb\"", "a\"b", "\"a\"b", "\"open", "electronics.smartphone",
-	"72d76fde-8bb3-4e00-8c23-a032dfed738c", "72D76FDE8BB34E008C23A032DFED738C",
-	"72-d76fde8bb34e008c23a032dfed738c", "72d7-6fde-8bb3-4e00-8c23-a032-dfed-738c",
-	"{72d76fde-8bb3-4e00-8c23-a032dfed738c}", "\xc3\xa4\xc3\xb6", "\xff", "\xe4\xb8\xad\xe6\x96\x87",
-	"\xed\xa0\x80", "long text that does not fit five", "abc      ", "t", "FALSE", "on", "!", "1e400",
-	"1.5", "infinity", "\"", "\r", "a\rb", " x ", "nan", "\"12\"", "\"\"\"\"", "\xef\xbb\xbf"};
+static const char *const int_words[] = {"0",
+										"1",
+										"-1",
+										"+7",
+										"12345678",
+										"123456789",
+										"2053013555631882655",
+										"9223372036854775807",
+										"9223372036854775808",
+										"-9223372036854775808",
+										"-9223372036854775809",
+										"99999999999999999999999",
+										"2.05301E+18",
+										" 42",
+										"42 ",
+										"4 2",
+										"",
+										"-",
+										"00000000000000000000012",
+										"32767",
+										"32768",
+										"-32768",
+										"2147483648",
+										"1234567x",
+										"0x10"};
+static const char *const decimal_words[] = {"0.00",
+											"35.79",
+											"1302.48",
+											"33.2",
+											"7",
+											"12345678.12",
+											"99999999.99",
+											"99999999.995",
+											"99999999.994",
+											".5",
+											"5.",
+											".",
+											"-0.005",
+											"1.005",
+											"1.0049999",
+											"1e2",
+											"1.5E-3",
+											"NaN",
+											"-12.3",
+											"1.2.3",
+											"12,5",
+											"0.000000000000000000000000000001",
+											"0.123456789012345678",
+											"0.9999999999999999995",
+											"123456789012345678",
+											"1e-400",
+											"",
+											"+1.10"};
+static const char *const time_words[] = {"2019-10-01 00:00:00 UTC",
+										 "2020-09-24 23:47:04+00:00",
+										 "2020-02-29 23:59:59.999999",
+										 "2019-02-29 00:00:00 UTC",
+										 "1900-01-01",
+										 "2000-01-01T12:34:56Z",
+										 "2199-12-31 23:59:59-15:59",
+										 "2019-13-01 00:00:00",
+										 "2019-10-01 24:00:00 UTC",
+										 "2019-10-01 00:60:00 UTC",
+										 "2019-10-01 00:00:60 UTC",
+										 "2019-10-01 00:00:00.5 +0530",
+										 "2019-10-01 00:00:00+5",
+										 "2019-10-01 0:00:00",
+										 "2019-1-01 00:00:00",
+										 "",
+										 "2019-10-01 00:00:00 utc",
+										 "2019-10-01 00:00:00 UTCX",
+										 "2019-10-01 00:00:00.1234567 UTC",
+										 "2019-10-01 00:00:00. UTC"};
+static const char *const other_words[] = {"view",
+										  "",
+										  "\"\"",
+										  "\"a,b\"",
+										  "\"a\"\"b\"",
+										  "\"a\nb\"",
+										  "\"a\r\nb\"",
+										  "a\"b",
+										  "\"a\"b",
+										  "\"open",
+										  "electronics.smartphone",
+										  "72d76fde-8bb3-4e00-8c23-a032dfed738c",
+										  "72D76FDE8BB34E008C23A032DFED738C",
+										  "72-d76fde8bb34e008c23a032dfed738c",
+										  "72d7-6fde-8bb3-4e00-8c23-a032-dfed-738c",
+										  "{72d76fde-8bb3-4e00-8c23-a032dfed738c}",
+										  "\xc3\xa4\xc3\xb6",
+										  "\xff",
+										  "\xe4\xb8\xad\xe6\x96\x87",
+										  "\xed\xa0\x80",
+										  "long text that does not fit five",
+										  "abc      ",
+										  "t",
+										  "FALSE",
+										  "on",
+										  "!",
+										  "1e400",
+										  "1.5",
+										  "infinity",
+										  "\"",
+										  "\r",
+										  "a\rb",
+										  " x ",
+										  "nan",
+										  "\"12\"",
+										  "\"\"\"\"",
+										  "\xef\xbb\xbf"};
 
 #define PICK(words) (words)[rnd(sizeof(words) / sizeof(*(words)))]
 
@@ -222,8 +316,8 @@ typedef struct Subject
 	EcRowColumn columns[REF_MAX_COLUMNS];
 	EcBuilder *builders[REF_MAX_COLUMNS];
 	EcCsv *csv;
-	RefText kept;				/* pointers that ref_input made */
-	RefText faults;				/* rendered, each with its row number before it */
+	RefText kept;	/* pointers that ref_input made */
+	RefText faults; /* rendered, each with its row number before it */
 } Subject;
 
 static void
@@ -247,8 +341,9 @@ subject_init(Subject *s, int table)
 	memset(s, 0, sizeof(*s));
 	s->table = table;
 	ec_csv_options_init(&s->options);
-	s->options.header = rnd(6) == 0 ? EC_CSV_HEADER_PRESENT
-		: rnd(6) == 0 ? EC_CSV_HEADER_ABSENT : EC_CSV_HEADER_AUTO;
+	s->options.header = rnd(6) == 0	  ? EC_CSV_HEADER_PRESENT
+						: rnd(6) == 0 ? EC_CSV_HEADER_ABSENT
+									  : EC_CSV_HEADER_AUTO;
 	s->options.quote = rnd(8) == 0 ? '\0' : '"';
 	s->options.fault = on_fault;
 	s->options.fault_arg = s;
@@ -339,7 +434,8 @@ fail(const char *what, const RefText *message, const RefText *want, const RefTex
 		fwrite(message->data, 1, message->len, f);
 		fclose(f);
 	}
-	fprintf(stderr, "%s\n--- message (also in fuzz_failed.csv)\n%.*s\n--- expected\n%.*s\n--- got\n%.*s\n",
+	fprintf(stderr,
+			"%s\n--- message (also in fuzz_failed.csv)\n%.*s\n--- expected\n%.*s\n--- got\n%.*s\n",
 			what, (int) message->len, message->data, (int) want->len, want->data, (int) got->len,
 			got->data);
 	exit(1);
@@ -423,8 +519,15 @@ only_values(const RefText *in, RefText *out)
 static void
 check_neighbours(void)
 {
-	static const char *const bad[] = {"x", ",,,,,,,,,,,,,,,,,,,,", "a\"b,c", "\"a\"b,\"c,d\"e", "\xff,1",
-		"a\rb", "\"q\nr\"x", "\xc3", "1e5,\"\",\"\",\"\"\"\"z\""};
+	static const char *const bad[] = {"x",
+									  ",,,,,,,,,,,,,,,,,,,,",
+									  "a\"b,c",
+									  "\"a\"b,\"c,d\"e",
+									  "\xff,1",
+									  "a\rb",
+									  "\"q\nr\"x",
+									  "\xc3",
+									  "1e5,\"\",\"\",\"\"\"\"z\""};
 	int table = (int) rnd(2);
 	Subject s;
 	RefText clean = {0};

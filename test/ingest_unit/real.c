@@ -84,11 +84,12 @@ same_as_reference(const char *data, size_t len, int rows_per_message)
 			ec_builder_reset(b[i]);
 		ref_message(&ref, exact, n, &want, &counts);
 		ok = ec_csv_feed(csv, exact, n, b, &r) && r.rows == counts.rows &&
-			r.faults == counts.faults && r.headers == counts.headers && r.blanks == counts.blanks;
+			 r.faults == counts.faults && r.headers == counts.headers && r.blanks == counts.blanks;
 		for (uint32_t row = 0; ok && row < r.rows; row++)
 		{
 			got.len = 0;
-			ref_printf(&got, "row %u [%u,%u): ", r.refs[row].row, r.refs[row].begin, r.refs[row].end);
+			ref_printf(&got, "row %u [%u,%u): ", r.refs[row].row, r.refs[row].begin,
+					   r.refs[row].end);
 			for (int i = 0; i < SHOP_NCOLUMNS; i++)
 			{
 				EcVector v;
@@ -99,7 +100,8 @@ same_as_reference(const char *data, size_t len, int rows_per_message)
 			}
 			/* faults stand between the rows */
 			while (w < want.len && want.data[w] == 'f')
-				w += (size_t) ((char *) memchr(want.data + w, '\n', want.len - w) - want.data) - w + 1;
+				w += (size_t) ((char *) memchr(want.data + w, '\n', want.len - w) - want.data) - w +
+					 1;
 			ok = w + got.len < want.len && memcmp(want.data + w, got.data, got.len) == 0;
 			w += got.len + 1;
 		}
@@ -123,7 +125,8 @@ main(int argc, char **argv)
 		size_t len;
 		char *data = read_file(argv[i], &len);
 		bool ok = data != NULL && same_as_reference(data, len, 5000) &&
-			same_as_reference(data, len, 7) && same_as_reference(data, len < 200000 ? len : 200000, 1);
+				  same_as_reference(data, len, 7) &&
+				  same_as_reference(data, len < 200000 ? len : 200000, 1);
 
 		if (!ok)
 			printf("FAILED: %s\n", argv[i]);

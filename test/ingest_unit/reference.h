@@ -26,23 +26,23 @@ typedef struct RefStream
 	EcCsvOptions options;
 	const EcRowColumn *columns;
 	int ncolumns;
-	int nfields;				/* the order in force */
+	int nfields; /* the order in force */
 	int column_of[REF_MAX_FIELDS];
 } RefStream;
 
 extern void ref_append(RefText *t, const void *data, size_t len);
 extern void ref_printf(RefText *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-extern void ref_init(RefStream *s, const EcCsvOptions *options, const EcRowColumn *columns,
-					 int ncolumns);
+extern void
+ref_init(RefStream *s, const EcCsvOptions *options, const EcRowColumn *columns, int ncolumns);
 
 /* Appends the outcomes; *counts gets rows, faults, headers and blanks, and the lines' sum. */
-extern void ref_message(RefStream *s, const char *message, size_t len, RefText *out,
-						EcCsvResult *counts);
+extern void
+ref_message(RefStream *s, const char *message, size_t len, RefText *out, EcCsvResult *counts);
 
 /* The value of a field as text, or false and the code of its fault. */
-extern bool ref_value(const EcRowColumn *col, const char *text, size_t len, RefText *out,
-					  EcFaultCode *code);
+extern bool
+ref_value(const EcRowColumn *col, const char *text, size_t len, RefText *out, EcFaultCode *code);
 
 /* An EcFieldInput with the reference's idea of the value. */
 extern bool ref_input(void *arg, const EcRowColumn *col, const char *text, uint32_t len,
@@ -51,4 +51,4 @@ extern bool ref_input(void *arg, const EcRowColumn *col, const char *text, uint3
 /* Renders row of a column as ref_value does. */
 extern void ref_render(const EcRowColumn *col, const EcVector *v, uint32_t row, RefText *out);
 
-#endif							/* EC_REFERENCE_H */
+#endif /* EC_REFERENCE_H */

@@ -10,7 +10,7 @@
 
 typedef struct Row
 {
-	int nfields;				/* all of them; the first REF_MAX_FIELDS are kept */
+	int nfields; /* all of them; the first REF_MAX_FIELDS are kept */
 	char *text[REF_MAX_FIELDS];
 	size_t len[REF_MAX_FIELDS];
 	bool quoted[REF_MAX_FIELDS];
@@ -38,8 +38,11 @@ utf8(const char *text, size_t len)
 	for (size_t i = 0; i < len;)
 	{
 		unsigned c = p[i];
-		int n = c < 0x80 ? 1 : c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 && c < 0xf0 ? 3
-			: c >= 0xc0 && c < 0xe0 ? 2 : 0;
+		int n = c < 0x80				? 1
+				: c >= 0xf0 && c < 0xf8 ? 4
+				: c >= 0xe0 && c < 0xf0 ? 3
+				: c >= 0xc0 && c < 0xe0 ? 2
+										: 0;
 		unsigned long v = n == 1 ? c : n == 2 ? c & 0x1f : n == 3 ? c & 0xf : c & 7;
 
 		if (n == 0 || i + (size_t) n > len)

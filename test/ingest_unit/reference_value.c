@@ -138,7 +138,7 @@ decimal_value(const EcRowColumn *col, const char *p, size_t len, int64_t *out)
 	}
 	if (len > 0)
 		return EC_FAULT_SYNTAX;
-	keep = point + col->scale;	/* that many digits count */
+	keep = point + col->scale; /* that many digits count */
 	for (long i = 0; i < keep; i++)
 	{
 		if (v > (__int128) 1 << 100)
@@ -191,8 +191,9 @@ float_value(const EcRowColumn *col, const char *p, size_t len, int64_t *out)
 static EcFaultCode
 bool_value(const char *p, size_t len, int64_t *out)
 {
-	static const char *const words[] = {"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1",
-		"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"};
+	static const char *const words[] = {"t",  "tr", "tru", "true", "y",	  "ye",	  "yes",
+										"on", "1",	"f",   "fa",   "fal", "fals", "false",
+										"n",  "no", "of",  "off",  "0"};
 
 	strip(&p, &len);
 	for (int i = 0; i < 19; i++)

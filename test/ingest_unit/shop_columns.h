@@ -11,7 +11,7 @@
 
 static const EcRowColumn shop_columns[SHOP_NCOLUMNS] = {
 	{"event_time", "timestamp with time zone", 0, EC_FIELD_TIMESTAMPTZ, EC_PHYS_INT64,
-		.utc_default = true, .precision = 6},
+	 .utc_default = true, .precision = 6},
 	{"event_type", "text", 1, EC_FIELD_TEXT, EC_PHYS_BYTES, .input = NULL},
 	{"product_id", "bigint", 2, EC_FIELD_INT, EC_PHYS_INT64, .min = INT64_MIN, .max = INT64_MAX},
 	{"category_id", "bigint", 3, EC_FIELD_INT, EC_PHYS_INT64, .min = INT64_MIN, .max = INT64_MAX},
@@ -22,7 +22,8 @@ static const EcRowColumn shop_columns[SHOP_NCOLUMNS] = {
 	{"user_session", "text", 8, EC_FIELD_TEXT, EC_PHYS_BYTES, .input = NULL},
 };
 
-static const EcKind shop_kinds[SHOP_NCOLUMNS] = {EC_KIND_INT, EC_KIND_TEXT, EC_KIND_INT,
-	EC_KIND_INT, EC_KIND_TEXT, EC_KIND_TEXT, EC_KIND_DECIMAL, EC_KIND_INT, EC_KIND_TEXT};
+static const EcKind shop_kinds[SHOP_NCOLUMNS] = {EC_KIND_INT,	  EC_KIND_TEXT, EC_KIND_INT,
+												 EC_KIND_INT,	  EC_KIND_TEXT, EC_KIND_TEXT,
+												 EC_KIND_DECIMAL, EC_KIND_INT,	EC_KIND_TEXT};
 
-#endif							/* EC_SHOP_COLUMNS_H */
+#endif /* EC_SHOP_COLUMNS_H */
