@@ -87,7 +87,7 @@ SELECT create_events_table('insight_columns.mine');
 SET ROLE insight_columns_owner;
 SELECT map_columns('log', '{"user_id": "product", "category_code": "make"}');
 SELECT * FROM top_user_categories('log');
-SELECT column_maps_drop();
+SELECT forget_dropped();
 RESET ROLE;
 
 -- gone with the relation, also when that is dropped by another or with its schema

@@ -16,7 +16,9 @@ CREATE TABLE table_options (
 	row_group_rows int CHECK (row_group_rows BETWEEN 1024 AND 1048576)
 );
 COMMENT ON TABLE table_options IS 'options of columnar tables; use ecinsight.set_options to change them';
-SELECT pg_catalog.pg_extension_config_dump('table_options', '');
+SELECT pg_catalog.pg_extension_config_dump('table_options',
+	'WHERE relation::oid IN (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = c.relam '
+	'WHERE a.amname = ''ecinsight_columnar'' AND c.relpersistence <> ''t'')');
 
 CREATE FUNCTION table_options_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'ec_table_options_changed' LANGUAGE C;
@@ -35,6 +37,17 @@ CREATE FUNCTION options(relation regclass, OUT option text, OUT setting text, OU
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'ec_options' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 3;
 COMMENT ON FUNCTION options(regclass) IS 'options in force for a columnar table, and where they come from';
+
+-- Changes of columnar tables are not decoded.  This is a trigger, as a hook would only
+-- see the statements of sessions that have loaded the library.
+
+CREATE FUNCTION check_publication() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'ec_check_publication' LANGUAGE C;
+COMMENT ON FUNCTION check_publication() IS 'refuses publications of columnar tables';
+REVOKE ALL ON FUNCTION check_publication() FROM PUBLIC;
+CREATE EVENT TRIGGER ecinsight_check_publication ON ddl_command_start
+	WHEN TAG IN ('CREATE PUBLICATION', 'ALTER PUBLICATION') EXECUTE FUNCTION check_publication();
+ALTER EVENT TRIGGER ecinsight_check_publication ENABLE ALWAYS;
 
 -- Inspection
 

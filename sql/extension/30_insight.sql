@@ -16,12 +16,13 @@ COMMENT ON TABLE column_maps IS 'Columns of events relations that are not named 
 GRANT SELECT ON column_maps TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('column_maps', '');
 
-CREATE FUNCTION column_maps_drop() RETURNS event_trigger
-    AS 'MODULE_PATHNAME', 'ec_column_maps_drop'
+CREATE FUNCTION forget_dropped() RETURNS event_trigger
+    AS 'MODULE_PATHNAME', 'ec_forget_dropped'
     LANGUAGE C SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION column_maps_drop() IS 'Forgets the column maps of dropped relations.';
-REVOKE ALL ON FUNCTION column_maps_drop() FROM PUBLIC;
-CREATE EVENT TRIGGER ecinsight_column_maps_drop ON sql_drop EXECUTE FUNCTION column_maps_drop();
+COMMENT ON FUNCTION forget_dropped() IS 'Forgets the column maps and table options of dropped relations.';
+REVOKE ALL ON FUNCTION forget_dropped() FROM PUBLIC;
+CREATE EVENT TRIGGER ecinsight_forget_dropped ON sql_drop EXECUTE FUNCTION forget_dropped();
+ALTER EVENT TRIGGER ecinsight_forget_dropped ENABLE ALWAYS;
 
 CREATE FUNCTION create_events_table(name text) RETURNS regclass
     AS 'MODULE_PATHNAME', 'ec_create_events_table'

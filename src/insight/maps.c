@@ -33,6 +33,7 @@
 #include "base/compat.h"
 #include "insight/args.h"
 #include "insight/columns.h"
+#include "store/options.h"
 
 #define MAPS_TABLE "column_maps"
 #define MAPS_INDEX "column_maps_pkey"
@@ -41,7 +42,7 @@
 #define MAPS_NATTS 2
 
 PG_FUNCTION_INFO_V1(ec_map_columns);
-PG_FUNCTION_INFO_V1(ec_column_maps_drop);
+PG_FUNCTION_INFO_V1(ec_forget_dropped);
 
 static Oid
 maps_relation(const char *name)
@@ -215,13 +216,13 @@ ec_map_columns(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Event trigger sql_drop, SECURITY DEFINER: forgets the maps of dropped relations. */
+/* Event trigger sql_drop, SECURITY DEFINER: forgets the maps and table options of dropped relations. */
 Datum
-ec_column_maps_drop(PG_FUNCTION_ARGS)
+ec_forget_dropped(PG_FUNCTION_ARGS)
 {
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("%s can only be called as an event trigger", "column_maps_drop")));
+						errmsg("%s can only be called as an event trigger", "forget_dropped")));
 	SPI_connect();
 	if (SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_dropped_objects() "
 					"WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND objsubid = 0",
@@ -233,6 +234,7 @@ ec_column_maps_drop(PG_FUNCTION_ARGS)
 		Oid relid = DatumGetObjectId(
 			SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 
+		ec_options_drop(relid);
 		if (has_map(relid)) /* the usual drop shall not wait for writers of maps */
 			write_map(relid, NULL);
 	}

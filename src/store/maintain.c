@@ -27,9 +27,11 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "store/catalog.h"
+#include "store/options.h"
 #include "store/page.h"
 #include "store/tableam.h"
 
@@ -44,6 +46,9 @@ ec_set_new_filelocator(Relation rel, const RelFileLocator *locator, char persist
 {
 	SMgrRelation srel;
 
+	/* a new relation: its OID may have been that of a temporary table lost in a crash */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(RelationGetRelid(rel))))
+		ec_options_drop(RelationGetRelid(rel));
 	*freeze_xid = RecentXmin;
 	*minmulti = GetOldestMultiXactId();
 	srel = RelationCreateStorage(*locator, persistence, true);

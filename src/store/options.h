@@ -21,7 +21,12 @@ typedef struct EcTableOptions
 /* The table's options, defaults filled in from the configuration parameters. */
 extern EcTableOptions ec_options_get(Relation rel);
 
-/* Deletes what set_options stored for a table that is being dropped. */
+/*
+ * Deletes what set_options stored for a table that is gone.  Called when one is
+ * dropped, by the object access hook (temporary tables at the end of their session)
+ * and by the extension's sql_drop event trigger (the drop that loads this library),
+ * and for the OID of each new columnar table.
+ */
 extern void ec_options_drop(Oid relid);
 
 #endif /* EC_STORE_OPTIONS_H */

@@ -1,12 +1,15 @@
 /*
  * slot.c
  *	  Slots of columnar tables: PostgreSQL's virtual slots, except that a heap
- *	  tuple copied from one keeps its tid (ANALYZE sorts its sample by it).
+ *	  tuple copied from one keeps its tid (ANALYZE sorts its sample by it), and
+ *	  that asking for a system column names it in the error.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/heap.h"
 #include "executor/tuptable.h"
+#include "utils/lsyscache.h"
 
 #include "store/store.h"
 
@@ -21,6 +24,19 @@ copy_heap_tuple(TupleTableSlot *slot)
 	return tuple;
 }
 
+/* Not called for ctid and tableoid, which every slot has. */
+static Datum
+refuse_sysattr(TupleTableSlot *slot, int attnum, bool *isnull)
+{
+	const char *relname = get_rel_name(slot->tts_tableOid);
+
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("system column \"%s\" is not supported for columnar table \"%s\"",
+						   NameStr(SystemAttributeDefinition(attnum)->attname),
+						   relname != NULL ? relname : "?"),
+					errhint("Of the system columns, only ctid and tableoid can be read.")));
+}
+
 const TupleTableSlotOps *
 ec_slot_ops(void)
 {
@@ -29,6 +45,7 @@ ec_slot_ops(void)
 	if (ops.copy_heap_tuple == NULL)
 	{
 		ops = TTSOpsVirtual;
+		ops.getsysattr = refuse_sysattr;
 		ops.copy_heap_tuple = copy_heap_tuple;
 	}
 	return &ops;

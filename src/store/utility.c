@@ -5,34 +5,32 @@
  *
  * Without shared_preload_libraries a session loads this library with the first
  * columnar table that it touches; refusals that must not depend on that are also
- * made by the access method's callbacks.
+ * made by the access method's callbacks, or by an event trigger, which loads it.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_publication.h"
-#include "catalog/pg_publication_rel.h"
+#include "commands/event_trigger.h"
 #include "executor/executor.h"
+#include "fmgr.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "store/options.h"
 #include "store/store.h"
 #include "store/write_state.h"
 #include "store/writer.h"
+
+PG_FUNCTION_INFO_V1(ec_check_publication);
 
 static ExecutorStart_hook_type previous_start;
 static ExecutorRun_hook_type previous_run;
@@ -233,26 +231,26 @@ check_publication(List *objects, bool all_tables)
 	}
 }
 
-/*
- * The same once tables have been added: if that is what loaded this library, the
- * statement came by unseen.  (A partitioned table loads nothing: without
- * shared_preload_libraries a new session can publish it.)  key is the column of
- * pg_publication_rel that has the value; nobody has made the rows visible yet.
- */
 static void
-check_published(Oid index, AttrNumber key, Oid value)
+check_publication_statement(Node *stmt)
 {
-	Relation published = table_open(PublicationRelRelationId, AccessShareLock);
-	ScanKeyData scankey;
-	SysScanDesc scan;
-	HeapTuple tuple;
+	if (IsA(stmt, CreatePublicationStmt))
+		check_publication(((CreatePublicationStmt *) stmt)->pubobjects,
+						  ((CreatePublicationStmt *) stmt)->for_all_tables);
+	else if (IsA(stmt, AlterPublicationStmt) &&
+			 ((AlterPublicationStmt *) stmt)->action != AP_DropObjects)
+		check_publication(((AlterPublicationStmt *) stmt)->pubobjects, false);
+}
 
-	ScanKeyInit(&scankey, key, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
-	scan = systable_beginscan(published, index, true, SnapshotSelf, 1, &scankey);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		refuse_publishing(((Form_pg_publication_rel) GETSTRUCT(tuple))->prrelid);
-	systable_endscan(scan);
-	table_close(published, AccessShareLock);
+/* Event trigger ddl_command_start of CREATE and ALTER PUBLICATION. */
+Datum
+ec_check_publication(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("%s can only be called as an event trigger", "check_publication")));
+	check_publication_statement(((EventTriggerData *) fcinfo->context)->parsetree);
+	PG_RETURN_VOID();
 }
 
 /* ------------------------------------------------------------------------
@@ -273,19 +271,6 @@ check_index(IndexStmt *stmt)
 }
 
 static void
-check_statement(Node *stmt)
-{
-	if (IsA(stmt, IndexStmt))
-		check_index((IndexStmt *) stmt);
-	else if (IsA(stmt, CreatePublicationStmt))
-		check_publication(((CreatePublicationStmt *) stmt)->pubobjects,
-						  ((CreatePublicationStmt *) stmt)->for_all_tables);
-	else if (IsA(stmt, AlterPublicationStmt) &&
-			 ((AlterPublicationStmt *) stmt)->action != AP_DropObjects)
-		check_publication(((AlterPublicationStmt *) stmt)->pubobjects, false);
-}
-
-static void
 flush_around_utility(void)
 {
 	ec_fetch_forget();
@@ -299,8 +284,8 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				DestReceiver *dest, QueryCompletion *qc)
 {
 	flush_around_utility();
-	if (IsTransactionState())
-		check_statement(pstmt->utilityStmt);
+	if (IsA(pstmt->utilityStmt, IndexStmt))
+		check_index((IndexStmt *) pstmt->utilityStmt);
 	if (previous_utility != NULL)
 		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	else
@@ -314,10 +299,6 @@ object_access(ObjectAccessType access, Oid class_oid, Oid object_oid, int sub_id
 {
 	if (previous_access != NULL)
 		previous_access(access, class_oid, object_oid, sub_id, arg);
-	if (access == OAT_POST_CREATE && class_oid == PublicationRelationId)
-		check_published(PublicationRelPrpubidIndexId, Anum_pg_publication_rel_prpubid, object_oid);
-	else if (access == OAT_POST_CREATE && class_oid == PublicationRelRelationId)
-		check_published(PublicationRelObjectIndexId, Anum_pg_publication_rel_oid, object_oid);
 	if (access == OAT_DROP && class_oid == RelationRelationId && sub_id == 0)
 	{
 		char relkind = get_rel_relkind(object_oid);

@@ -37,8 +37,8 @@ ORDER BY 1, 2;
 EOC
 my $expected = $node->safe_psql('a', $check);
 
-# The tables of a publication are refused even if they are what loads the library.
-foreach my $table ('plain', '"odd Schema"."odd Table"')
+# The tables of a publication are refused even in sessions that haven't loaded the library.
+foreach my $table ('plain', '"odd Schema"."odd Table"', 'part')
 {
 	$node->safe_psql('a', 'CREATE TABLE IF NOT EXISTS heap (a int); DROP PUBLICATION IF EXISTS pub_heap; SET client_min_messages = error; CREATE PUBLICATION pub_heap FOR TABLE heap');
 	foreach my $command ("CREATE PUBLICATION pub FOR TABLE heap, $table", "ALTER PUBLICATION pub_heap ADD TABLE $table", "ALTER PUBLICATION pub_heap SET TABLE $table")
@@ -48,6 +48,43 @@ foreach my $table ('plain', '"odd Schema"."odd Table"')
 	}
 	is($node->safe_psql('a', 'SELECT count(*) FROM pg_publication_rel'), '1', "$table: not published");
 	$node->safe_psql('a', 'DROP TABLE heap; DROP PUBLICATION pub_heap');
+}
+{
+	my ($code, $out, $err) = $node->psql('a', 'CREATE PUBLICATION pub FOR TABLES IN SCHEMA public; DROP PUBLICATION pub');
+	like($err, qr/WARNING:  rows of columnar tables are not published/, 'a schema: warned of in a new session');
+}
+
+# Options go with their table, also when its drop is what loads the library.
+$node->safe_psql('postgres', 'CREATE DATABASE c');
+$node->safe_psql('c', <<'EOC');
+CREATE EXTENSION ecinsight;
+CREATE SCHEMA s1;
+CREATE TABLE s1.t (a int) USING ecinsight_columnar;
+CREATE TABLE s1.u (a int) USING ecinsight_columnar;
+CREATE TABLE kept (a int) USING ecinsight_columnar;
+SELECT ecinsight.set_options(t, compression => 'lz4') FROM unnest('{s1.t, s1.u, kept}'::regclass[]) t;
+EOC
+$node->safe_psql('c', 'SET session_replication_role = replica; DROP SCHEMA s1 CASCADE');
+is($node->safe_psql('c', 'SELECT relation FROM ecinsight.table_options'), 'kept', 'options go with their tables');
+
+# What a crash left of a temporary table is nothing to a new table with its OID; neither it nor what is temporary is dumped.
+$node->safe_psql('c', <<'EOC');
+INSERT INTO ecinsight.table_options (relation, row_group_rows)
+	SELECT (SELECT max(oid)::bigint FROM pg_class) + i, 5432 FROM generate_series(1, 1000) i;
+CREATE TABLE fresh (a int) USING ecinsight_columnar;
+EOC
+is($node->safe_psql('c', "SELECT count(*), count(*) FILTER (WHERE relation = 'fresh'::regclass) FROM ecinsight.table_options WHERE row_group_rows = 5432"), '999|0', 'a new table inherits no options');
+{
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/dump.temporary';
+	my ($host, $port) = ($node->host, $node->port);
+	$node->safe_psql('c', <<"EOC");
+CREATE TEMP TABLE mine (a int) USING ecinsight_columnar;
+SELECT ecinsight.set_options('mine', compression => 'none');
+\\! pg_dump -h '$host' -p $port -d c -f '$file'
+EOC
+	$node->safe_psql('postgres', 'CREATE DATABASE d');
+	$node->command_ok([ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', '-q', '-o', File::Spec->devnull, '-d', $node->connstr('d'), '-f', $file ], 'dump beside a temporary table: restored');
+	is($node->safe_psql('d', 'SELECT relation FROM ecinsight.table_options'), 'kept', 'only options of tables in the dump');
 }
 
 foreach my $format ('plain', 'custom', 'directory')
