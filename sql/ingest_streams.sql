@@ -120,6 +120,14 @@ SELECT ecinsight.pause_stream('nope');
 SELECT ecinsight.wait_for_stream('nope', '1 s');
 SELECT ecinsight.drop_stream('mine');
 
+-- nobody waits for what isn't committed
+BEGIN;
+SELECT ecinsight.create_stream('new', 'ik', '{a}', 'it', connect => false, enabled => false);
+SELECT ecinsight.resume_stream('new');
+SAVEPOINT s;
+SELECT ecinsight.wait_for_stream('new');
+ROLLBACK;
+
 -- an unreachable broker is an error, unless told not to connect
 \set VERBOSITY terse
 SELECT ecinsight.create_stream('s', 'ik', '{t}', 'it');

@@ -25,7 +25,7 @@
 #define STREAM_COLUMNS                                                                             \
 	"stream_id, name, owner::oid, server, topics, target::oid, start, max_rows, max_bytes,"        \
 	" max_delay, on_error, max_errors, out_of_range, options::text, status, status_reason, "       \
-	"header, errors, home"
+	"header, errors, home, created_at, xmin"
 
 void
 ec_catalog_begin(EcCatalogScope *scope)
@@ -156,6 +156,8 @@ read_stream(HeapTuple tuple, TupleDesc desc, EcStream *s)
 	s->header = text_array_field(tuple, desc, 17, &s->nheader);
 	s->errors = int64_field(tuple, desc, 18, 0);
 	s->home = text_field(tuple, desc, 19);
+	s->created_at = int64_field(tuple, desc, 20, 0);
+	s->changed_by = DatumGetTransactionId(field(tuple, desc, 21, &isnull));
 }
 
 /* Streams found by the last statement, in the given context. */

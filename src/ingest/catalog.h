@@ -43,6 +43,8 @@ typedef struct EcStream
 	char **header;
 	int64 errors;
 	char *home;
+	TimestampTz created_at;
+	TransactionId changed_by; /* made this version of the row */
 } EcStream;
 
 typedef struct EcStreamOffset

@@ -97,6 +97,12 @@ extern uint32_t ec_csv_header_serial(const EcCsv *csv);
 extern int ec_csv_header_fields(const EcCsv *csv);
 extern const char *ec_csv_header_name(const EcCsv *csv, int field); /* NUL-terminated */
 
+/* What that order leaves out: columns without a field, fields without a column. */
+extern bool ec_csv_has_column(const EcCsv *csv, int column);
+extern bool ec_csv_uses_field(const EcCsv *csv, int field);
+extern int ec_csv_columns(const EcCsv *csv);
+extern const char *ec_csv_column_name(const EcCsv *csv, int column);
+
 /* Puts a saved header into force; false only if the allocator gave NULL.  nfields 0: the column list's order. */
 extern bool ec_csv_set_header(EcCsv *csv, const char *const *names, int nfields);
 

@@ -286,3 +286,27 @@ ec_csv_header_name(const EcCsv *csv, int field)
 		return csv->chunk.columns[field].name;
 	return nth_name(csv->names, field);
 }
+
+bool
+ec_csv_has_column(const EcCsv *csv, int column)
+{
+	return csv->column_field[column] >= 0;
+}
+
+bool
+ec_csv_uses_field(const EcCsv *csv, int field)
+{
+	return csv->field_column[field] >= 0;
+}
+
+int
+ec_csv_columns(const EcCsv *csv)
+{
+	return csv->chunk.ncolumns;
+}
+
+const char *
+ec_csv_column_name(const EcCsv *csv, int column)
+{
+	return csv->chunk.columns[column].name;
+}

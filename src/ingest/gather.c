@@ -31,7 +31,9 @@
 #define LETTERS_MAX 50000
 #define RAW_MAX (1024 * 1024)						 /* stored of a faulty row */
 #define MESSAGE_TIME_MAX INT64CONST(253402300799999) /* 9999-12-31 */
-#define POLL_BYTES (4 * 1024 * 1024)				 /* polled at a time, about */
+#define NOTES_MAX 16								 /* differing headers told of */
+#define NOTE_NAMES 10
+#define POLL_BYTES (4 * 1024 * 1024) /* polled at a time, about */
 
 static TimestampTz
 message_timestamptz(int64 ms)
@@ -116,6 +118,76 @@ ec_worker_fault(void *arg, const EcFault *fault)
 				 w->stream->topics[p->topic], p->partition, w->message->offset, fault->row, len,
 				 fault->error);
 	}
+}
+
+/* ---- headers ---- */
+
+static void
+append_name(StringInfo names, int *n, const char *name)
+{
+	if (++*n <= NOTE_NAMES)
+		appendStringInfo(names, "%s\"%s\"", *n == 1 ? "" : ", ", name);
+	else if (*n == NOTE_NAMES + 1)
+		appendStringInfoString(names, " ...");
+}
+
+/* What doesn't fit between the header in force and the target; NULL: nothing. */
+static char *
+header_note(const EcCsv *csv)
+{
+	StringInfoData missing;
+	StringInfoData unknown;
+	int nmissing = 0;
+	int nunknown = 0;
+
+	initStringInfo(&missing);
+	initStringInfo(&unknown);
+	for (int i = 0; i < ec_csv_columns(csv); i++)
+	{
+		if (!ec_csv_has_column(csv, i))
+			append_name(&missing, &nmissing, ec_csv_column_name(csv, i));
+	}
+	for (int i = 0; i < ec_csv_header_fields(csv); i++)
+	{
+		if (!ec_csv_uses_field(csv, i))
+			append_name(&unknown, &nunknown, ec_csv_header_name(csv, i));
+	}
+	if (nmissing + nunknown == 0)
+		return NULL;
+	return psprintf("the header differs from the table's columns:%s%s%s%s%s",
+					nmissing > 0 ? " NULL will be stored in " : "", missing.data,
+					nmissing > 0 && nunknown > 0 ? ";" : "",
+					nunknown > 0 ? " ignored are the fields " : "", unknown.data);
+}
+
+/*
+ * A header may fit well enough to be one and still leave columns empty, say since one
+ * was renamed.  That is no fault, but nobody should have to find out by the NULLs.  Each
+ * difference is told once, since the producers of a topic may use headers in turn.
+ */
+void
+ec_worker_check_header(EcWorker *w)
+{
+	EcCsv *csv = ec_target_csv(w->target);
+	char *note = header_note(csv);
+	MemoryContext old;
+	ListCell *lc;
+
+	w->header_checked = ec_csv_header_serial(csv);
+	if (note == NULL || list_length(w->header_notes) >= NOTES_MAX)
+		return;
+	foreach (lc, w->header_notes)
+	{
+		if (strcmp(lfirst(lc), note) == 0)
+			return;
+	}
+	old = MemoryContextSwitchTo(w->stream_context);
+	w->header_notes = lappend(w->header_notes, pstrdup(note));
+	MemoryContextSwitchTo(old);
+	ec_status_error(w->slot, note);
+	ereport(WARNING,
+			(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("stream \"%s\": %s", w->stream->name, note),
+			 errhint("Rename the columns or the header's fields, so that they agree.")));
 }
 
 /* ---- storing ---- */
@@ -384,6 +456,8 @@ take_rows(EcWorker *w, const EcMessage *m)
 		before = 0;
 		rows = ec_target_parse(w->target, m->payload, m->len, spill, w);
 	}
+	if (ec_csv_header_serial(ec_target_csv(w->target)) != w->header_checked)
+		ec_worker_check_header(w);
 	ec_stop_point("parse");
 	if (w->stop_fault != NULL)
 		stop_at_fault(w, before);

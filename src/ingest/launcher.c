@@ -240,7 +240,13 @@ update_slots(const EcStream *streams, int n)
 			continue;
 		}
 		s = ec_status_slot(i);
+		if (OidIsValid(s->dboid) && s->created_at != streams[k].created_at)
+		{
+			ec_status_clear(s);
+			s->fresh = true;
+		}
 		s->dboid = MyDatabaseId;
+		s->created_at = streams[k].created_at;
 		s->stream_id = streams[k].id;
 		s->owner = streams[k].owner;
 		strlcpy(s->name, streams[k].name, NAMEDATALEN);

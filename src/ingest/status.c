@@ -180,6 +180,20 @@ ec_status_find(Oid dboid, int64 stream_id)
 	return -1;
 }
 
+void
+ec_status_clear(EcStreamSlot *s)
+{
+	s->failures = 0;
+	s->last_commit = 0;
+	if (s->state == EC_STREAM_RETRYING)
+	{
+		s->state = EC_STREAM_WAITING;
+		s->next_start = 0;
+	}
+	s->last_error_at = 0;
+	s->last_error[0] = '\0';
+}
+
 /* ---- the worker's side ---- */
 
 bool
@@ -196,6 +210,9 @@ ec_status_attach(int slot, Oid dboid, int64 stream_id)
 		s->latch = MyLatch;
 		s->state = EC_STREAM_STARTING;
 		s->recheck = false;
+		if (s->fresh)
+			ec_status_clear(s); /* of what the old stream's worker said at its end */
+		s->fresh = false;
 		s->started_at = GetCurrentTimestamp();
 		s->rate_at = s->started_at;
 		s->rows_per_second = s->bytes_per_second = 0;

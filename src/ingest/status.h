@@ -61,10 +61,12 @@ typedef struct EcStreamSlot
 	int64 stream_id;
 	Oid owner;
 	char name[NAMEDATALEN];
-	bool wanted;  /* the tables say that it shall run */
-	bool recheck; /* the worker is to look at the tables again */
-	pid_t pid;	  /* of the worker, 0: none */
-	Latch *latch; /* of the worker */
+	TimestampTz created_at; /* of the stream: numbers come again with a new extension */
+	bool fresh;				/* another stream's worker had the slot before */
+	bool wanted;			/* the tables say that it shall run */
+	bool recheck;			/* the worker is to look at the tables again */
+	pid_t pid;				/* of the worker, 0: none */
+	Latch *latch;			/* of the worker */
 	EcStreamState state;
 	int failures; /* ends with an error in a row */
 	TimestampTz next_start;
@@ -98,6 +100,7 @@ extern void ec_status_lock(bool exclusive);
 extern void ec_status_unlock(void);
 extern EcStreamSlot *ec_status_slot(int i);			   /* 0 .. ec_guc_max_streams - 1 */
 extern int ec_status_find(Oid dboid, int64 stream_id); /* slot or -1; lock held */
+extern void ec_status_clear(EcStreamSlot *slot); /* the past of the stream that had it; lock held */
 
 /* The worker's side. */
 extern bool ec_status_attach(int slot, Oid dboid,

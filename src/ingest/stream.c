@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -378,6 +379,18 @@ check_still_running(int64 id, const char *name)
 						errhint("Use ecinsight.resume_stream().")));
 }
 
+/* Nobody else sees what this transaction did to the stream, so no worker acts on it. */
+static void
+check_committed(const EcStream *stream)
+{
+	if (TransactionIdIsCurrentTransactionId(stream->changed_by))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("cannot wait for stream \"%s\" in the transaction that created or "
+							   "changed it",
+							   stream->name),
+						errhint("Commit first: streams take effect at commit.")));
+}
+
 static void
 report_timeout(const EcStream *stream, int behind)
 {
@@ -416,6 +429,7 @@ ec_wait_for_stream(PG_FUNCTION_ARGS)
 	int nwanted;
 
 	check_still_running(stream->id, stream->name);
+	check_committed(stream);
 	wanted = ec_connect_offsets(ec_server_by_name(stream->server), stream->owner, stream->topics,
 								stream->ntopics, "latest", false, &nwanted);
 	old = MemoryContextSwitchTo(loop);

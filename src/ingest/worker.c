@@ -249,6 +249,7 @@ plan_stream(EcWorker *w, int64 id)
 		ec_target_free(w->target);
 	w->target = NULL;
 	w->stream = NULL;
+	w->header_notes = NIL;
 	MemoryContextReset(w->stream_context);
 	catalog_begin();
 	old = MemoryContextSwitchTo(w->stream_context);
@@ -272,6 +273,7 @@ plan_stream(EcWorker *w, int64 id)
 		(void) ec_csv_set_header(ec_target_csv(w->target), (const char *const *) w->stream->header,
 								 w->stream->nheader);
 	w->header_serial = ec_csv_header_serial(ec_target_csv(w->target));
+	ec_worker_check_header(w);
 }
 
 /* Has somebody paused, stopped, dropped or altered the stream, or its connection? */

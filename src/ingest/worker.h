@@ -64,9 +64,11 @@ typedef struct EcWorker
 	bool spilled;	  /* this transaction has stored rows of a message not yet counted */
 	char *stop_fault; /* on_error => 'stop': why */
 
-	uint32 header_serial; /* as saved */
-	bool rewind;		  /* go back to the saved offsets */
-	bool in_work;		  /* in a transaction as the stream's owner */
+	uint32 header_serial;  /* as saved */
+	uint32 header_checked; /* serial of the header last compared with the target */
+	List *header_notes;	   /* what was said about headers since the target was planned */
+	bool rewind;		   /* go back to the saved offsets */
+	bool in_work;		   /* in a transaction as the stream's owner */
 	Oid work_user;
 	int work_sec_context;
 } EcWorker;
@@ -83,6 +85,7 @@ extern bool ec_worker_consume(EcWorker *w); /* false: nothing there */
 extern bool ec_worker_due(const EcWorker *w, TimestampTz now);
 extern void ec_worker_store(EcWorker *w); /* opens a transaction if none is open; commits it */
 extern void ec_worker_forget(EcWorker *w);
+extern void ec_worker_check_header(EcWorker *w); /* warns if it doesn't fit the target */
 extern void ec_worker_fault(void *arg, const EcFault *fault);
 extern void ec_worker_error_context(void *arg);
 

@@ -27,6 +27,8 @@ is($t->sql('SELECT id, at, name, price, n FROM e WHERE id > 2 ORDER BY id'),
 	"3||d||12\n4||||13\n5||||14", 'rows by the order of a header, blanks as NULL');
 is($t->sql('SELECT id FROM e WHERE name = \'\''), '5', 'a quoted blank is an empty string');
 is($t->sql("SELECT header FROM ecinsight.streams"), '{name,id,n,what}', 'the header is kept');
+my $note = q(the header differs from the table's columns: NULL will be stored in "at", "price"; ignored are the fields "what");
+is($t->last_error('s'), $note, 'what it leaves out is told');
 is($t->sql("SELECT next_offset, high_watermark, lag_messages, lag_seconds FROM ecinsight.stream_partitions WHERE partition = 0"),
 	'4|4|0|0', 'tombstone and empty message are consumed');
 
@@ -38,6 +40,7 @@ $kafka->produce('t', 1, [ "f,7,16,\n" ]);
 ok($t->wait_until(q(SELECT state = 'running' FROM ecinsight.streams)), 'it runs again after a restart');
 $t->wait_stream('s');
 is($t->sql('SELECT id, name, n FROM e WHERE id > 5 ORDER BY id'), "6|e|15\n7|f|16", 'order kept across partitions and restart');
+is($t->last_error('s'), $note, 'and told again');
 
 # Faulty rows among good ones.
 $kafka->produce('t', 1, [ "id,at,name,price,n\n"

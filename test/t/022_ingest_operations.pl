@@ -57,6 +57,18 @@ $t->wait_stream('slow');
 is($t->sql('SELECT id, text, more FROM slow ORDER BY id'), '2|y|3', 'ADD COLUMN');
 is($t->sql('SELECT message_offset, row_number, reason FROM ecinsight.dead_letters'), '0|1|field_count', 'a row of the old shape is a dead letter');
 is($t->sql(q(SELECT pid FROM ecinsight.streams WHERE name = 'slow')), $pid, 'no worker died of it');
+# a header that was renamed away from: told, not silent
+$kafka->produce('faults', 0, [ "id,text,more\n3,z,4\n" ]);
+$t->wait_stream('slow');
+is($t->last_error('slow'), '', 'a header that names all columns');
+$t->sql('ALTER TABLE slow RENAME COLUMN text TO words');
+my $log = -s $node->logfile;
+$kafka->produce('faults', 0, [ "id,text,more\n4,z,5\n", "id,text,more\n5,z,6\n" ]);
+$t->wait_stream('slow');
+is($t->sql('SELECT id, words, more FROM slow WHERE id > 3 ORDER BY id'), "4||5\n5||6", 'a field without a column is ignored');
+my $note = q(the header differs from the table's columns: NULL will be stored in "words"; ignored are the fields "text");
+is($t->state('slow') . ': ' . $t->last_error('slow'), "running: $note", 'the running stream says so');
+is(scalar(() = slurp_file($node->logfile, $log) =~ /WARNING:  stream "slow": \Q$note\E/g), 1, 'and the log, once');
 $t->sql(q(SELECT ecinsight.drop_stream('slow')));
 $kafka->recreate_topic('faults', 1);
 $t->sql('ALTER TABLE e2 ADD COLUMN more int');
@@ -86,7 +98,15 @@ $t->sql('GRANT INSERT ON own TO loader');
 $t->wait_stream('l');
 is($t->sql('SELECT count(*) FROM own'), '270', 'granted again, it goes on');
 like($t->sql_error("SET ROLE loader; SELECT ecinsight.pause_stream('s')"), qr/must be owner of stream "s"/, "another's stream");
-$t->sql("SELECT ecinsight.drop_stream('l')");
+# a new stream of the same number, as after CREATE EXTENSION anew, has no part in it
+isnt($t->last_error('l'), '', 'the last error is kept');
+my $id = $t->sql("SELECT stream_id FROM ecinsight.stream WHERE name = 'l'");
+$t->sql("BEGIN; SELECT ecinsight.drop_stream('l'); ALTER SEQUENCE ecinsight.stream_stream_id_seq RESTART WITH $id;
+	SELECT ecinsight.create_stream('m', 'k', '{t}', 'own', max_delay => '50 ms'); COMMIT");
+$t->wait_stream('m');
+is($t->sql("SELECT stream_id, last_error, last_error_at FROM ecinsight.stream JOIN ecinsight.streams USING (name) WHERE name = 'm'"),
+	"$id||", "a new stream doesn't inherit it");
+$t->sql("SELECT ecinsight.drop_stream('m')");
 
 # ---- connection altered: the worker starts anew with it ----
 my $before = $t->sql("SELECT pid FROM ecinsight.streams WHERE name = 's'");
