@@ -68,7 +68,7 @@ static const EcProperty owned_properties[] = {{"group.id", "ecinsight"},
 /* Better than librdkafka's for one consumer at full speed; the user may set others. */
 static const EcProperty default_properties[] = {{"client.id", "ecinsight"},
 												{"queued.min.messages", "500000"},
-												{"fetch.message.max.bytes", "8388608"},
+												{"fetch.message.max.bytes", "2097152"},
 												{"fetch.wait.max.ms", "100"},
 												{"fetch.error.backoff.ms", "100"},
 												{"reconnect.backoff.max.ms", "2000"},

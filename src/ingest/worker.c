@@ -49,6 +49,9 @@
 #include "ingest/start.h"
 #include "ingest/worker.h"
 
+/* Fetched messages are that large: freed, they go back to the system at once. */
+#define MMAP_THRESHOLD (256 * 1024)
+
 #define HEARTBEAT_MS 1000
 #define RECHECK_MS 10000 /* look at the tables even if nobody asks */
 #define NEW_PARTITIONS_MS 30000
@@ -735,6 +738,7 @@ ec_stream_worker_main(Datum arg)
 	memcpy(&args, MyBgworkerEntry->bgw_extra, sizeof(args));
 	w->slot = args.slot;
 	w->poll_max = 16;
+	(void) mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
