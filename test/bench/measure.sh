@@ -28,7 +28,7 @@ timed()
 
 bench_events()
 {
-	CSV=$RUN/work/events.csv
+	CSV=$RUN/tmp/events.csv
 	if [ -n "${BENCH_CSV:-}" ]; then
 		cp "$BENCH_CSV" "$CSV"
 		ROWS=$(($(wc -l <"$CSV") - 1))
@@ -110,14 +110,14 @@ consume()
 {
 	local topic=$1 table=$2 watcher
 	sql -c "SELECT ecinsight.create_events_table('$table')" >/dev/null
-	watch_memory "$RUN/work/memory" &
+	watch_memory "$RUN/tmp/memory" &
 	watcher=$!
 	timed sql -c "SELECT ecinsight.create_stream('$topic', server => 'bench', topics => '{$topic}', target => '$table')" \
 		-c "SELECT ecinsight.wait_for_stream('$topic', '30 minutes')" >/dev/null
 	sleep 8 # librdkafka and malloc give memory back some seconds after the last message
 	kill $watcher 2>/dev/null || true
 	wait $watcher 2>/dev/null || true
-	WORKER_KB=$(cat "$RUN/work/memory")
+	WORKER_KB=$(cat "$RUN/tmp/memory")
 	WORKER_AFTER_KB=$(worker_memory)
 	sql -c "SELECT ecinsight.drop_stream('$topic')" >/dev/null
 }
@@ -155,7 +155,7 @@ bench_bytes()
 		FIG[bytes_$table]=$(sql -c "SELECT pg_table_size('$table')")
 	done
 	local name value
-	while read -r name value; do FIG[$name]=$value; done < <("$VENV/bin/python" "$EC_TOP/test/bench/peers.py" files "$CSV" "$RUN/work")
+	while read -r name value; do FIG[$name]=$value; done < <("$VENV/bin/python" "$EC_TOP/test/bench/peers.py" files "$CSV" "$RUN/tmp")
 }
 
 # median of three runs, in seconds, by psql's own clock
@@ -174,7 +174,7 @@ bench_insights()
 		if [ $q = popular_categories ]; then k=20; fi
 		FIG[ours_$q]=$(query_time "SELECT * FROM ecinsight.$q('events', k => $k)")
 		FIG[heap_$q]=$(query_time "$(heap_query $q)")
-		sql --csv -t -c "SELECT * FROM ecinsight.$q('events', k => $k)" | cut -d, -f2- >"$RUN/work/ours_$q.csv"
+		sql --csv -t -c "SELECT * FROM ecinsight.$q('events', k => $k)" | cut -d, -f2- >"$RUN/tmp/ours_$q.csv"
 	done
 }
 
@@ -192,9 +192,9 @@ heap_query()
 bench_peers()
 {
 	local name value q
-	while read -r name value; do FIG[$name]=$value; done < <("$VENV/bin/python" "$EC_TOP/test/bench/peers.py" duckdb "$CSV" "$RUN/work")
+	while read -r name value; do FIG[$name]=$value; done < <("$VENV/bin/python" "$EC_TOP/test/bench/peers.py" duckdb "$CSV" "$RUN/tmp")
 	for q in top_user_categories top_user_category_brands popular_categories; do
-		cmp -s "$RUN/work/ours_$q.csv" "$RUN/work/duckdb_$q.csv" || die "$q differs from DuckDB's answer: see $RUN/work"
+		cmp -s "$RUN/tmp/ours_$q.csv" "$RUN/tmp/duckdb_$q.csv" || die "$q differs from DuckDB's answer: see $RUN/tmp"
 	done
 }
 
