@@ -36,6 +36,7 @@ bench_events()
 		timed "$EC_TOP/bin/ecgen" --rows "$ROWS" --seed 1 -o "$CSV"
 		FIG[ecgen]=$(calc "$ROWS / $TAKEN" %.0f)
 	fi
+	if [ "$ROWS" -lt "$SMALL_ROWS" ]; then SMALL_ROWS=$ROWS; fi
 	chmod a+r "$CSV"
 	FIG[csv_bytes]=$(stat -c %s "$CSV")
 	say "$(commas "$ROWS") rows, $(commas "${FIG[csv_bytes]}") bytes"
