@@ -213,27 +213,60 @@ ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc)
 	return tuple;
 }
 
+static void
+tuple_damaged(Relation rel, HeapTuple tuple, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("tuple (%u,%u) of the TOAST table of table \"%s\" is damaged",
+						   ItemPointerGetBlockNumberNoCheck(&tuple->t_self),
+						   ItemPointerGetOffsetNumberNoCheck(&tuple->t_self),
+						   RelationGetRelationName(rel)),
+					errdetail_internal("%s", what)));
+}
+
+/*
+ * Nothing of the tuple is believed: its length must be that of its line pointer,
+ * its kind one that we know.  That the number is the payload's is for the caller
+ * to check, with the payload's checksum.
+ */
+void
+ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out)
+{
+	HeapTupleHeader header = tuple->t_data;
+	const Size start = MAXALIGN(SizeofHeapTupleHeader);
+	const char *p = (const char *) header + start;
+	uint32 key[2];
+
+	if (tuple->t_len < start + sizeof(key) + VARHDRSZ || header->t_hoff != start ||
+		HeapTupleHasNulls(tuple) || HeapTupleHeaderGetNatts(header) != CATALOG_NATTS)
+		tuple_damaged(rel, tuple, "Its header is not that of a tuple of three columns.");
+	memcpy(key, p, sizeof(key));
+	p += sizeof(key);
+	if (!VARATT_IS_4B_U(p) || VARSIZE(p) != tuple->t_len - start - sizeof(key))
+		tuple_damaged(rel, tuple, "Its length is wrong.");
+	out->kind = key[0] & 0xff;
+	out->number = (int64) (key[0] >> 8) << EC_CATALOG_SEQ_BITS | key[1];
+	out->payload = (const uint8 *) VARDATA(p);
+	out->len = VARSIZE(p) - VARHDRSZ;
+	if (out->kind == 0 || out->kind > EC_CATALOG_LAST || key[1] >> EC_CATALOG_SEQ_BITS != 0)
+		tuple_damaged(rel, tuple, "It has an unknown kind.");
+}
+
 /* False if the tuple is of another kind.  The payload is copied: tuples are not MAXALIGNed inside. */
 bool
 ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescriptor *desc)
 {
-	Datum values[CATALOG_NATTS];
-	bool isnull[CATALOG_NATTS];
-	struct varlena *data;
+	EcCatalogTuple opened;
 	uint8 *payload;
-	Size len;
 
-	heap_deform_tuple(tuple, tupdesc, values, isnull);
-	if ((DatumGetObjectId(values[CATALOG_ATT_ID - 1]) & 0xff) != EC_CATALOG_GROUP)
+	ec_catalog_open_tuple(rel, tuple, &opened);
+	if (opened.kind != EC_CATALOG_GROUP)
 		return false;
-	data = (struct varlena *) DatumGetPointer(values[CATALOG_ATT_DATA - 1]);
-	if (isnull[CATALOG_ATT_DATA - 1] || VARATT_IS_EXTENDED(data))
-		descriptor_damaged(rel, DatumGetInt32(values[CATALOG_ATT_SEQ - 1]),
-						   "It is not plain bytes.");
-	len = VARSIZE(data) - VARHDRSZ;
-	payload = palloc(Max(len, 1));
-	memcpy(payload, VARDATA(data), len);
-	ec_descriptor_parse(rel, payload, len, desc);
+	payload = palloc(Max(opened.len, 1));
+	memcpy(payload, opened.payload, opened.len);
+	ec_descriptor_parse(rel, payload, opened.len, desc);
+	if (desc->number != opened.number)
+		tuple_damaged(rel, tuple, "Its key is not that of its row group.");
 	return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "access/htup.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
@@ -31,6 +32,18 @@ typedef struct EcDescriptor
 	bool pending;			/* in this backend's memory only */
 	CommandId cid;			/* if pending */
 } EcDescriptor;
+
+/* What any tuple of the companion holds. */
+typedef struct EcCatalogTuple
+{
+	uint8 kind;			  /* EcCatalogKind */
+	int64 number;		  /* from the key */
+	const uint8 *payload; /* in the tuple, not aligned */
+	Size len;
+} EcCatalogTuple;
+
+/* Whoever reads a tuple of the companion does it by this: it checks what it gives. */
+extern void ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out);
 
 /* Payload <-> descriptor.  Parsed descriptors point into the payload, which must be MAXALIGNed. */
 extern Size ec_descriptor_size(const EcDescriptor *desc);

@@ -147,8 +147,14 @@ StaticAssertDecl(sizeof(EcDiskRange) == 16, "no padding on disk");
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
 {
-	EC_CATALOG_GROUP = 1
+	EC_CATALOG_GROUP = 1,
+	EC_CATALOG_ROW = 2,
+	EC_CATALOG_MASK = 3,
+	EC_CATALOG_RESERVE = 4,
+	EC_CATALOG_FREE = 5
 } EcCatalogKind;
+
+#define EC_CATALOG_LAST EC_CATALOG_FREE
 
 #define EC_CATALOG_SEQ_BITS 30
 #define EC_CATALOG_CHUNK_ID(kind, number) ((Oid) (((number) >> EC_CATALOG_SEQ_BITS) << 8 | (kind)))
