@@ -75,7 +75,7 @@ ec_descriptor_build(const EcDescriptor *desc, uint8 *payload)
 	EcDiskDescriptor disk = {
 		.magic = EC_DESCRIPTOR_MAGIC,
 		.version = EC_FORMAT_VERSION,
-		.form = desc->form,
+		.form = desc->form | (desc->numbered ? EC_FORM_NUMBERED : 0),
 		.level = desc->level,
 		.nrows = desc->nrows,
 		.number = desc->number,
@@ -103,6 +103,17 @@ ec_descriptor_build(const EcDescriptor *desc, uint8 *payload)
 	memcpy(payload, &disk, sizeof(disk));
 }
 
+void
+ec_catalog_tuple_damaged(Relation rel, HeapTuple tuple, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("tuple (%u,%u) of the TOAST table of table \"%s\" is damaged",
+						   ItemPointerGetBlockNumberNoCheck(&tuple->t_self),
+						   ItemPointerGetOffsetNumberNoCheck(&tuple->t_self),
+						   RelationGetRelationName(rel)),
+					errdetail_internal("%s", what)));
+}
+
 static void
 descriptor_damaged(Relation rel, int64 number, const char *what)
 {
@@ -121,13 +132,24 @@ check_ranges(Relation rel, const EcDescriptor *desc)
 	{
 		const EcDiskRange *range = &desc->ranges[i];
 
-		if (range->first < 0 || range->count <= 0 || range->count > EC_GROUP_ROWS_MAX ||
+		if (range->first < 0 || range->count <= 0 ||
+			(range->count > EC_GROUP_ROWS_MAX && !desc->numbered) ||
 			range->first > EC_ROW_NUMBER_END - range->count)
 			descriptor_damaged(rel, desc->number, "A range of row numbers is impossible.");
 		rows += range->count;
 	}
-	if (rows != desc->nrows)
+	if (desc->numbered ? rows < desc->nrows || desc->nranges != 1 : rows != desc->nrows)
 		descriptor_damaged(rel, desc->number, "Its ranges of row numbers do not match its rows.");
+}
+
+/* Rows kept as tuples are in order of their numbers. */
+static bool
+form_possible(uint8 form)
+{
+	uint8 base = form & ~EC_FORM_NUMBERED;
+
+	return base >= EC_FORM_EXTENT && base <= EC_FORM_ROWS &&
+		   form != (EC_FORM_ROWS | EC_FORM_NUMBERED);
 }
 
 static void
@@ -142,8 +164,8 @@ check_header(Relation rel, const EcDiskDescriptor *disk, const uint8 *payload, S
 						errmsg("table \"%s\" was written by a newer version of ecinsight",
 							   RelationGetRelationName(rel)),
 						errhint("Install the newer version of the extension's library.")));
-	if (disk->form < EC_FORM_EXTENT || disk->form > EC_FORM_ROWS || disk->nrows == 0 ||
-		disk->nrows > EC_GROUP_ROWS_MAX || disk->nranges == 0 || disk->nranges > disk->nrows)
+	if (!form_possible(disk->form) || disk->nrows == 0 || disk->nrows > EC_GROUP_ROWS_MAX ||
+		disk->nranges == 0 || disk->nranges > disk->nrows)
 		descriptor_damaged(rel, disk->number, "Its form or its number of rows is impossible.");
 }
 
@@ -157,7 +179,8 @@ ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *
 	check_header(rel, &disk, payload, len);
 	memset(desc, 0, sizeof(*desc));
 	desc->number = disk.number;
-	desc->form = disk.form;
+	desc->form = disk.form & ~EC_FORM_NUMBERED;
+	desc->numbered = (disk.form & EC_FORM_NUMBERED) != 0;
 	desc->level = disk.level;
 	desc->nrows = disk.nrows;
 	desc->natts = disk.natts;
@@ -167,7 +190,7 @@ ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *
 	desc->nranges = disk.nranges;
 	desc->image_dir_len = disk.image_dir_len;
 	desc->dir_len = disk.dir_len;
-	if (disk.image_len > len && disk.form != EC_FORM_EXTENT)
+	if (disk.image_len > len && desc->form != EC_FORM_EXTENT)
 		descriptor_damaged(rel, desc->number, "It is too short.");
 	if (ec_descriptor_size(desc) != len)
 		descriptor_damaged(rel, desc->number, "Its length is wrong.");
@@ -184,20 +207,28 @@ ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *
  * ------------------------------------------------------------------------
  */
 
+/* The attributes of a tuple with such a payload, which has room for a varlena header before it. */
 static void
-tuple_values(const EcDescriptor *desc, Datum *values, bool *isnull)
+tuple_values(EcCatalogKind kind, int64 number, uint8 *payload, Size len, Datum *values,
+			 bool *isnull)
 {
-	Size len = ec_descriptor_size(desc);
-	uint8 *payload = palloc(VARHDRSZ + len);
-
 	Assert(len <= EC_DESCRIPTOR_MAX);
 	SET_VARSIZE(payload, VARHDRSZ + len);
-	ec_descriptor_build(desc, payload + VARHDRSZ);
 	memset(isnull, 0, CATALOG_NATTS * sizeof(bool));
-	values[CATALOG_ATT_ID - 1] =
-		ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(EC_CATALOG_GROUP, desc->number));
-	values[CATALOG_ATT_SEQ - 1] = Int32GetDatum(EC_CATALOG_CHUNK_SEQ(desc->number));
+	values[CATALOG_ATT_ID - 1] = ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number));
+	values[CATALOG_ATT_SEQ - 1] = Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number));
 	values[CATALOG_ATT_DATA - 1] = PointerGetDatum(payload);
+}
+
+static uint8 *
+descriptor_payload(const EcDescriptor *desc, Size *len)
+{
+	uint8 *payload;
+
+	*len = ec_descriptor_size(desc);
+	payload = palloc(VARHDRSZ + *len);
+	ec_descriptor_build(desc, payload + VARHDRSZ);
+	return payload;
 }
 
 HeapTuple
@@ -207,21 +238,13 @@ ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc)
 	bool isnull[CATALOG_NATTS];
 	HeapTuple tuple;
 
-	tuple_values(desc, values, isnull);
-	tuple = heap_form_tuple(tupdesc, values, isnull);
-	pfree(DatumGetPointer(values[CATALOG_ATT_DATA - 1]));
-	return tuple;
-}
+	Size len;
+	uint8 *payload = descriptor_payload(desc, &len);
 
-static void
-tuple_damaged(Relation rel, HeapTuple tuple, const char *what)
-{
-	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("tuple (%u,%u) of the TOAST table of table \"%s\" is damaged",
-						   ItemPointerGetBlockNumberNoCheck(&tuple->t_self),
-						   ItemPointerGetOffsetNumberNoCheck(&tuple->t_self),
-						   RelationGetRelationName(rel)),
-					errdetail_internal("%s", what)));
+	tuple_values(EC_CATALOG_GROUP, desc->number, payload, len, values, isnull);
+	tuple = heap_form_tuple(tupdesc, values, isnull);
+	pfree(payload);
+	return tuple;
 }
 
 /*
@@ -239,17 +262,17 @@ ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out)
 
 	if (tuple->t_len < start + sizeof(key) + VARHDRSZ || header->t_hoff != start ||
 		HeapTupleHasNulls(tuple) || HeapTupleHeaderGetNatts(header) != CATALOG_NATTS)
-		tuple_damaged(rel, tuple, "Its header is not that of a tuple of three columns.");
+		ec_catalog_tuple_damaged(rel, tuple, "Its header is not that of a tuple of three columns.");
 	memcpy(key, p, sizeof(key));
 	p += sizeof(key);
 	if (!VARATT_IS_4B_U(p) || VARSIZE(p) != tuple->t_len - start - sizeof(key))
-		tuple_damaged(rel, tuple, "Its length is wrong.");
+		ec_catalog_tuple_damaged(rel, tuple, "Its length is wrong.");
 	out->kind = key[0] & 0xff;
 	out->number = (int64) (key[0] >> 8) << EC_CATALOG_SEQ_BITS | key[1];
 	out->payload = (const uint8 *) VARDATA(p);
 	out->len = VARSIZE(p) - VARHDRSZ;
 	if (out->kind == 0 || out->kind > EC_CATALOG_LAST || key[1] >> EC_CATALOG_SEQ_BITS != 0)
-		tuple_damaged(rel, tuple, "It has an unknown kind.");
+		ec_catalog_tuple_damaged(rel, tuple, "It has an unknown kind.");
 }
 
 /* False if the tuple is of another kind.  The payload is copied: tuples are not MAXALIGNed inside. */
@@ -266,7 +289,7 @@ ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescri
 	memcpy(payload, opened.payload, opened.len);
 	ec_descriptor_parse(rel, payload, opened.len, desc);
 	if (desc->number != opened.number)
-		tuple_damaged(rel, tuple, "Its key is not that of its row group.");
+		ec_catalog_tuple_damaged(rel, tuple, "Its key is not that of its row group.");
 	return true;
 }
 
@@ -296,8 +319,10 @@ ec_catalog_ensure(Relation rel)
 	NewHeapCreateToastTable(RelationGetRelid(rel), (Datum) 0, AccessExclusiveLock, InvalidOid);
 }
 
-void
-ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc)
+/* payload has room for a varlena header before it */
+static void
+insert_tuple(Relation rel, EcCatalogKind kind, int64 number, uint8 *payload, Size len,
+			 CommandId cid, int options)
 {
 	Relation companion;
 	Relation *indexes;
@@ -310,9 +335,9 @@ ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc)
 	companion = open_companion(rel, RowExclusiveLock);
 	toast_open_indexes(companion, RowExclusiveLock, &indexes, &nindexes);
 
-	tuple_values(desc, values, isnull);
+	tuple_values(kind, number, payload, len, values, isnull);
 	tuple = heap_form_tuple(RelationGetDescr(companion), values, isnull);
-	heap_insert(companion, tuple, cid, HEAP_INSERT_NO_LOGICAL, NULL);
+	heap_insert(companion, tuple, cid, options | HEAP_INSERT_NO_LOGICAL, NULL);
 	for (int i = 0; i < nindexes; i++)
 	{
 		/* also one that REINDEX CONCURRENTLY is building */
@@ -322,11 +347,31 @@ ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc)
 						 false, NULL);
 	}
 	heap_freetuple(tuple);
-	pfree(DatumGetPointer(values[CATALOG_ATT_DATA - 1]));
 
 	/* the locks stay until commit, as for TOAST values: a reindex of the companion waits for us */
 	toast_close_indexes(indexes, nindexes, NoLock);
 	table_close(companion, NoLock);
+}
+
+void
+ec_catalog_insert_payload(Relation rel, EcCatalogKind kind, int64 number, const uint8 *payload,
+						  Size len, CommandId cid, int options)
+{
+	uint8 *copy = palloc(VARHDRSZ + len);
+
+	memcpy(copy + VARHDRSZ, payload, len);
+	insert_tuple(rel, kind, number, copy, len, cid, options);
+	pfree(copy);
+}
+
+void
+ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc)
+{
+	Size len;
+	uint8 *payload = descriptor_payload(desc, &len);
+
+	insert_tuple(rel, EC_CATALOG_GROUP, desc->number, payload, len, cid, 0);
+	pfree(payload);
 }
 
 /* ------------------------------------------------------------------------

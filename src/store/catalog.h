@@ -11,6 +11,7 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "base/compat.h"
 #include "store/format.h"
 
 typedef struct EcDescriptor
@@ -29,6 +30,7 @@ typedef struct EcDescriptor
 	uint32 dir_len;			/* of "directory"; 0: read it from the image */
 	const uint8 *directory; /* MAXALIGNed */
 	const uint8 *data;		/* EC_FORM_INLINE, EC_FORM_ROWS: image_len bytes, MAXALIGNed */
+	bool numbered;			/* EC_FORM_NUMBERED */
 	bool pending;			/* in this backend's memory only */
 	CommandId cid;			/* if pending */
 } EcDescriptor;
@@ -50,7 +52,13 @@ extern Size ec_descriptor_size(const EcDescriptor *desc);
 extern void ec_descriptor_build(const EcDescriptor *desc, uint8 *payload);
 extern void ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *desc);
 
-/* Makes a descriptor a tuple of the companion, under cid in the current subtransaction. */
+pg_noreturn extern void ec_catalog_tuple_damaged(Relation rel, HeapTuple tuple, const char *what);
+
+/* Makes a payload a tuple of the companion; options are heap_insert's beyond HEAP_INSERT_NO_LOGICAL. */
+extern void ec_catalog_insert_payload(Relation rel, EcCatalogKind kind, int64 number,
+									  const uint8 *payload, Size len, CommandId cid, int options);
+
+/* The same for a descriptor, under cid in the current subtransaction. */
 extern void ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc);
 
 /* All descriptors that the snapshot sees, by first row number, in the current memory context. */

@@ -42,7 +42,8 @@
 #include "access/heaptoast.h"
 #include "storage/bufpage.h"
 
-#define EC_FORMAT_VERSION 1
+/* 1: as 2, but without numbered row groups, rows, masks, reserves and free extents; still read */
+#define EC_FORMAT_VERSION 2
 
 #define EC_META_MAGIC 0x4543494d	   /* ECIM */
 #define EC_DIRECTORY_MAGIC 0x45434947  /* ECIG */
@@ -130,6 +131,13 @@ typedef struct EcDiskDescriptor
 	uint32 image_dir_len; /* directory at the start of the image; 0 for rows */
 } EcDiskDescriptor;
 
+/*
+ * Added to a form: the numbers of the rows are in no order.  They are the last column
+ * of the image (kind INT, behind the natts columns of the table), and the only range
+ * of the descriptor tells the least number and the span of all.
+ */
+#define EC_FORM_NUMBERED 0x80
+
 /* Consecutive rows of the group have consecutive row numbers within a range. */
 typedef struct EcDiskRange
 {
@@ -137,24 +145,48 @@ typedef struct EcDiskRange
 	int64 count;
 } EcDiskRange;
 
+/*
+ * The payload of a MASK tuple: rows of one block of a row group that are dead for
+ * everybody, as a bitmap (bit i is row i of the block) or as uint16 positions,
+ * whatever is shorter.
+ */
+typedef struct EcDiskMask
+{
+	uint32 checksum; /* XXH3 of all that follows it, seeded with the tuple's number, low 32 bits */
+	uint16 form;	 /* EcMaskForm */
+	uint16 reserved;
+	uint32 nrows; /* of the block */
+	uint32 ndead;
+} EcDiskMask;
+
+typedef enum EcMaskForm
+{
+	EC_MASK_BITMAP = 1,	  /* (nrows + 7) / 8 bytes */
+	EC_MASK_POSITIONS = 2 /* ndead, ascending */
+} EcMaskForm;
+
 StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMeta) == 32, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskColumn) == 56, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDescriptor) == 56, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskRange) == 16, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskMask) == 16, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
 {
-	EC_CATALOG_GROUP = 1,
+	EC_CATALOG_GROUP = 1, /* number: of the row group.  EcDiskDescriptor */
 	EC_CATALOG_ROW = 2,
-	EC_CATALOG_MASK = 3,
+	EC_CATALOG_MASK = 3, /* number: EC_MASK_NUMBER.  EcDiskMask */
 	EC_CATALOG_RESERVE = 4,
 	EC_CATALOG_FREE = 5
 } EcCatalogKind;
 
 #define EC_CATALOG_LAST EC_CATALOG_FREE
+
+#define EC_MASK_BLOCK_BITS 6
+#define EC_MASK_NUMBER(group, block) ((int64) (group) << EC_MASK_BLOCK_BITS | (block))
 
 #define EC_CATALOG_SEQ_BITS 30
 #define EC_CATALOG_CHUNK_ID(kind, number) ((Oid) (((number) >> EC_CATALOG_SEQ_BITS) << 8 | (kind)))
