@@ -273,6 +273,11 @@ ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out)
 	out->len = VARSIZE(p) - VARHDRSZ;
 	if (out->kind == 0 || out->kind > EC_CATALOG_LAST || key[1] >> EC_CATALOG_SEQ_BITS != 0)
 		ec_catalog_tuple_damaged(rel, tuple, "It has an unknown kind.");
+
+	/* what readers of rows pass by must not be a row group in disguise */
+	if ((out->kind == EC_CATALOG_RESERVE || out->kind == EC_CATALOG_FREE) &&
+		out->len >= sizeof(EcDiskDescriptor))
+		ec_catalog_tuple_damaged(rel, tuple, "It is too long for its kind.");
 }
 
 /* False if the tuple is of another kind.  The payload is copied: tuples are not MAXALIGNed inside. */

@@ -1,0 +1,8 @@
+# 040_bitflips.pl with 10,000 flips.
+use strict;
+use warnings;
+
+use FindBin;
+
+$ENV{EC_FLIPS} ||= 10_000;
+do "$FindBin::RealBin/040_bitflips.pl" or die $@ || $!;
