@@ -217,3 +217,43 @@ ec_unpack_mini64(const uint8_t *from, uint32_t n, uint32_t width, uint64_t *x)
 			x[i] = narrow[i];
 	}
 }
+
+/* Bits [at, at + width) of a string of bits; reads no byte beyond. */
+static uint64_t
+bits_at(const uint8_t *from, uint64_t at, uint32_t width)
+{
+	uint32_t skip = at % 8;
+	uint32_t nbytes = (skip + width + 7) / 8;
+	unsigned __int128 bits = 0;
+
+	memcpy(&bits, from + at / 8, nbytes);
+	return (uint64_t) (bits >> skip) & low_bits(width);
+}
+
+uint64_t
+ec_mini_at(const uint8_t *from, uint32_t n, uint32_t width, uint32_t i)
+{
+	const LooseU32 *word32 = (const LooseU32 *) from;
+	const LooseU64 *word64 = (const LooseU64 *) from;
+	uint32_t at;
+	uint32_t shift;
+
+	if (width == 0)
+		return 0;
+	if (n < EC_MINI_ROWS)
+		return bits_at(from, (uint64_t) i * width, width);
+	if (width <= 32)
+	{
+		at = i / 32 * width;
+		shift = at % 32;
+		word32 += at / 32 * 32 + i % 32;
+		return (word32[0] >> shift |
+				(shift + width > 32 ? (uint64_t) word32[32] << (32 - shift) : 0)) &
+			   low_bits(width);
+	}
+	at = i / 16 * width;
+	shift = at % 64;
+	word64 += at / 64 * 16 + i % 16;
+	return (word64[0] >> shift | (shift + width > 64 ? word64[16] << (64 - shift) : 0)) &
+		   low_bits(width);
+}

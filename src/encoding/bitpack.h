@@ -27,4 +27,7 @@ extern void ec_pack_mini(const uint64_t *x, uint32_t n, uint32_t width, uint8_t 
 extern void ec_unpack_mini32(const uint8_t *from, uint32_t n, uint32_t width, uint32_t *x);
 extern void ec_unpack_mini64(const uint8_t *from, uint32_t n, uint32_t width, uint64_t *x);
 
+/* Value i of a mini of n. */
+extern uint64_t ec_mini_at(const uint8_t *from, uint32_t n, uint32_t width, uint32_t i);
+
 #endif /* EC_ENCODING_BITPACK_H */

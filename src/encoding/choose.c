@@ -16,6 +16,7 @@ static const EcEncodingOps *const all_ops[] = {
 	[EC_ENC_FOR] = &ec_for_ops,			[EC_ENC_DELTA] = &ec_delta_ops,
 	[EC_ENC_RLE] = &ec_rle_ops,			[EC_ENC_UUID] = &ec_uuid_ops,
 	[EC_ENC_STRINGS] = &ec_strings_ops, [EC_ENC_DICT] = &ec_dict_ops,
+	[EC_ENC_RAW] = &ec_raw_ops,
 };
 
 const EcEncodingOps *
@@ -185,7 +186,7 @@ ec_choose_block(EcEncoder *enc, const EcRows *rows, EcPiece *piece, EcBuf *out)
 }
 
 EcStatus
-ec_choose_dict(EcEncoder *enc, const EcVector *v, EcPiece *piece, EcBuf *out)
+ec_choose_segment(EcEncoder *enc, const EcVector *v, uint32_t first, EcPiece *piece, EcBuf *out)
 {
 	EcVector entries = {0};
 	EcRows rows = {0};
@@ -195,8 +196,13 @@ ec_choose_dict(EcEncoder *enc, const EcVector *v, EcPiece *piece, EcBuf *out)
 	entries.nrows = v->ndict;
 	entries.values = v->values;
 	rows.column = &entries;
-	rows.nrows = v->ndict;
-	return choose_flat(enc, &rows, piece, out);
+	rows.first = first;
+	rows.nrows = v->ndict - first < EC_SEGMENT_ENTRIES ? v->ndict - first : EC_SEGMENT_ENTRIES;
+	EC_TRY(choose_flat(enc, &rows, piece, out));
+	if (piece->encoding != EC_ENC_UUID || piece->codec != EC_CODEC_NONE)
+		return EC_OK;
+	out->len -= piece->len;
+	return encode_as(enc, EC_ENC_RAW, &rows, piece, out);
 }
 
 /* Estimated bytes of a column in this form, from two blocks in its middle. */
@@ -211,6 +217,7 @@ measure(EcEncoder *enc, const EcShape *shape, uint64_t *bytes)
 	uint64_t rows_done = 0;
 	uint64_t len = 0;
 	uint32_t i;
+	uint32_t at;
 
 	for (i = 0; i < (blocks[1] > blocks[0] ? 2 : 1) && status == EC_OK; i++)
 	{
@@ -222,10 +229,13 @@ measure(EcEncoder *enc, const EcShape *shape, uint64_t *bytes)
 		rows_done += rows.nrows;
 	}
 	*bytes = len * shape->v.nrows / rows_done;
-	if (status == EC_OK && shape->v.form == EC_FORM_DICT && shape->v.phys == EC_PHYS_INT64)
+	if (shape->v.form == EC_FORM_DICT && shape->v.phys == EC_PHYS_INT64)
 	{
-		status = ec_choose_dict(enc, &shape->v, &piece, &out);
-		*bytes += piece.len;
+		for (at = 0; at < shape->v.ndict && status == EC_OK; at += EC_SEGMENT_ENTRIES)
+		{
+			status = ec_choose_segment(enc, &shape->v, at, &piece, &out);
+			*bytes += piece.len;
+		}
 	}
 	ec_buf_free(&out);
 	return status;

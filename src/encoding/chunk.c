@@ -9,7 +9,7 @@
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 
 /* No decoder needs more memory than this for one piece. */
 #define SCRATCH_MAX (UINT64_C(1) << 35)
@@ -30,10 +30,10 @@ typedef struct HeaderOnDisk
 	int64_t max;
 	uint32_t ndict;
 	uint32_t dict_len;
-	uint32_t dict_checksum;
-	uint16_t dict_encoding;
+	uint32_t dict_checksum; /* version 1; 0 since */
+	uint16_t dict_encoding; /* of its first segment */
 	uint16_t dict_codec;
-	uint64_t dict_scratch;
+	uint64_t dict_scratch; /* version 1; 0 since */
 } HeaderOnDisk;
 
 typedef struct BlockOnDisk
@@ -48,11 +48,23 @@ typedef struct BlockOnDisk
 	int64_t max;
 } BlockOnDisk;
 
+typedef struct SegmentOnDisk
+{
+	uint32_t len;
+	uint32_t checksum;
+	uint64_t scratch;
+	uint16_t encoding;
+	uint16_t codec;
+	uint32_t reserved; /* 0 */
+} SegmentOnDisk;
+
 _Static_assert(sizeof(HeaderOnDisk) == 72, "no padding");
+_Static_assert(sizeof(SegmentOnDisk) == 24, "no padding");
 _Static_assert(sizeof(BlockOnDisk) == 40, "no padding");
 
-#define HEADER_LEN(nblocks)                                                                        \
-	(sizeof(HeaderOnDisk) + (size_t) (nblocks) * sizeof(BlockOnDisk) + sizeof(uint32_t))
+#define HEADER_LEN(nblocks, nsegments)                                                             \
+	(sizeof(HeaderOnDisk) + (size_t) (nblocks) * sizeof(BlockOnDisk) +                             \
+	 (size_t) (nsegments) * sizeof(SegmentOnDisk) + sizeof(uint32_t))
 
 static uint32_t
 checksum(const void *data, size_t len)
@@ -171,21 +183,68 @@ entry_prefixes(EcEncoder *enc, const EcVector *v, EcKind kind, const int64_t **p
 	return EC_OK;
 }
 
-static EcStatus
-encode_dict_piece(EcEncoder *enc, const EcVector *v, HeaderOnDisk *h, EcBuf *out)
+/* What decoding the pieces of a dictionary one by one takes more than decoding all of them. */
+static uint64_t
+segment_values_bytes(EcPhys phys, const EcPiece *piece, uint32_t entries)
 {
-	EcPiece piece = {0};
+	if (piece->encoding == EC_ENC_UUID || piece->encoding == EC_ENC_RAW)
+		return 0;
+	return EC_ARENA_BYTES(entries * ec_value_width(phys));
+}
+
+/* Scratch memory of the dictionary as a whole, see ec_dict_decode. */
+static uint64_t
+dict_scratch(EcPhys phys, uint32_t ndict, uint32_t segment_entries, const EcPiece *segments,
+			 uint32_t nsegments)
+{
+	uint64_t total = EC_ARENA_BYTES(ndict * ec_value_width(phys));
+	bool raw = true;
+	uint32_t i;
+
+	if (nsegments == 1)
+		return segments[0].scratch;
+	for (i = 0; i < nsegments; i++)
+	{
+		uint32_t left = ndict - i * segment_entries;
+		uint64_t values = segment_values_bytes(phys, &segments[i],
+											   left < segment_entries ? left : segment_entries);
+
+		raw &= segments[i].encoding == EC_ENC_RAW;
+		total += segments[i].scratch > values ? segments[i].scratch - values : 0;
+	}
+	return raw ? 0 : total;
+}
+
+static EcStatus
+encode_segments(EcEncoder *enc, const EcVector *v, size_t entries_at, HeaderOnDisk *h, EcBuf *out)
+{
 	size_t at = out->len;
+	uint32_t i;
 
 	if (v->form != EC_FORM_DICT)
 		return EC_OK;
-	EC_TRY(ec_choose_dict(enc, v, &piece, out));
+	for (i = 0; i < EC_SEGMENTS(v->ndict); i++)
+	{
+		SegmentOnDisk entry = {0};
+		EcPiece piece = {0};
+		size_t start = out->len;
+
+		EC_TRY(ec_choose_segment(enc, v, i * EC_SEGMENT_ENTRIES, &piece, out));
+		entry.len = piece.len;
+		entry.checksum = checksum(out->data + start, piece.len);
+		entry.scratch = piece.scratch;
+		entry.encoding = piece.encoding;
+		entry.codec = piece.codec;
+		memcpy(out->data + entries_at + i * sizeof(entry), &entry, sizeof(entry));
+		if (i == 0)
+			h->dict_encoding = entry.encoding;
+		if (entry.codec > h->dict_codec)
+			h->dict_codec = entry.codec;
+	}
+	if (out->len - at > EC_STREAM_MAX)
+		return EC_ERR_LIMIT;
 	h->ndict = v->ndict;
-	h->dict_len = piece.len;
-	h->dict_checksum = checksum(out->data + at, piece.len);
-	h->dict_encoding = piece.encoding;
-	h->dict_codec = piece.codec;
-	h->dict_scratch = piece.scratch;
+	h->dict_len = (uint32_t) (out->len - at);
 	return EC_OK;
 }
 
@@ -237,28 +296,31 @@ ec_chunk_encode(EcEncoder *enc, const EcVector *column, const EcEncodeOptions *o
 				uint32_t *header_len)
 {
 	size_t start = out->len;
-	size_t hlen = HEADER_LEN(EC_BLOCKS(column->nrows));
+	uint32_t nblocks = EC_BLOCKS(column->nrows);
 	HeaderOnDisk h = {0};
 	EcZone total = {0};
 	EcShape shape;
+	size_t hlen;
 	uint32_t sum;
 
 	if (column->nrows == 0 || column->nrows > EC_GROUP_ROWS_MAX)
 		return EC_ERR_LIMIT;
 	enc->codec = opts->codec;
 	enc->level = opts->level;
+	EC_TRY(ec_choose_form(enc, column, opts->kind, &shape));
+	hlen = HEADER_LEN(nblocks, shape.v.form == EC_FORM_DICT ? EC_SEGMENTS(shape.v.ndict) : 0);
 	EC_TRY(ec_buf_reserve(out, hlen));
 	memset(out->data + start, 0, hlen);
 	out->len += hlen;
-	EC_TRY(ec_choose_form(enc, column, opts->kind, &shape));
-	EC_TRY(encode_dict_piece(enc, &shape.v, &h, out));
+	EC_TRY(encode_segments(enc, &shape.v,
+						   start + sizeof(HeaderOnDisk) + nblocks * sizeof(BlockOnDisk), &h, out));
 	EC_TRY(encode_blocks(enc, &shape, opts->kind, start, &total, out));
 	h.version = FORMAT_VERSION;
 	h.phys = shape.v.phys;
 	h.kind = opts->kind;
 	h.scale = opts->scale;
 	h.header_len = (uint32_t) hlen;
-	h.nblocks = EC_BLOCKS(shape.v.nrows);
+	h.nblocks = nblocks;
 	h.total_len = out->len - start;
 	h.nrows = shape.v.nrows;
 	h.nnulls = total.nnulls;
@@ -290,16 +352,68 @@ phys_fits_kind(uint8_t phys, uint8_t kind)
 	return false;
 }
 
+static uint32_t
+segments_of(const HeaderOnDisk *h)
+{
+	if (h->ndict == 0)
+		return 0;
+	return h->version == 1 ? 1 : EC_SEGMENTS(h->ndict);
+}
+
 static EcStatus
 check_header(const HeaderOnDisk *h, size_t header_len)
 {
 	if (h->flags != 0 || h->header_len != header_len || !phys_fits_kind(h->phys, h->kind) ||
 		h->nrows == 0 || h->nrows > EC_GROUP_ROWS_MAX || h->nblocks != EC_BLOCKS(h->nrows) ||
-		header_len != HEADER_LEN(h->nblocks) || h->nnulls > h->nrows || h->ndict > h->nrows ||
-		h->total_len < header_len)
+		h->nnulls > h->nrows || h->ndict > h->nrows || h->total_len < header_len ||
+		header_len != HEADER_LEN(h->nblocks, h->version == 1 ? 0 : segments_of(h)))
 		return EC_ERR_CORRUPT;
 	if (h->ndict == 0 ? h->dict_len != 0 || h->dict_scratch != 0
 					  : ec_encoding_ops(h->dict_encoding) == NULL || h->dict_scratch > SCRATCH_MAX)
+		return EC_ERR_CORRUPT;
+	if (h->version > 1 && (h->dict_scratch != 0 || h->dict_checksum != 0))
+		return EC_ERR_CORRUPT;
+	return EC_OK;
+}
+
+/* The dictionary of version 1 is one segment. */
+static void
+parse_dict_v1(const HeaderOnDisk *h, EcChunk *out)
+{
+	out->segment_entries = h->ndict;
+	out->dict.scratch = h->dict_scratch;
+	out->dict.checksum = h->dict_checksum;
+	if (h->ndict > 0)
+		out->segments[0] = out->dict;
+}
+
+static EcStatus
+parse_segments(const HeaderOnDisk *h, const uint8_t *entries, EcChunk *out)
+{
+	uint64_t offset = out->dict.offset;
+	uint32_t i;
+
+	out->segment_entries = EC_SEGMENT_ENTRIES;
+	for (i = 0; i < out->nsegments; i++)
+	{
+		EcPiece *piece = &out->segments[i];
+		SegmentOnDisk d;
+
+		memcpy(&d, entries + i * sizeof(d), sizeof(d));
+		piece->offset = offset;
+		piece->len = d.len;
+		piece->checksum = d.checksum;
+		piece->scratch = d.scratch;
+		piece->encoding = d.encoding;
+		piece->codec = d.codec;
+		if (d.scratch > SCRATCH_MAX || ec_encoding_ops(d.encoding) == NULL || d.reserved != 0)
+			return EC_ERR_CORRUPT;
+		offset += d.len;
+	}
+	if (h->ndict > 0)
+		out->dict.scratch =
+			dict_scratch(out->phys, out->ndict, EC_SEGMENT_ENTRIES, out->segments, out->nsegments);
+	if (out->dict.scratch > SCRATCH_MAX || offset != out->dict.offset + out->dict.len)
 		return EC_ERR_CORRUPT;
 	return EC_OK;
 }
@@ -351,11 +465,24 @@ parse_fixed(const HeaderOnDisk *h, EcChunk *out)
 	out->ndict = h->ndict;
 	out->dict.offset = h->header_len;
 	out->dict.len = h->dict_len;
-	out->dict.checksum = h->dict_checksum;
-	out->dict.scratch = h->dict_scratch;
 	out->dict.encoding = h->dict_encoding;
 	out->dict.codec = h->dict_codec;
 	out->nblocks = h->nblocks;
+	out->nsegments = segments_of(h);
+}
+
+/* What follows the fixed part of the header. */
+static EcStatus
+parse_pieces(const HeaderOnDisk *h, const uint8_t *header, EcChunk *out)
+{
+	const uint8_t *at = header + sizeof(*h);
+
+	EC_TRY(parse_blocks(h, at, out));
+	if (h->version == 1)
+		parse_dict_v1(h, out);
+	else
+		EC_TRY(parse_segments(h, at + h->nblocks * sizeof(BlockOnDisk), out));
+	return EC_OK;
 }
 
 EcStatus
@@ -366,9 +493,9 @@ ec_chunk_parse(const uint8_t *header, size_t header_len, const EcAllocator *allo
 	uint32_t sum;
 
 	memset(out, 0, sizeof(*out));
-	if (header_len < HEADER_LEN(1))
+	if (header_len < HEADER_LEN(1, 0))
 		return EC_ERR_CORRUPT;
-	if (header[0] != FORMAT_VERSION)
+	if (header[0] == 0 || header[0] > FORMAT_VERSION)
 		return header[0] > FORMAT_VERSION ? EC_ERR_VERSION : EC_ERR_CORRUPT;
 	memcpy(&sum, header + header_len - sizeof(sum), sizeof(sum));
 	if (sum != checksum(header, header_len - sizeof(sum)))
@@ -376,34 +503,39 @@ ec_chunk_parse(const uint8_t *header, size_t header_len, const EcAllocator *allo
 	memcpy(&h, header, sizeof(h));
 	EC_TRY(check_header(&h, header_len));
 	parse_fixed(&h, out);
-	out->blocks = alloc->resize(alloc->ctx, NULL, h.nblocks * sizeof(EcBlock));
+	out->blocks = alloc->resize(alloc->ctx, NULL,
+								h.nblocks * sizeof(EcBlock) + out->nsegments * sizeof(EcPiece));
 	if (out->blocks == NULL)
 		return EC_ERR_NOMEM;
-	status = parse_blocks(&h, header + sizeof(h), out);
+	out->segments = (EcPiece *) (out->blocks + h.nblocks);
+	status = parse_pieces(&h, header, out);
 	if (status != EC_OK)
 	{
 		alloc->resize(alloc->ctx, out->blocks, 0);
 		out->blocks = NULL;
+		out->segments = NULL;
 	}
 	return status;
 }
 
-static EcStatus
-decode_piece(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes, void *scratch,
-			 size_t scratch_len, EcVector *out)
+/* Verifies a piece and makes it ready to be read into scratch memory. */
+EcStatus
+ec_piece_open(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes)
 {
-	EcStatus status;
-
-	memset(out, 0, sizeof(*out));
-	if (scratch_len < piece->scratch)
-		return EC_ERR_SPACE;
 	if (checksum(bytes, piece->len) != piece->checksum)
 		return EC_ERR_CORRUPT;
 	r->in.at = bytes;
 	r->in.end = bytes + piece->len;
-	r->arena.base = scratch;
-	r->arena.len = piece->scratch;
-	r->arena.used = 0;
+	return EC_OK;
+}
+
+EcStatus
+ec_piece_decode(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes, EcVector *out)
+{
+	EcStatus status;
+
+	memset(out, 0, sizeof(*out));
+	EC_TRY(ec_piece_open(r, piece, bytes));
 	out->phys = r->phys;
 	out->nrows = r->nrows;
 	out->nnulls = r->nnulls;
@@ -414,37 +546,103 @@ decode_piece(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes, void 
 	return status;
 }
 
+static void
+start_piece(EcPieceReader *r, EcDecoder *dec, const EcChunk *chunk, void *scratch, uint64_t len)
+{
+	memset(r, 0, sizeof(*r));
+	r->dec = dec;
+	r->phys = chunk->phys;
+	r->arena.base = scratch;
+	r->arena.len = len;
+}
+
+/* A segment on its own (into = NULL), or to its place in an array of all entries. */
+static EcStatus
+decode_segment(EcPieceReader *r, const EcChunk *chunk, uint32_t segment, const uint8_t *bytes,
+			   void *into, EcVector *out)
+{
+	uint32_t left = chunk->ndict - segment * chunk->segment_entries;
+
+	r->nrows = left < chunk->segment_entries ? left : chunk->segment_entries;
+	r->into = into;
+	EC_TRY(ec_piece_decode(r, &chunk->segments[segment], bytes, out));
+	if (out->form != EC_FORM_FLAT)
+		return EC_ERR_CORRUPT;
+	if (into != NULL && out->values.any != into)
+		memcpy(into, out->values.any, out->nrows * ec_value_width(out->phys));
+	return EC_OK;
+}
+
+EcStatus
+ec_segment_decode(EcDecoder *dec, const EcChunk *chunk, uint32_t segment, const uint8_t *bytes,
+				  void *scratch, size_t scratch_len, EcVector *out)
+{
+	EcPieceReader r;
+
+	memset(out, 0, sizeof(*out));
+	if (segment >= chunk->nsegments)
+		return EC_ERR_CORRUPT;
+	if (scratch_len < chunk->segments[segment].scratch)
+		return EC_ERR_SPACE;
+	start_piece(&r, dec, chunk, scratch, chunk->segments[segment].scratch);
+	return decode_segment(&r, chunk, segment, bytes, NULL, out);
+}
+
+/* Segments of raw values join where they lie; others are decoded into one array. */
+static EcStatus
+decode_segments(EcPieceReader *r, const EcChunk *chunk, const uint8_t *bytes, EcVector *out)
+{
+	size_t step = chunk->segment_entries * ec_value_width(chunk->phys);
+	bool raw = chunk->dict.scratch == 0;
+	uint8_t *values = NULL;
+	uint32_t i;
+
+	if (!raw)
+	{
+		values = ec_arena_take(&r->arena, chunk->ndict * ec_value_width(chunk->phys));
+		if (values == NULL)
+			return EC_ERR_CORRUPT;
+	}
+	for (i = 0; i < chunk->nsegments; i++)
+		EC_TRY(decode_segment(r, chunk, i, bytes + (chunk->segments[i].offset - chunk->dict.offset),
+							  raw ? NULL : values + i * step, out));
+	out->values.any = raw ? (const void *) bytes : values;
+	out->nrows = chunk->ndict;
+	return EC_OK;
+}
+
 EcStatus
 ec_dict_decode(EcDecoder *dec, const EcChunk *chunk, const uint8_t *bytes, void *scratch,
 			   size_t scratch_len, EcVector *out)
 {
-	EcPieceReader r = {0};
-	EcStatus status;
+	EcPieceReader r;
 
+	memset(out, 0, sizeof(*out));
 	if (chunk->ndict == 0)
 		return EC_ERR_CORRUPT;
-	r.dec = dec;
-	r.phys = chunk->phys;
-	r.nrows = chunk->ndict;
-	status = decode_piece(&r, &chunk->dict, bytes, scratch, scratch_len, out);
-	if (status == EC_OK && out->form != EC_FORM_FLAT)
-		return EC_ERR_CORRUPT;
-	return status;
+	if (scratch_len < chunk->dict.scratch)
+		return EC_ERR_SPACE;
+	start_piece(&r, dec, chunk, scratch, chunk->dict.scratch);
+	if (chunk->nsegments == 1)
+		return decode_segment(&r, chunk, 0, bytes, NULL, out);
+	return decode_segments(&r, chunk, bytes, out);
 }
 
 EcStatus
 ec_block_decode(EcDecoder *dec, const EcChunk *chunk, uint32_t block, const uint8_t *bytes,
 				const EcVector *dict, void *scratch, size_t scratch_len, EcVector *out)
 {
-	EcPieceReader r = {0};
+	EcPieceReader r;
 
+	memset(out, 0, sizeof(*out));
 	if (block >= chunk->nblocks || (chunk->ndict > 0) != (dict != NULL) ||
 		(dict != NULL && (dict->nrows != chunk->ndict || dict->phys != chunk->phys)))
 		return EC_ERR_CORRUPT;
-	r.dec = dec;
-	r.phys = chunk->phys;
+	if (scratch_len < chunk->blocks[block].piece.scratch)
+		return EC_ERR_SPACE;
+	start_piece(&r, dec, chunk, scratch, chunk->blocks[block].piece.scratch);
 	r.nrows = chunk->blocks[block].zone.nrows;
 	r.nnulls = chunk->blocks[block].zone.nnulls;
 	r.dict = dict;
-	return decode_piece(&r, &chunk->blocks[block].piece, bytes, scratch, scratch_len, out);
+	return ec_piece_decode(&r, &chunk->blocks[block].piece, bytes, out);
 }

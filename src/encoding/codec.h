@@ -29,7 +29,8 @@ typedef enum EcEncoding
 	EC_ENC_UUID = 6,
 	EC_ENC_STRINGS = 7,
 	EC_ENC_DICT = 8,
-	EC_ENC_LAST = EC_ENC_DICT
+	EC_ENC_RAW = 9,
+	EC_ENC_LAST = EC_ENC_RAW
 } EcEncoding;
 
 #define EC_TRY(expr)                                                                               \
@@ -119,6 +120,10 @@ typedef struct EcRows
 
 #define EC_BLOCKS(nrows) (((nrows) + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS)
 
+/* Entries of a dictionary that are encoded together. */
+#define EC_SEGMENT_ENTRIES 4096
+#define EC_SEGMENTS(ndict) (((ndict) + EC_SEGMENT_ENTRIES - 1) / EC_SEGMENT_ENTRIES)
+
 /* A whole column on its way in. */
 typedef struct EcShape
 {
@@ -137,6 +142,7 @@ typedef struct EcPieceReader
 	uint32_t nrows;
 	uint32_t nnulls;
 	const EcVector *dict; /* NULL: the chunk has none, or this is it */
+	void *into; /* where values go, with EC_ARENA_SLACK after them; NULL: into the arena */
 } EcPieceReader;
 
 /*
@@ -152,6 +158,13 @@ typedef struct EcPieceReader
 /* work.c */
 extern EcStatus ec_work_reserve(EcEncoder *enc, EcWork *work, size_t size);
 extern void *ec_arena_take(EcArena *arena, uint64_t n);
+
+/* Memory for the values of a piece. */
+static inline void *
+ec_take_values(EcPieceReader *r, uint64_t n)
+{
+	return r->into != NULL ? r->into : ec_arena_take(&r->arena, n);
+}
 
 /* Fixed fields */
 extern EcStatus ec_put_u32(EcBuf *out, uint32_t x);
@@ -181,6 +194,11 @@ extern EcStatus
 ec_ints_put(EcEncoder *enc, const uint64_t *x, uint32_t n, EcBuf *out, uint64_t *scratch);
 extern EcStatus ec_ints_get32(EcPieceReader *r, uint32_t n, uint32_t *x);
 extern EcStatus ec_ints_get64(EcPieceReader *r, uint32_t n, uint64_t *x);
+/* The integers as they are stored, in view->planes or view->minis; n <= EC_BLOCK_ROWS. */
+extern EcStatus ec_ints_open(EcPieceReader *r, uint32_t n, uint32_t max_width, EcView *view);
+extern uint64_t ec_ints_at(const EcView *view, uint32_t row);
+/* How many of the integers [first, end) are 0; both lie in one mini. */
+extern uint32_t ec_ints_zeros(const EcView *view, uint32_t first, uint32_t end);
 
 /* plain.c: the bitmap of a block, see there */
 extern EcStatus ec_validity_put(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch);
@@ -204,6 +222,7 @@ extern const EcEncodingOps ec_rle_ops;
 extern const EcEncodingOps ec_uuid_ops;
 extern const EcEncodingOps ec_strings_ops;
 extern const EcEncodingOps ec_dict_ops;
+extern const EcEncodingOps ec_raw_ops;
 
 /* zone.c: prefixes are those of the dictionary's entries (NULL for INT64 and for other forms) */
 extern void ec_zone_of_rows(const EcRows *rows, EcKind kind, const int64_t *prefixes, EcZone *zone);
@@ -221,12 +240,23 @@ extern EcStatus ec_shape_rank(EcEncoder *enc, const EcVector *dict, EcVector *ra
 extern void ec_shape_init(EcShape *shape, const EcVector *v, bool by_appearance);
 extern void ec_shape_block(const EcShape *shape, uint32_t block, EcRows *rows);
 
+/* chunk.c: verifies a piece's checksum and makes r->in its bytes */
+extern EcStatus ec_piece_open(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes);
+extern EcStatus
+ec_piece_decode(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes, EcVector *out);
+
+/* dict.c */
+extern EcStatus ec_dict_open(EcPieceReader *r, EcView *view);
+extern EcStatus ec_dict_code_at(const EcView *view, uint32_t row, uint32_t *code);
+
 /* choose.c: the form in which a column is encoded; the encoding of a piece */
 extern EcStatus
 ec_choose_form(EcEncoder *enc, const EcVector *column, EcKind kind, EcShape *chosen);
 /* These append a piece's bytes and fill all of *piece but offset and checksum. */
 extern EcStatus ec_choose_block(EcEncoder *enc, const EcRows *rows, EcPiece *piece, EcBuf *out);
-extern EcStatus ec_choose_dict(EcEncoder *enc, const EcVector *entries, EcPiece *piece, EcBuf *out);
+/* Entries [first, first + EC_SEGMENT_ENTRIES) of v's dictionary. */
+extern EcStatus
+ec_choose_segment(EcEncoder *enc, const EcVector *v, uint32_t first, EcPiece *piece, EcBuf *out);
 
 static inline size_t
 ec_value_width(EcPhys phys)

@@ -165,7 +165,7 @@ for_decode(EcPieceReader *r, EcVector *v)
 	EC_TRY(ec_validity_get(r, v));
 	if (!ec_get_u64(&r->in, &base) || !ec_get_u64(&r->in, &unit))
 		return EC_ERR_CORRUPT;
-	x = ec_arena_take(&r->arena, r->nrows * sizeof(uint64_t));
+	x = ec_take_values(r, r->nrows * sizeof(uint64_t));
 	if (x == NULL)
 		return EC_ERR_SPACE;
 	EC_TRY(ec_ints_get64(r, r->nrows, x));
@@ -348,7 +348,7 @@ delta_decode(EcPieceReader *r, EcVector *v)
 	if (r->phys != EC_PHYS_INT64)
 		return EC_ERR_CORRUPT;
 	EC_TRY(ec_validity_get(r, v));
-	x = ec_arena_take(&r->arena, r->nrows * sizeof(uint64_t));
+	x = ec_take_values(r, r->nrows * sizeof(uint64_t));
 	if (x == NULL)
 		return EC_ERR_SPACE;
 	EC_TRY(steps_get(r, r->nrows, x));
@@ -427,7 +427,7 @@ rle_decode(EcPieceReader *r, EcVector *v)
 		return EC_ERR_CORRUPT;
 	lengths = ec_arena_take(&r->arena, nruns * sizeof(uint32_t));
 	runs = ec_arena_take(&r->arena, nruns * sizeof(uint64_t));
-	x = ec_arena_take(&r->arena, r->nrows * sizeof(uint64_t));
+	x = ec_take_values(r, r->nrows * sizeof(uint64_t));
 	if (lengths == NULL || runs == NULL || x == NULL)
 		return EC_ERR_SPACE;
 	EC_TRY(ec_ints_get32(r, nruns, lengths));

@@ -10,6 +10,7 @@
  *			small numbers.
  *	RECENT_NULL	the same, but 1 is NULL and d > 1 the code d - 1 below
  */
+#include "encoding/bitpack.h"
 #include "encoding/codec.h"
 
 #define NUMBERING_DIRECT 0
@@ -194,6 +195,56 @@ dict_decode(EcPieceReader *r, EcVector *v)
 	else if (numbering == NUMBERING_RECENT_NULL)
 		codes_of_recent_null(codes, r->nrows, seen, v->ndict);
 	return validity_of_codes(r, v);
+}
+
+/* Entries met before each mini, which numbers by appearance are relative to. */
+static void
+count_seen(EcView *view, uint32_t seen)
+{
+	uint32_t at;
+
+	for (at = 0; at < view->nrows; at += EC_MINI_ROWS)
+	{
+		uint32_t end = at + EC_MINI_ROWS < view->nrows ? at + EC_MINI_ROWS : view->nrows;
+
+		view->seen[at / EC_MINI_ROWS] = seen;
+		seen += ec_ints_zeros(view, at, end);
+	}
+}
+
+/* For single codes: the numbers stay as they are stored. */
+EcStatus
+ec_dict_open(EcPieceReader *r, EcView *view)
+{
+	uint32_t seen;
+
+	if (view->ndict == 0 || !ec_get_u8(&r->in, &view->numbering) || !ec_get_u32(&r->in, &seen) ||
+		view->numbering > NUMBERING_RECENT_NULL)
+		return EC_ERR_CORRUPT;
+	EC_TRY(ec_ints_open(r, view->nrows, 32, view));
+	if (view->numbering != NUMBERING_DIRECT)
+		count_seen(view, seen);
+	return EC_OK;
+}
+
+/* The code of a row, ndict if it is NULL. */
+EcStatus
+ec_dict_code_at(const EcView *view, uint32_t row, uint32_t *code)
+{
+	uint32_t mini = row / EC_MINI_ROWS;
+	uint32_t d = (uint32_t) ec_ints_at(view, row);
+	uint32_t seen;
+
+	if (view->numbering == NUMBERING_DIRECT)
+		*code = d;
+	else if (view->numbering == NUMBERING_RECENT_NULL && d == 1)
+		*code = view->ndict;
+	else
+	{
+		seen = view->seen[mini] + ec_ints_zeros(view, mini * EC_MINI_ROWS, row);
+		*code = seen - (d - (view->numbering == NUMBERING_RECENT_NULL && d > 1));
+	}
+	return *code < view->ndict + (view->nnulls > 0) ? EC_OK : EC_ERR_CORRUPT;
 }
 
 const EcEncodingOps ec_dict_ops = {"dict", dict_encode, dict_decode};

@@ -12,7 +12,9 @@
  * scale of the values, and for the dictionary and each block: offset, length,
  * checksum (XXH3, low 32 bits), memory needed to decode, rows, NULLs and zone.
  * A dictionary, where there is one, holds every value of the chunk: what it lacks,
- * no row of the chunk has (scans skip row groups by it).
+ * no row of the chunk has (scans skip row groups by it).  It is stored in segments
+ * of some thousand entries, each a piece of its own, so that a single row needs
+ * neither the whole dictionary nor its bytes.
  * So a reader fetches the header, then only the pieces that it needs.  Every
  * block has EC_BLOCK_ROWS rows but the last.
  *
@@ -93,9 +95,12 @@ typedef struct EcChunk
 	uint64_t total_len; /* bytes of the whole chunk, header included */
 	EcZone zone;		/* of all rows */
 	uint32_t ndict;		/* 0: no dictionary */
-	EcPiece dict;
+	EcPiece dict;		/* all segments together; its checksum means nothing */
 	uint32_t nblocks;
-	EcBlock *blocks; /* allocated with the allocator given to ec_chunk_parse */
+	EcBlock *blocks;		  /* allocated with the allocator given to ec_chunk_parse */
+	uint32_t nsegments;		  /* of the dictionary */
+	uint32_t segment_entries; /* of each segment but the last, which may have fewer */
+	EcPiece *segments;		  /* in the same allocation as blocks */
 } EcChunk;
 
 typedef struct EcEncodeOptions
@@ -143,6 +148,64 @@ extern EcStatus ec_dict_decode(EcDecoder *dec, const EcChunk *chunk, const uint8
 extern EcStatus
 ec_block_decode(EcDecoder *dec, const EcChunk *chunk, uint32_t block, const uint8_t *bytes,
 				const EcVector *dict, void *scratch, size_t scratch_len, EcVector *out);
+
+/* ------------------------------------------------------------------------
+ * Single rows
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * A block opened for reading single rows of it: its checksum was verified and its
+ * streams are decompressed, but as far as its encoding allows nothing else was
+ * decoded.  Fields are private to encoding/view.c.
+ */
+typedef struct EcView
+{
+	EcPhys phys;
+	uint16_t encoding;
+	uint32_t nrows;
+	uint32_t nnulls;
+	uint32_t ndict;
+	bool all_null;
+	const uint64_t *validity;
+	EcVector whole;	   /* blocks that had to be decoded, and values that lie in an array */
+	uint32_t code;	   /* of all rows */
+	uint8_t numbering; /* of codes */
+	uint32_t nplanes;  /* 0: the integers are packed */
+	const uint8_t *planes[8];
+	const uint8_t *widths;
+	const uint8_t *minis[EC_BLOCK_ROWS / 1024];
+	uint32_t seen[EC_BLOCK_ROWS / 1024]; /* entries met before each mini */
+	uint64_t base;
+	uint64_t unit;
+} EcView;
+
+/* A row's value. */
+typedef struct EcPoint
+{
+	bool isnull;
+	bool in_dict;  /* it is the dictionary's entry "code" ... */
+	uint32_t code; /* ... which segment code / segment_entries holds */
+	union
+	{
+		int64_t i64;
+		EcBytes bytes; /* points into the view's memory */
+		EcUuid uuid;
+	} value; /* else */
+} EcPoint;
+
+/* Scratch memory that ec_view_open takes: at most the block's own piece.scratch. */
+extern uint64_t ec_view_scratch(const EcChunk *chunk, uint32_t block);
+
+/* The view points into bytes and scratch: both must outlive it, the chunk need not. */
+extern EcStatus ec_view_open(EcDecoder *dec, const EcChunk *chunk, uint32_t block,
+							 const uint8_t *bytes, void *scratch, size_t scratch_len, EcView *view);
+extern EcStatus ec_view_get(const EcView *view, uint32_t row, EcPoint *point);
+
+/* One segment of a dictionary, as ec_dict_decode does all of them. */
+extern EcStatus
+ec_segment_decode(EcDecoder *dec, const EcChunk *chunk, uint32_t segment, const uint8_t *bytes,
+				  void *scratch, size_t scratch_len, EcVector *out);
 
 extern const char *ec_encoding_name(int encoding);
 extern const char *ec_codec_name(int codec);

@@ -240,3 +240,77 @@ ec_ints_get64(EcPieceReader *r, uint32_t n, uint64_t *x)
 	}
 	return EC_OK;
 }
+
+EcStatus
+ec_ints_open(EcPieceReader *r, uint32_t n, uint32_t max_width, EcView *view)
+{
+	const uint8_t *data;
+	uint32_t mini;
+	uint8_t layout;
+
+	if (n > EC_BLOCK_ROWS || !ec_get_u8(&r->in, &layout) || layout > LAYOUT_PLANES)
+		return EC_ERR_CORRUPT;
+	view->nplanes = 0;
+	if (layout == LAYOUT_PLANES)
+		return get_planes(r, n, max_width / 8, view->planes, &view->nplanes);
+	EC_TRY(get_widths(r, n, max_width, &view->widths, &data));
+	for (mini = 0; mini < MINIS(n); mini++)
+	{
+		view->minis[mini] = data;
+		data += ec_mini_bytes(mini_rows(n, mini), view->widths[mini]);
+	}
+	return EC_OK;
+}
+
+uint64_t
+ec_ints_at(const EcView *view, uint32_t row)
+{
+	uint32_t mini = row / EC_MINI_ROWS;
+	uint64_t x = 0;
+	uint32_t p;
+
+	if (view->nplanes == 0)
+		return ec_mini_at(view->minis[mini], mini_rows(view->nrows, mini), view->widths[mini],
+						  row % EC_MINI_ROWS);
+	for (p = 0; p < view->nplanes; p++)
+		x |= (uint64_t) view->planes[p][row] << (8 * p);
+	return x;
+}
+
+/* Bytes of the planes that are 0 in all of them. */
+static uint32_t
+zeros_of_planes(const EcView *view, uint32_t first, uint32_t end)
+{
+	uint8_t any[EC_MINI_ROWS] = {0};
+	uint32_t n = end - first;
+	uint32_t zeros = 0;
+	uint32_t p;
+	uint32_t i;
+
+	for (p = 0; p < view->nplanes; p++)
+	{
+		const uint8_t *plane = view->planes[p] + first;
+
+		for (i = 0; i < n; i++)
+			any[i] |= plane[i];
+	}
+	for (i = 0; i < n; i++)
+		zeros += any[i] == 0;
+	return zeros;
+}
+
+uint32_t
+ec_ints_zeros(const EcView *view, uint32_t first, uint32_t end)
+{
+	uint32_t x[EC_MINI_ROWS];
+	uint32_t mini = first / EC_MINI_ROWS;
+	uint32_t zeros = 0;
+	uint32_t i;
+
+	if (view->nplanes > 0)
+		return zeros_of_planes(view, first, end);
+	ec_unpack_mini32(view->minis[mini], mini_rows(view->nrows, mini), view->widths[mini], x);
+	for (i = first; i < end; i++)
+		zeros += x[i % EC_MINI_ROWS] == 0;
+	return zeros;
+}

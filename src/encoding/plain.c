@@ -1,13 +1,15 @@
 /*
  * plain.c
  *	  Encodings that hardly encode: one value for all rows, 8-byte integers,
- *	  16-byte UUIDs; and the validity bitmap that goes before all but CONST and DICT.
+ *	  16-byte UUIDs; and the validity bitmap that goes before all but CONST, DICT
+ *	  and RAW.
  *	  Pure C.
  *
  *	CONST	nothing if all rows are NULL; u32 code in a chunk with a dictionary;
  *			else the value: 8 bytes | 16 bytes | stream of the characters
  *	PLAIN	[validity] stream of int64
  *	UUID	[validity] stream of 16-byte values
+ *	RAW		16-byte values and nothing else, so that segments of them join
  */
 #include "encoding/codec.h"
 
@@ -179,7 +181,7 @@ plain_decode(EcPieceReader *r, EcVector *v)
 	if (r->phys != EC_PHYS_INT64)
 		return EC_ERR_CORRUPT;
 	EC_TRY(ec_validity_get(r, v));
-	values = ec_arena_take(&r->arena, size);
+	values = ec_take_values(r, size);
 	if (values == NULL)
 		return EC_ERR_SPACE;
 	EC_TRY(ec_stream_get_exact(r, size, &raw));
@@ -209,6 +211,27 @@ uuid_decode(EcPieceReader *r, EcVector *v)
 	return EC_OK;
 }
 
+static EcStatus
+raw_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
+{
+	return ec_buf_append(out, rows->column->values.uuid + rows->first,
+						 rows->nrows * sizeof(EcUuid));
+}
+
+static EcStatus
+raw_decode(EcPieceReader *r, EcVector *v)
+{
+	const uint8_t *raw;
+
+	if (r->phys != EC_PHYS_UUID || r->nnulls > 0 ||
+		!ec_get_bytes(&r->in, r->nrows * sizeof(EcUuid), &raw))
+		return EC_ERR_CORRUPT;
+	v->form = EC_FORM_FLAT;
+	v->values.uuid = (const EcUuid *) raw;
+	return EC_OK;
+}
+
 const EcEncodingOps ec_const_ops = {"const", const_encode, const_decode};
 const EcEncodingOps ec_plain_ops = {"plain", plain_encode, plain_decode};
 const EcEncodingOps ec_uuid_ops = {"uuid", uuid_encode, uuid_decode};
+const EcEncodingOps ec_raw_ops = {"raw", raw_encode, raw_decode};

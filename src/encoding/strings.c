@@ -52,7 +52,7 @@ strings_decode(EcPieceReader *r, EcVector *v)
 		return EC_ERR_CORRUPT;
 	EC_TRY(ec_validity_get(r, v));
 	lengths = ec_arena_take(&r->arena, r->nrows * sizeof(uint32_t));
-	values = ec_arena_take(&r->arena, r->nrows * sizeof(EcBytes));
+	values = ec_take_values(r, r->nrows * sizeof(EcBytes));
 	if (lengths == NULL || values == NULL)
 		return EC_ERR_SPACE;
 	EC_TRY(ec_ints_get32(r, r->nrows, lengths));

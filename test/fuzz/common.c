@@ -245,6 +245,87 @@ decode_blocks(EcDecoder *dec, const EcChunk *c, const uint8_t *chunk, size_t len
 	return all;
 }
 
+/* The dictionary's segments one by one, from and into memory of exactly the announced size. */
+static Piece *
+load_segments(EcDecoder *dec, const EcChunk *c, const uint8_t *chunk, size_t len,
+			  EcVector *segments, const EcVector *dict, uint64_t *seen)
+{
+	Piece *pieces = calloc(c->nsegments > 0 ? c->nsegments : 1, sizeof(Piece));
+	uint32_t s;
+	uint32_t i;
+
+	for (s = 0; s < c->nsegments; s++)
+	{
+		const EcPiece *piece = &c->segments[s];
+
+		if (seen != NULL)
+			seen[piece->encoding]++;
+		CHECK(load_piece(&pieces[s], piece, chunk, len) &&
+			  ec_segment_decode(dec, c, s, pieces[s].bytes, pieces[s].scratch, piece->scratch,
+								&segments[s]) == EC_OK &&
+			  vector_is_sound(&segments[s]));
+		for (i = 0; i < segments[s].nrows; i++)
+			CHECK(same_value(dict, s * c->segment_entries + i, &segments[s], i));
+	}
+	return pieces;
+}
+
+/* Row by row, as decode_blocks does block by block. */
+static void
+check_view(EcDecoder *dec, const EcChunk *c, uint32_t block, const uint8_t *chunk, size_t len,
+		   const EcVector *segments, const EcVector *expected)
+{
+	uint64_t need = ec_view_scratch(c, block);
+	void *scratch = malloc(need > 0 ? need : 1);
+	uint32_t row;
+	EcPoint point;
+	EcVector one = {0};
+	EcView view;
+	Piece p;
+
+	CHECK(need <= c->blocks[block].piece.scratch);
+	CHECK(load_piece(&p, &c->blocks[block].piece, chunk, len));
+	CHECK(ec_view_open(dec, c, block, p.bytes, scratch, need, &view) == EC_OK);
+	if (need > 0)
+		CHECK(ec_view_open(dec, c, block, p.bytes, scratch, need - 1, &view) == EC_ERR_SPACE);
+	CHECK(ec_view_open(dec, c, block, p.bytes, scratch, need, &view) == EC_OK);
+	for (row = 0; row < c->blocks[block].zone.nrows; row++)
+	{
+		uint32_t at = block * EC_BLOCK_ROWS + row;
+
+		CHECK(ec_view_get(&view, row, &point) == EC_OK);
+		one.phys = c->phys;
+		one.form = EC_FORM_CONST;
+		one.nrows = 1;
+		one.nnulls = point.isnull;
+		one.values.any = &point.value;
+		if (point.in_dict)
+			CHECK(same_value(expected, at, &segments[point.code / c->segment_entries],
+							 point.code % c->segment_entries));
+		else
+			CHECK(same_value(expected, at, &one, 0));
+	}
+	CHECK(ec_view_get(&view, row, &point) == EC_ERR_CORRUPT);
+	free(scratch);
+	free_piece(&p);
+}
+
+static void
+check_views(EcDecoder *dec, const EcChunk *c, const uint8_t *chunk, size_t len,
+			const EcVector *dict, const EcVector *expected, uint64_t *seen)
+{
+	EcVector *segments = calloc(c->nsegments > 0 ? c->nsegments : 1, sizeof(EcVector));
+	Piece *pieces = load_segments(dec, c, chunk, len, segments, dict, seen);
+	uint32_t i;
+
+	for (i = 0; i < c->nblocks; i++)
+		check_view(dec, c, i, chunk, len, segments, expected);
+	for (i = 0; i < c->nsegments; i++)
+		free_piece(&pieces[i]);
+	free(pieces);
+	free(segments);
+}
+
 bool
 decode_chunk(const uint8_t *chunk, size_t len, uint32_t header_len, const EcVector *expected,
 			 uint64_t *seen)
@@ -270,6 +351,8 @@ decode_chunk(const uint8_t *chunk, size_t len, uint32_t header_len, const EcVect
 	}
 	if (ok)
 		ok = decode_blocks(dec, &c, chunk, len, c.ndict > 0 ? &dict : NULL, expected, seen);
+	if (ok && expected != NULL)
+		check_views(dec, &c, chunk, len, c.ndict > 0 ? &dict : NULL, expected, seen);
 	free_piece(&dict_piece);
 	free(c.blocks);
 	free(header);

@@ -4,7 +4,8 @@
  *
  * Input: u32 header length | chunk.  The header's checksum is put right before it
  * is parsed, and the pieces' checksums in the parsed header, so that damage
- * reaches the decoders behind them.
+ * reaches the decoders behind them.  Segments and views of single rows are put to
+ * the same bytes.
  */
 #include "fuzz.h"
 
@@ -42,7 +43,7 @@ piece_bytes(EcPiece *piece, const uint8_t *chunk, size_t len)
 static void
 require_sound(EcStatus status, const EcVector *v)
 {
-	if (status == EC_OK && !vector_is_sound(v))
+	if (status == EC_OK && (v == NULL || !vector_is_sound(v)))
 	{
 		fprintf(stderr, "a decoded vector breaks its promises\n");
 		abort();
@@ -66,6 +67,62 @@ decode_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_
 	free(bytes);
 }
 
+/* Every row of a block by itself; values must be readable, codes exist. */
+static void
+view_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_t len)
+{
+	EcPiece *piece = &c->blocks[b].piece;
+	uint64_t need = ec_view_scratch(c, b);
+	uint8_t *bytes = piece_bytes(piece, chunk, len);
+	void *scratch;
+	EcView view;
+	uint32_t row;
+
+	if (bytes == NULL)
+		return;
+	scratch = malloc(need > 0 ? need : 1);
+	if (ec_view_open(dec, c, b, bytes, scratch, need, &view) == EC_OK)
+	{
+		for (row = 0; row < c->blocks[b].zone.nrows; row++)
+		{
+			EcPoint point;
+			EcVector v = {0};
+
+			if (ec_view_get(&view, row, &point) != EC_OK)
+				continue;
+			v.phys = c->phys;
+			v.form = EC_FORM_CONST;
+			v.nrows = 1;
+			v.nnulls = point.isnull;
+			v.values.any = &point.value;
+			if (point.in_dict ? point.isnull || point.code >= c->ndict : !vector_is_sound(&v))
+				require_sound(EC_OK, NULL);
+		}
+	}
+	free(scratch);
+	free(bytes);
+}
+
+static void
+decode_segments(EcDecoder *dec, EcChunk *c, const uint8_t *chunk, size_t len)
+{
+	uint32_t s;
+
+	for (s = 0; s < c->nsegments; s++)
+	{
+		uint8_t *bytes = piece_bytes(&c->segments[s], chunk, len);
+		void *scratch;
+		EcVector v;
+
+		if (bytes == NULL)
+			continue;
+		scratch = malloc(c->segments[s].scratch > 0 ? c->segments[s].scratch : 1);
+		require_sound(ec_segment_decode(dec, c, s, bytes, scratch, c->segments[s].scratch, &v), &v);
+		free(scratch);
+		free(bytes);
+	}
+}
+
 static void
 decode_all(EcDecoder *dec, EcChunk *c, const uint8_t *chunk, size_t len)
 {
@@ -75,6 +132,9 @@ decode_all(EcDecoder *dec, EcChunk *c, const uint8_t *chunk, size_t len)
 	EcStatus status = EC_OK;
 	uint32_t b;
 
+	decode_segments(dec, c, chunk, len);
+	for (b = 0; b < c->nblocks; b++)
+		view_block(dec, c, b, chunk, len);
 	if (c->ndict > 0)
 	{
 		dict_bytes = piece_bytes(&c->dict, chunk, len);

@@ -10,7 +10,7 @@
  */
 #include "fuzz.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define SEED 20260101
 
 typedef struct Golden

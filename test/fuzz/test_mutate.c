@@ -26,7 +26,9 @@ make_sample(Sample *s, Random *r, int turn)
 	EcKind kind = kinds[turn % 6];
 	int pattern = turn / 6 % pattern_count(kind);
 	EcCodec codec = turn % 3 == 0 ? EC_CODEC_ZSTD : (EcCodec) random_below(r, 3);
-	uint32_t nrows = turn % 16 == 0 ? 16384 + random_below(r, 2000) : 1 + random_below(r, 2500);
+	uint32_t nrows = turn % 32 == 0	  ? 30000 + random_below(r, 9000)
+					 : turn % 16 == 0 ? 16384 + random_below(r, 2000)
+									  : 1 + random_below(r, 2500);
 	EcBuilder *b = ec_builder_create(kind, &ec_malloc_allocator);
 	EcVector v;
 	EcBuf out;

@@ -160,6 +160,54 @@ constants(void)
 	round_trip(&v, EC_KIND_UUID, EC_CODEC_LZ4);
 }
 
+/* Dictionaries of many segments: of integers, UUIDs and other strings. */
+static void
+segments(uint64_t seed)
+{
+	static const struct
+	{
+		EcKind kind;
+		const char *pattern;
+	} some[] = {
+		{EC_KIND_INT, "visits"},
+		{EC_KIND_INT, "skewed"},
+		{EC_KIND_TEXT, "sessions"},
+	};
+	EcBuilder *b;
+	Random r = {seed};
+	EcVector v;
+	size_t i;
+	int pattern;
+
+	for (i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+	{
+		b = ec_builder_create(some[i].kind, &ec_malloc_allocator);
+		for (pattern = 0; pattern < pattern_count(some[i].kind); pattern++)
+		{
+			if (strcmp(pattern_name(some[i].kind, pattern), some[i].pattern) == 0)
+				append_pattern(b, some[i].kind, pattern, 60000, NULLS_FEW, seed);
+		}
+		snprintf(context, sizeof(context), "segments of %s", some[i].pattern);
+		ec_builder_view(b, &v);
+		CHECK(v.nrows == 60000);
+		round_trip(&v, some[i].kind, i % 2 == 0 ? EC_CODEC_ZSTD : EC_CODEC_NONE);
+		ec_builder_destroy(b);
+	}
+	b = ec_builder_create(EC_KIND_TEXT, &ec_malloc_allocator);
+	for (i = 0; i < 40000; i++)
+	{
+		char text[32];
+
+		CHECK(ec_builder_append_bytes(
+			b, text, (uint32_t) snprintf(text, sizeof(text), "entry %u", random_below(&r, 9000))));
+	}
+	snprintf(context, sizeof(context), "segments of strings");
+	ec_builder_view(b, &v);
+	round_trip(&v, EC_KIND_TEXT, EC_CODEC_ZSTD);
+	round_trip(&v, EC_KIND_RAW, EC_CODEC_NONE);
+	ec_builder_destroy(b);
+}
+
 /* The greatest row group; one row more is refused. */
 static void
 limits(void)
@@ -295,6 +343,7 @@ test_roundtrip(uint64_t seed)
 	foreign_uuids(&r, EC_FORM_FLAT);
 	foreign_uuids(&r, EC_FORM_DICT);
 	constants();
+	segments(seed);
 	limits();
 	sizes();
 	out_of_memory(EC_KIND_INT, 8);
