@@ -12,6 +12,7 @@
 #error "ecinsight supports PostgreSQL 15 to 18"
 #endif
 
+#include "access/genam.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
@@ -300,5 +301,16 @@ ec_compat_disable_path(Path *path)
 #else
 #define ec_compat_class_ownercheck(relid, role) pg_class_ownercheck((relid), (role))
 #endif
+
+/* 18: index scans count for EXPLAIN */
+static inline IndexScanDesc
+ec_compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
 
 #endif /* EC_COMPAT_H */

@@ -247,6 +247,20 @@ ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc)
 	return tuple;
 }
 
+/* Rows have a short header if they are small. */
+static bool
+payload_length_matches(const char *p, Size len)
+{
+	uint32 header;
+
+	if (VARATT_IS_1B(p))
+		return !VARATT_IS_1B_E(p) && VARSIZE_1B(p) == len;
+	if (len < VARHDRSZ)
+		return false;
+	memcpy(&header, p, sizeof(header));
+	return VARATT_IS_4B_U(&header) && VARSIZE(&header) == len;
+}
+
 /*
  * Nothing of the tuple is believed: its length must be that of its line pointer,
  * its kind one that we know.  That the number is the payload's is for the caller
@@ -260,17 +274,17 @@ ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out)
 	const char *p = (const char *) header + start;
 	uint32 key[2];
 
-	if (tuple->t_len < start + sizeof(key) + VARHDRSZ || header->t_hoff != start ||
+	if (tuple->t_len <= start + sizeof(key) || header->t_hoff != start ||
 		HeapTupleHasNulls(tuple) || HeapTupleHeaderGetNatts(header) != CATALOG_NATTS)
 		ec_catalog_tuple_damaged(rel, tuple, "Its header is not that of a tuple of three columns.");
 	memcpy(key, p, sizeof(key));
 	p += sizeof(key);
-	if (!VARATT_IS_4B_U(p) || VARSIZE(p) != tuple->t_len - start - sizeof(key))
+	if (!payload_length_matches(p, tuple->t_len - start - sizeof(key)))
 		ec_catalog_tuple_damaged(rel, tuple, "Its length is wrong.");
 	out->kind = key[0] & 0xff;
 	out->number = (int64) (key[0] >> 8) << EC_CATALOG_SEQ_BITS | key[1];
-	out->payload = (const uint8 *) VARDATA(p);
-	out->len = VARSIZE(p) - VARHDRSZ;
+	out->payload = (const uint8 *) VARDATA_ANY(p);
+	out->len = VARSIZE_ANY_EXHDR(p);
 	if (out->kind == 0 || out->kind > EC_CATALOG_LAST || key[1] >> EC_CATALOG_SEQ_BITS != 0)
 		ec_catalog_tuple_damaged(rel, tuple, "It has an unknown kind.");
 

@@ -1,0 +1,223 @@
+/*
+ * companion.c
+ *	  Search, insertion and deletion of tuples of the companion (see catalog.c),
+ *	  whatever their kind.
+ *
+ * Searches run under SnapshotAny, so that no read locks of serializable
+ * transactions land on the companion; visibility is judged tuple by tuple.
+ *
+ * Locks: a writer's locks on the companion and its indexes stay until its
+ * transaction ends, as for TOAST values: a reindex of the companion waits for us.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/toast_internals.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/compat.h"
+#include "store/companion.h"
+
+#define ATT_ID 1
+#define ATT_SEQ 2
+#define NATTS 3
+
+bool
+ec_companion_open(Relation rel, LOCKMODE lockmode, EcCompanion *c)
+{
+	memset(c, 0, sizeof(*c));
+	if (!OidIsValid(rel->rd_rel->reltoastrelid))
+		return false;
+	c->main = rel;
+	c->heap = table_open(rel->rd_rel->reltoastrelid, lockmode);
+	c->valid = toast_open_indexes(c->heap, lockmode, &c->indexes, &c->nindexes);
+	c->locked = lockmode;
+	return true;
+}
+
+void
+ec_companion_close(EcCompanion *c)
+{
+	LOCKMODE release = c->locked == AccessShareLock ? AccessShareLock : NoLock;
+
+	if (c->slot != NULL)
+		ExecDropSingleTupleTableSlot(c->slot);
+	if (c->scan != NULL)
+		index_endscan(c->scan);
+	toast_close_indexes(c->indexes, c->nindexes, release);
+	table_close(c->heap, release);
+}
+
+/* ------------------------------------------------------------------------
+ * Changes
+ * ------------------------------------------------------------------------
+ */
+
+/* Rows are many and small, so theirs get the short header; alignment is no matter for either. */
+static char *
+put_payload(EcCatalogKind kind, const void *payload, Size len, char *p)
+{
+	if (kind == EC_CATALOG_ROW && len + VARHDRSZ_SHORT <= VARATT_SHORT_MAX)
+	{
+		SET_VARSIZE_SHORT(p, VARHDRSZ_SHORT + len);
+		p += VARHDRSZ_SHORT;
+	}
+	else
+	{
+		SET_VARSIZE(p, VARHDRSZ + len);
+		p += VARHDRSZ;
+	}
+	memcpy(p, payload, len);
+	return p + len;
+}
+
+void
+ec_companion_form(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len,
+				  EcTupleBuffer *buffer)
+{
+	HeapTupleHeader header = &buffer->data.header;
+	const Size start = MAXALIGN(SizeofHeapTupleHeader);
+	uint32 key[2] = {EC_CATALOG_CHUNK_ID(kind, number), EC_CATALOG_CHUNK_SEQ(number)};
+	char *p = buffer->data.bytes + start;
+
+	Assert(len <= EC_DESCRIPTOR_MAX);
+	memset(header, 0, start);
+	header->t_hoff = start;
+	header->t_infomask = HEAP_HASVARWIDTH;
+	HeapTupleHeaderSetNatts(header, NATTS);
+	memcpy(p, key, sizeof(key));
+	p = put_payload(kind, payload, len, p + sizeof(key));
+	buffer->tuple.t_data = header;
+	buffer->tuple.t_len = p - buffer->data.bytes;
+	ItemPointerSetInvalid(&buffer->tuple.t_self);
+	buffer->tuple.t_tableOid = RelationGetRelid(c->heap);
+}
+
+void
+ec_companion_insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid)
+{
+	Datum values[2] = {
+		ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)),
+		Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number)),
+	};
+	bool isnull[2] = {false, false};
+
+	for (int i = 0; i < c->nindexes; i++)
+	{
+		Relation index = c->indexes[i];
+		bool unique = index->rd_index->indisunique && kind != EC_CATALOG_ROW;
+
+		/* also one that REINDEX CONCURRENTLY is building */
+		if (index->rd_index->indisready)
+			index_insert(index, values, isnull, tid, c->heap,
+						 unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, NULL);
+	}
+}
+
+void
+ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len,
+				 CommandId cid, int options, ItemPointer tid)
+{
+	EcTupleBuffer buffer;
+
+	ec_companion_form(c, kind, number, payload, len, &buffer);
+
+	/* without HEAP_INSERT_NO_LOGICAL decoding would take it for a TOAST value and fail */
+	heap_insert(c->heap, &buffer.tuple, cid, HEAP_INSERT_NO_LOGICAL | options, NULL);
+	ec_companion_insert_index(c, kind, number, &buffer.tuple.t_self);
+	if (tid != NULL)
+		*tid = buffer.tuple.t_self;
+}
+
+bool
+ec_companion_claim(EcCompanion *c, ItemPointer tid, CommandId cid)
+{
+	TM_FailureData failure;
+
+	return heap_delete(c->heap, tid, cid, InvalidSnapshot, false, &failure, false) == TM_Ok;
+}
+
+/* ------------------------------------------------------------------------
+ * Search
+ * ------------------------------------------------------------------------
+ */
+
+static void
+begin_search(EcCompanion *c, EcCatalogKind kind, int64 number, StrategyNumber strategy,
+			 RegProcedure compare)
+{
+	ScanKeyData keys[2];
+
+	if (c->scan == NULL)
+		c->scan = ec_compat_index_beginscan(c->heap, c->indexes[c->valid], SnapshotAny, 2);
+	if (c->slot == NULL)
+		c->slot = MakeSingleTupleTableSlot(RelationGetDescr(c->heap), &TTSOpsBufferHeapTuple);
+	ScanKeyInit(&keys[0], ATT_ID, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)));
+	ScanKeyInit(&keys[1], ATT_SEQ, strategy, compare, Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number)));
+	index_rescan(c->scan, keys, 2, NULL, 0);
+	c->kind = kind;
+	c->number = number;
+}
+
+void
+ec_companion_search(EcCompanion *c, EcCatalogKind kind, int64 number)
+{
+	begin_search(c, kind, number, BTEqualStrategyNumber, F_INT4EQ);
+	c->direction = ForwardScanDirection;
+}
+
+void
+ec_companion_search_back(EcCompanion *c, EcCatalogKind kind, int64 number)
+{
+	begin_search(c, kind, number, BTLessEqualStrategyNumber, F_INT4LE);
+	c->direction = BackwardScanDirection;
+}
+
+HeapTuple
+ec_companion_next(EcCompanion *c, EcCatalogTuple *out)
+{
+	HeapTuple tuple;
+
+	if (!index_getnext_slot(c->scan, c->direction, c->slot))
+		return NULL;
+	tuple = ExecFetchSlotHeapTuple(c->slot, false, NULL);
+	ec_catalog_open_tuple(c->main, tuple, out);
+	if (out->kind != c->kind ||
+		(ScanDirectionIsForward(c->direction) ? out->number != c->number : out->number > c->number))
+		ec_catalog_tuple_damaged(c->main, tuple, "Its key is not the one that the index has.");
+	return tuple;
+}
+
+HeapTuple
+ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTuple *out)
+{
+	HeapTuple tuple;
+
+	if (c->slot == NULL)
+		c->slot = MakeSingleTupleTableSlot(RelationGetDescr(c->heap), &TTSOpsBufferHeapTuple);
+	if (!table_tuple_fetch_row_version(c->heap, tid, SnapshotAny, c->slot))
+		return NULL;
+	tuple = ExecFetchSlotHeapTuple(c->slot, false, NULL);
+	ec_catalog_open_tuple(c->main, tuple, out);
+	return tuple;
+}
+
+bool
+ec_companion_sees(EcCompanion *c, HeapTuple tuple, Snapshot snapshot)
+{
+	Buffer buffer = ((BufferHeapTupleTableSlot *) c->slot)->buffer;
+	bool visible;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	visible = HeapTupleSatisfiesVisibility(tuple, snapshot, buffer);
+	HeapCheckForSerializableConflictOut(visible, c->main, tuple, buffer, snapshot);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return visible;
+}

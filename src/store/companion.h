@@ -1,0 +1,92 @@
+/*
+ * companion.h
+ *	  Tuples of the companion (see catalog.c), whatever their kind: search, insert,
+ *	  delete.
+ *
+ * A handle lives within one call, or as long as its caller keeps the resource
+ * owner in which it was opened.
+ */
+#ifndef EC_STORE_COMPANION_H
+#define EC_STORE_COMPANION_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/tableam.h"
+#include "executor/tuptable.h"
+#include "storage/itemptr.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+#include "store/catalog.h"
+#include "store/format.h"
+
+typedef struct EcCompanion
+{
+	Relation main; /* the columnar table */
+	Relation heap;
+	Relation *indexes;
+	int nindexes;
+	int valid;		 /* of the index that look-ups use */
+	LOCKMODE locked; /* held until the transaction ends if it allows writing */
+
+	/* the search; begun with the first one */
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	ScanDirection direction;
+	EcCatalogKind kind;
+	int64 number;
+} EcCompanion;
+
+/* A tuple of the companion as it is formed, without any memory of its own. */
+typedef struct EcTupleBuffer
+{
+	HeapTupleData tuple;
+	union
+	{
+		HeapTupleHeaderData header;
+		char bytes[MaxHeapTupleSize];
+		int64 align;
+	} data;
+} EcTupleBuffer;
+
+/* False (and nothing is open) if the table has no companion. */
+extern bool ec_companion_open(Relation rel, LOCKMODE lockmode, EcCompanion *c);
+extern void ec_companion_close(EcCompanion *c);
+
+/*
+ * Inserts a tuple into the heap and all ready indexes under cid; options are
+ * heap_insert's.  Keys of kind ROW may be there twice, others not.
+ */
+extern void ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
+							 Size len, CommandId cid, int options, ItemPointer tid);
+
+/* The steps of ec_companion_put, for whoever gives the tuple to heap_update. */
+extern void ec_companion_form(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
+							  Size len, EcTupleBuffer *buffer);
+extern void
+ec_companion_insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid);
+
+/* Deletes a tuple under cid without waiting for anybody; true if that is done. */
+extern bool ec_companion_claim(EcCompanion *c, ItemPointer tid, CommandId cid);
+
+/*
+ * Searches tuples by key, whatever their visibility: those with this number, or
+ * (back) all from this number downwards as long as their upper bits are the same.
+ * The tuple that _next returns is pinned until the next step, search or close.
+ */
+extern void ec_companion_search(EcCompanion *c, EcCatalogKind kind, int64 number);
+extern void ec_companion_search_back(EcCompanion *c, EcCatalogKind kind, int64 number);
+extern HeapTuple ec_companion_next(EcCompanion *c, EcCatalogTuple *out);
+
+/* The tuple with this tid, pinned likewise; NULL if it is gone. */
+extern HeapTuple ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTuple *out);
+
+/*
+ * Does the snapshot see the tuple that the last step returned?  Tells what
+ * serializable transactions must know, on behalf of the table.
+ */
+extern bool ec_companion_sees(EcCompanion *c, HeapTuple tuple, Snapshot snapshot);
+
+#endif /* EC_STORE_COMPANION_H */
