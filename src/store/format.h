@@ -165,6 +165,16 @@ typedef enum EcMaskForm
 	EC_MASK_POSITIONS = 2 /* ndead, ascending */
 } EcMaskForm;
 
+/* Payload of kind FREE, whose number is the first block of a run of pages that nobody uses. */
+#define EC_FREE_MAGIC 0x45434946 /* ECIF */
+
+typedef struct EcDiskFree
+{
+	uint32 magic;
+	uint32 checksum; /* XXH3 of npages, seeded with the first block, low 32 bits */
+	uint32 npages;
+} EcDiskFree;
+
 StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMeta) == 32, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
@@ -172,6 +182,7 @@ StaticAssertDecl(sizeof(EcDiskColumn) == 56, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDescriptor) == 56, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskRange) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMask) == 16, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskFree) == 12, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
@@ -180,7 +191,7 @@ typedef enum EcCatalogKind
 	EC_CATALOG_ROW = 2,
 	EC_CATALOG_MASK = 3, /* number: EC_MASK_NUMBER.  EcDiskMask */
 	EC_CATALOG_RESERVE = 4,
-	EC_CATALOG_FREE = 5
+	EC_CATALOG_FREE = 5 /* number: first page of a run.  EcDiskFree */
 } EcCatalogKind;
 
 #define EC_CATALOG_LAST EC_CATALOG_FREE

@@ -1,6 +1,6 @@
 /*
  * maintain.c
- *	  A table's files as a whole: creating, copying, VACUUM, VACUUM FULL.
+ *	  A table's files as a whole: creating, copying, VACUUM FULL.
  *
  * The main fork holds no transaction ids at all, so VACUUM can advance relfrozenxid
  * as far as it likes; the companion is a heap that VACUUM and autovacuum treat by
@@ -87,22 +87,6 @@ ec_copy_data(Relation rel, const RelFileLocator *locator)
 	}
 	RelationDropStorage(rel);
 	smgrclose(to);
-}
-
-/* ------------------------------------------------------------------------
- * VACUUM
- * ------------------------------------------------------------------------
- */
-
-void
-ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy)
-{
-	TimestampTz start = GetCurrentTimestamp();
-	int64 rows = ec_catalog_count_rows(rel, SnapshotSelf, NULL);
-
-	ec_compat_update_relstats(rel, RelationGetNumberOfBlocks(rel), (double) rows,
-							  GetOldestNonRemovableTransactionId(rel), GetOldestMultiXactId());
-	ec_compat_report_vacuum(rel, rows, start);
 }
 
 /* ------------------------------------------------------------------------

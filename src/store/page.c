@@ -3,9 +3,10 @@
  *	  Pages of a columnar table's main fork; the only file that touches them.
  *
  * Locks: counters change under the metapage's exclusive content lock.  An extent
- * is allocated under the relation extension lock, which is released before the
- * pages are filled: nobody else knows them until the descriptor is inserted, so
- * holding several of their content locks at once can't deadlock.
+ * is taken from the free ones (space.c) or allocated at the end of the file under
+ * the relation extension lock, which is released before the pages are filled:
+ * nobody else knows them until the descriptor is inserted, so holding several of
+ * their content locks at once can't deadlock.
  *
  * WAL: the metapage by generic WAL, the pages of an extent as full images.  A
  * standby replays both without this library.  A crash leaves at worst allocated
@@ -25,6 +26,7 @@
 
 #include "base/compat.h"
 #include "store/page.h"
+#include "store/space.h"
 #include "store/tid.h"
 
 /* Warn when so few row numbers are left. */
@@ -272,8 +274,10 @@ write_run(PageRun *run, bool needs_wal)
 static BlockNumber
 allocate_extent(Relation rel, uint64 npages)
 {
-	BlockNumber first;
+	BlockNumber first = ec_space_take(rel, (uint32) npages);
 
+	if (first != InvalidBlockNumber)
+		return first;
 	LockRelationForExtension(rel, ExclusiveLock);
 	if (npages > MaxBlockNumber - RelationGetNumberOfBlocks(rel))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -21,6 +21,7 @@ extern bool ec_meta_read(Relation rel, EcDiskMeta *meta);
 /* Sets the counters of a table that is being built as the copy of another. */
 extern void ec_meta_copy(Relation rel, const EcDiskMeta *meta);
 
+/* The caller holds the writers' lock (space.h), unless nobody else sees the table yet. */
 extern BlockNumber ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages);
 extern void ec_extent_read(Relation rel, BlockNumber first, uint32 npages, uint64 offset,
 						   uint64 len, uint8 *out, BufferAccessStrategy strategy);

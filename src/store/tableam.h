@@ -30,8 +30,10 @@ extern bool ec_analyze_tuple(EcTableScan *scan, double *liverows, TupleTableSlot
 extern void ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples,
 							 double *allvisfrac);
 
-/* maintain.c */
+/* vacuum.c */
 extern void ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy);
+
+/* maintain.c */
 extern void
 ec_copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, bool use_sort,
 					TransactionId oldest_xmin, TransactionId *xid_cutoff, MultiXactId *multi_cutoff,

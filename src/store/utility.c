@@ -27,6 +27,7 @@
 #include "base/compat.h"
 #include "store/options.h"
 #include "store/store.h"
+#include "store/vacuum.h"
 #include "store/write_state.h"
 #include "store/writer.h"
 
@@ -283,7 +284,12 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *queryEnv,
 				DestReceiver *dest, QueryCompletion *qc)
 {
+	bool vacuum = IsA(pstmt->utilityStmt, VacuumStmt) &&
+				  castNode(VacuumStmt, pstmt->utilityStmt)->is_vacuumcmd;
+
 	flush_around_utility();
+	if (vacuum)
+		ec_vacuum_statement_begin();
 	if (IsA(pstmt->utilityStmt, IndexStmt))
 		check_index((IndexStmt *) pstmt->utilityStmt);
 	if (previous_utility != NULL)
@@ -291,6 +297,8 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	else
 		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest,
 								qc);
+	if (vacuum)
+		ec_vacuum_statement_end();
 	flush_around_utility();
 }
 

@@ -16,6 +16,7 @@
 #include "store/image.h"
 #include "store/options.h"
 #include "store/page.h"
+#include "store/space.h"
 #include "store/writer.h"
 
 static void
@@ -72,9 +73,12 @@ ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 
 		desc.image_dir_len =
 			ec_image_build(rel, batch, options.codec, options.level, context, &image);
+		ec_space_lock_writer(rel);
 		place_image(rel, &desc, &image);
 	}
 	ec_catalog_insert(rel, cid, &desc);
+	if (desc.form != EC_FORM_ROWS)
+		ec_space_unlock_writer(rel);
 	pgstat_count_heap_insert(rel, batch->nrows);
 
 	MemoryContextSwitchTo(old);

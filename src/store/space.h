@@ -1,0 +1,40 @@
+/*
+ * space.h
+ *	  Which pages of a table's main fork are free.
+ */
+#ifndef EC_STORE_SPACE_H
+#define EC_STORE_SPACE_H
+
+#include "postgres.h"
+
+#include "storage/block.h"
+#include "utils/relcache.h"
+
+#include "store/companion.h"
+
+/*
+ * Whoever writes an extent holds the writers' lock from before it is allocated
+ * until its descriptor is inserted.
+ */
+extern void ec_space_lock_writer(Relation rel);
+extern void ec_space_unlock_writer(Relation rel);
+
+/* First page of a free run of npages pages, now the caller's; InvalidBlockNumber if there is none. */
+extern BlockNumber ec_space_take(Relation rel, uint32 npages);
+
+typedef struct EcSpace
+{
+	BlockNumber pages;	   /* of the main fork */
+	BlockNumber free;	   /* of them, now known as free */
+	BlockNumber truncated; /* given back to the file system */
+} EcSpace;
+
+/*
+ * Finds what no descriptor needs any more and makes it free; gives the free end
+ * of the file back to the file system if asked to and if the lock can be had.
+ * The caller has ShareUpdateExclusiveLock on the relation and companion, and an
+ * ordinary transaction.
+ */
+extern void ec_space_reclaim(Relation rel, EcCompanion *c, bool truncate, EcSpace *space);
+
+#endif /* EC_STORE_SPACE_H */

@@ -1,0 +1,17 @@
+/*
+ * vacuum.h
+ *	  What the utility hook does after VACUUM; the callback itself is in tableam.h.
+ */
+#ifndef EC_STORE_VACUUM_H
+#define EC_STORE_VACUUM_H
+
+#include "postgres.h"
+
+/*
+ * A VACUUM statement has begun, or ended: at its end the space of row groups that
+ * it has replaced is made free, in transactions of their own.
+ */
+extern void ec_vacuum_statement_begin(void);
+extern void ec_vacuum_statement_end(void);
+
+#endif /* EC_STORE_VACUUM_H */
