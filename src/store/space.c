@@ -133,11 +133,10 @@ read_free(Relation rel, const EcCatalogTuple *tuple, EcDiskFree *disk)
 	if (tuple->len != sizeof(*disk) || disk->magic != EC_FREE_MAGIC || tuple->number <= 0 ||
 		tuple->number > MaxBlockNumber || disk->npages > MaxBlockNumber - tuple->number ||
 		disk->checksum != free_checksum((BlockNumber) tuple->number, disk))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the record of free pages at block " INT64_FORMAT
-						" of table \"%s\" is damaged",
-						tuple->number, RelationGetRelationName(rel))));
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("the record of free pages at block " INT64_FORMAT
+							   " of table \"%s\" is damaged",
+							   tuple->number, RelationGetRelationName(rel))));
 }
 
 /* ------------------------------------------------------------------------
@@ -192,8 +191,8 @@ ec_space_take(Relation rel, uint32 npages)
 	if (rel->rd_createSubid != InvalidSubTransactionId || IsInParallelMode() ||
 		!ec_companion_open(rel, RowExclusiveLock, &c))
 		return InvalidBlockNumber;
-	for (uint32 high = 0;
-		 found == InvalidBlockNumber && high <= nblocks >> EC_CATALOG_SEQ_BITS; high++)
+	for (uint32 high = 0; found == InvalidBlockNumber && high <= nblocks >> EC_CATALOG_SEQ_BITS;
+		 high++)
 		found = take_first(&c, high, npages, nblocks);
 	ec_companion_close(&c);
 	return found;
@@ -331,7 +330,7 @@ typedef struct Reclaim
 	EcSpace *space;
 	Runs busy;
 	Runs free;
-	Size next_free;		  /* of free.runs */
+	Size next_free; /* of free.runs */
 	BlockNumber nblocks;
 	BlockNumber truncate; /* to so many pages */
 } Reclaim;
