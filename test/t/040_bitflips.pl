@@ -45,8 +45,8 @@ foreach my $form (form_names())
 }
 $node->safe_psql('postgres', $setup);
 my $tables = "SELECT c.relname AS t, split_part(c.relname, '_', 1) AS form FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE amname = 'ecinsight_columnar'";
-is($node->safe_psql('postgres', "SELECT t, way FROM ($tables) x, ways WHERE look(t, way) IS DISTINCT FROM look('heap_' || form, way)"), '', 'all tables are right before');
-is($node->safe_psql('postgres', "SELECT t FROM ($tables) x WHERE checked(t) <> 'clean'"), '', 'and clean');
+is($node->safe_psql('postgres', "WITH x AS MATERIALIZED ($tables) SELECT t, way FROM x, ways WHERE look(t, way) IS DISTINCT FROM look('heap_' || form, way)"), '', 'all tables are right before');
+is($node->safe_psql('postgres', "WITH x AS MATERIALIZED ($tables) SELECT t FROM x WHERE checked(t) <> 'clean'"), '', 'and clean');
 # Hint bits are set by now, and frozen tuples need no more of them.
 $node->safe_psql('postgres', 'VACUUM FREEZE; SET statement_timeout = 0; CHECKPOINT');
 my %right;
@@ -100,7 +100,7 @@ sub companion_place
 sub main_place
 {
 	my ($at, $block) = @_;
-	return $at < 24 ? 'page header' : $at >= 8184 ? 'page tail' : $block == 0 ? 'metapage' : 'image';
+	return $at < 24 ? 'page header' : $at >= 8184 ? 'page tail' : $block > 0 ? 'image' : $at < 56 ? 'metapage' : 'nothing';
 }
 
 my %postgres = map { $_ => 1 } ('companion page header', 'companion line pointer', 'companion tuple header', 'index');
@@ -123,7 +123,7 @@ sub flip
 		seek($fh, $block * 8192, 0);
 		read($fh, my $page, 8192) == 8192 or die "$path: short page";
 		$place = $which eq 'companion' ? companion_place($page, $at % 8192) : $which eq 'main' ? main_place($at % 8192, $block) : '';
-		last if $place ne 'nothing' && (substr($page, $at % 8192, 1) ne "\0" || $which eq 'index') || rand() < 0.1;
+		last if ($place ne 'nothing' && ($which ne 'index' || substr($page, $at % 8192, 1) ne "\0")) || rand() < 0.1;
 	}
 	seek($fh, $at, 0);
 	read($fh, my $byte, 1);

@@ -1,0 +1,103 @@
+# Files of columnar tables that earlier versions of the format wrote are read back, row for row, and can be written on.
+#
+# test/golden/table_vN.sql made them, table_vN.tar.gz holds them: main fork, companion and the companion's index of each
+# table.  EC_GOLDEN_WRITE=N writes the archive of version N anew, which is only right before N is released.
+use strict;
+use warnings;
+
+use File::Basename;
+use FindBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $golden = "$FindBin::RealBin/../golden";
+my $files = "SELECT relname, pg_relation_filepath(c.oid), pg_relation_filepath(reltoastrelid), pg_relation_filepath(indexrelid)"
+  . " FROM pg_class c JOIN pg_am a ON a.oid = c.relam JOIN pg_index ON indrelid = reltoastrelid WHERE amname = 'ecinsight_columnar'";
+
+sub statements
+{
+	my ($version, $prefix, $method) = @_;
+	my $sql = slurp_file("$golden/table_v$version.sql");
+	$sql =~ s/\@\@/$method/g;
+	$sql =~ s/\@(\w+)/$prefix$1/g;
+	return $sql;
+}
+
+# Pages may have any LSN where they were made, here they must not be newer than the log.
+sub clear_lsn
+{
+	my ($path) = @_;
+	my $bytes = slurp_file($path);
+	for (my $at = 0; $at < length $bytes; $at += 8192) { substr($bytes, $at, 8) = "\0" x 8; }
+	open(my $fh, '>:raw', $path) or die "$path: $!";
+	print {$fh} $bytes;
+	close($fh);
+	return;
+}
+
+foreach my $version (map { /_v(\d+)\.sql$/ } sort glob("$golden/table_v*.sql"))
+{
+	my $node = PostgreSQL::Test::Cluster->new("golden$version");
+	$node->init(extra => ['--locale=C', '--encoding=UTF8']);
+	$node->append_conf('postgresql.conf', "autovacuum = off\ntimezone = UTC\n");
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION ecinsight;' . statements($version, 'heap_', 'heap') . statements($version, 'golden_', 'ecinsight_columnar'));
+	$node->safe_psql('postgres', 'VACUUM FREEZE');
+	my %path;
+	foreach (split /\n/, $node->safe_psql('postgres', $files))
+	{
+		my ($name, @paths) = split /\|/;
+		@path{ "$name.main", "$name.companion", "$name.index" } = map { $node->data_dir . "/$_" } @paths;
+	}
+	$node->stop;
+
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $archive = "$golden/table_v$version.tar.gz";
+	if (($ENV{EC_GOLDEN_WRITE} // 0) == $version)
+	{
+		foreach (sort keys %path)
+		{
+			system('cp', $path{$_}, "$dir/$_") == 0 or die;
+			clear_lsn("$dir/$_");
+		}
+		system('tar', '-C', $dir, '--owner=0', '--group=0', '--mtime=2026-01-01', '-czf', $archive, sort keys %path) == 0 or die;
+		note("wrote $archive");
+	}
+	system('tar', '-C', $dir, '-xzf', $archive) == 0 or die "$archive can't be unpacked";
+	is(join(' ', sort map { basename($_) } glob("$dir/golden_*")), join(' ', sort keys %path), "version $version: files of all tables");
+	foreach (sort keys %path)
+	{
+		system('cp', "$dir/$_", $path{$_}) == 0 or die;
+		unlink glob("$path{$_}_vm"), glob("$path{$_}_fsm");
+	}
+
+	$node->start;
+	my $tables = "SELECT relname AS t, replace(relname, 'golden_', 'heap_') AS h FROM ($files) x";
+	$node->safe_psql('postgres', <<'EOC');
+CREATE FUNCTION same(t text, h text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE r text;
+BEGIN
+	EXECUTE format('SELECT concat_ws('' '', (SELECT count(*) FROM (SELECT x::text FROM %1$I x EXCEPT ALL SELECT x::text FROM %2$I x) a),
+		(SELECT count(*) FROM (SELECT x::text FROM %2$I x EXCEPT ALL SELECT x::text FROM %1$I x) a), (SELECT count(*) FROM ecinsight.verify(%1$L)))', t, h) INTO r;
+	RETURN r;
+END $$;
+EOC
+	my $differ = "WITH x AS MATERIALIZED ($tables) SELECT t, same(t, h) FROM x WHERE same(t, h) <> '0 0 0'";
+	is($node->safe_psql('postgres', $differ), '', "version $version: the rows are those that were written");
+	is($node->safe_psql('postgres', "SET ecinsight.enable_columnar_scan = off; $differ"), '', "version $version: also by PostgreSQL's own scan");
+	# what is written now stands beside it
+	my $more = '';
+	foreach (split /\n/, $node->safe_psql('postgres', $tables))
+	{
+		foreach my $name (split /\|/) { $more .= "INSERT INTO $name SELECT * FROM $name; INSERT INTO $name SELECT * FROM $name WHERE a = 2;\n"; }
+	}
+	$node->safe_psql('postgres', $more);
+	is($node->safe_psql('postgres', $differ), '', "version $version: rows added");
+	$node->safe_psql('postgres', 'VACUUM');
+	is($node->safe_psql('postgres', $differ), '', "version $version: after VACUUM");
+	$node->safe_psql('postgres', 'VACUUM FULL');
+	is($node->safe_psql('postgres', $differ), '', "version $version: after VACUUM FULL");
+	$node->stop;
+}
+done_testing();
