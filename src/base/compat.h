@@ -313,4 +313,7 @@ ec_compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int 
 #endif
 }
 
+/* 17: slots tell whether this transaction made their row */
+#define EC_COMPAT_SLOT_IS_CURRENT (PG_VERSION_NUM >= 170000)
+
 #endif /* EC_COMPAT_H */

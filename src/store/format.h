@@ -175,6 +175,41 @@ typedef struct EcDiskFree
 	uint32 npages;
 } EcDiskFree;
 
+/*
+ * The payload of a ROW tuple, whose number is that of a row:
+ *
+ *		EcDiskRow | uint32 token (EC_ROW_HAS_TOKEN) | null bitmap (EC_ROW_HAS_NULLS) | attributes
+ *
+ * Bitmap and attributes are as in a heap tuple, and are only there for EC_ROW_DATA.
+ */
+typedef struct EcDiskRow
+{
+	uint32 checksum; /* XXH3 of all that follows it, seeded with the number, low 32 bits */
+	uint8 state;	 /* EcRowState */
+	uint8 flags;
+	uint16 natts;
+} EcDiskRow;
+
+#define EC_ROW_HAS_TOKEN 0x01 /* inserted speculatively */
+#define EC_ROW_HAS_NULLS 0x02
+
+typedef enum EcRowState
+{
+	EC_ROW_LIVE = 1, /* locks and the deletion of a row that stands in a row group */
+	EC_ROW_DEAD = 2, /* whoever sees this tuple doesn't see the row of the row group */
+	EC_ROW_DATA = 3	 /* the row itself */
+} EcRowState;
+
+/* The payload of a RESERVE tuple, whose number is the first of a range of row numbers. */
+#define EC_RESERVE_MAGIC 0x45434952 /* ECIR */
+
+typedef struct EcDiskReserve
+{
+	uint32 magic;
+	uint32 checksum; /* XXH3 of count, seeded with the number, low 32 bits */
+	int64 count;
+} EcDiskReserve;
+
 StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMeta) == 32, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
@@ -183,15 +218,17 @@ StaticAssertDecl(sizeof(EcDiskDescriptor) == 56, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskRange) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMask) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskFree) == 12, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskRow) == 8, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskReserve) == 16, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
 {
-	EC_CATALOG_GROUP = 1, /* number: of the row group.  EcDiskDescriptor */
-	EC_CATALOG_ROW = 2,
-	EC_CATALOG_MASK = 3, /* number: EC_MASK_NUMBER.  EcDiskMask */
-	EC_CATALOG_RESERVE = 4,
-	EC_CATALOG_FREE = 5 /* number: first page of a run.  EcDiskFree */
+	EC_CATALOG_GROUP = 1,	/* number: of the row group.  EcDiskDescriptor */
+	EC_CATALOG_ROW = 2,		/* number: of the row.  EcDiskRow */
+	EC_CATALOG_MASK = 3,	/* number: EC_MASK_NUMBER.  EcDiskMask */
+	EC_CATALOG_RESERVE = 4, /* number: first row of the range.  EcDiskReserve */
+	EC_CATALOG_FREE = 5		/* number: first page of a run.  EcDiskFree */
 } EcCatalogKind;
 
 #define EC_CATALOG_LAST EC_CATALOG_FREE

@@ -19,9 +19,6 @@ extern void ec_utility_init(void);
 
 pg_noreturn extern void ec_store_unsupported(Relation rel, const char *what, const char *hint);
 
-/* Slots of the access method: virtual, with a tid. */
-extern const TupleTableSlotOps *ec_slot_ops(void);
-
 /* Finds the row with this tid (fetch.c). */
 extern bool ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
 extern void ec_fetch_forget(void);

@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "store/catalog.h"
+#include "store/slot.h"
 #include "store/store.h"
 #include "store/tableam.h"
 #include "store/tid.h"
