@@ -14,7 +14,7 @@ CREATE TABLE table_options (
 	compression text CHECK (compression IN ('none', 'lz4', 'zstd')),
 	compression_level int CHECK (compression_level BETWEEN 1 AND 19),
 	row_group_rows int CHECK (row_group_rows BETWEEN 1024 AND 1048576)
-);
+) USING heap;
 COMMENT ON TABLE table_options IS 'options of columnar tables; use ecinsight.set_options to change them';
 SELECT pg_catalog.pg_extension_config_dump('table_options',
 	'WHERE relation::oid IN (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = c.relam '

@@ -31,7 +31,7 @@ CREATE TABLE ecinsight.stream (
 	errors bigint NOT NULL DEFAULT 0,	-- dead letters since the stream was created or resumed
 	home text NOT NULL,			-- the server and database it runs in: a copy doesn't start by itself
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
-);
+) USING heap;
 COMMENT ON TABLE ecinsight.stream IS 'Definitions of streams';
 
 -- Where a stream goes on reading; updated in the transaction that stores the rows.
@@ -44,7 +44,7 @@ CREATE TABLE ecinsight.stream_offset (
 	messages bigint NOT NULL DEFAULT 0,
 	rows bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (stream_id, topic, partition)
-) WITH (fillfactor = 40);
+) USING heap WITH (fillfactor = 40);
 COMMENT ON TABLE ecinsight.stream_offset IS 'Next Kafka offset of each partition of each stream';
 
 CREATE TABLE ecinsight.dead_letter (
@@ -58,7 +58,7 @@ CREATE TABLE ecinsight.dead_letter (
 	error text NOT NULL,
 	raw bytea,
 	raw_length bigint			-- of the original, more than raw holds if it was cut
-);
+) USING heap;
 CREATE INDEX dead_letter_place ON ecinsight.dead_letter (stream_id, topic, partition, message_offset);
 COMMENT ON TABLE ecinsight.dead_letter IS 'Rows that streams could not take, with place and reason';
 

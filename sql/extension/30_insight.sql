@@ -11,7 +11,7 @@ CREATE TABLE column_maps
 (
     relid regclass PRIMARY KEY,
     mapping jsonb NOT NULL
-);
+) USING heap;
 COMMENT ON TABLE column_maps IS 'Columns of events relations that are not named as the insight functions expect; written by map_columns.';
 GRANT SELECT ON column_maps TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('column_maps', '');

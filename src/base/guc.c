@@ -21,6 +21,7 @@ int ec_guc_compression_level = 3;
 int ec_guc_row_group_rows = 262144;
 int ec_guc_write_buffer = 262144;
 bool ec_guc_enable_columnar_scan = true;
+bool ec_guc_debug_heap_plans = false;
 char *ec_guc_debug_stop_point = NULL;
 int ec_guc_max_stream_partitions = 4096;
 int ec_guc_max_streams = 64;
@@ -59,6 +60,10 @@ ec_guc_init(void)
 	DefineCustomIntVariable("ecinsight.compression_level",
 							"Level of zstd compression for new column chunks.", NULL,
 							&ec_guc_compression_level, 3, 1, 19, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"ecinsight.debug_heap_plans", "Plans queries as if columnar tables were heap tables.",
+		"For PostgreSQL's own tests, which expect heap's plans.", &ec_guc_debug_heap_plans, false,
+		PGC_USERSET, GUC_NOT_IN_SAMPLE | GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomStringVariable("ecinsight.debug_stop_point",
 							   "Name of the place at which processes wait to be killed, for tests.",
 							   "\"name:n\" waits when a process comes by for the n-th time.",

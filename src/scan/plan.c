@@ -248,7 +248,8 @@ is_current_of(RelOptInfo *rel)
 static bool
 is_candidate(RelOptInfo *rel, RangeTblEntry *rte)
 {
-	return ec_guc_enable_columnar_scan && rte->rtekind == RTE_RELATION && !rte->inh &&
+	return ec_guc_enable_columnar_scan && !ec_guc_debug_heap_plans &&
+		   rte->rtekind == RTE_RELATION && !rte->inh &&
 		   (rte->relkind == RELKIND_RELATION || rte->relkind == RELKIND_MATVIEW) &&
 		   rte->tablesample == NULL && !IS_DUMMY_REL(rel) &&
 		   (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_OTHER_MEMBER_REL);

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "commands/vacuum.h"
 #include "common/pg_prng.h"
@@ -21,6 +22,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/guc.h"
 #include "store/catalog.h"
 #include "store/page.h"
 #include "store/reader_internal.h"
@@ -215,6 +217,28 @@ estimate_rows(Relation rel, BlockNumber main_pages, BlockNumber catalog_pages)
 	return ec_meta_read(rel, &meta) ? (double) meta.next_row : 0;
 }
 
+/*
+ * For ecinsight.debug_heap_plans: what heap's estimate (see
+ * table_block_relation_estimate_size) would be for as many rows.
+ */
+static void
+estimate_as_heap(Relation rel, double rows, int32 *attr_widths, BlockNumber *pages, double *tuples,
+				 double *allvisfrac)
+{
+	int32 width = get_rel_data_width(rel, attr_widths);
+	int32 overhead = MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
+	int32 usable = BLCKSZ - SizeOfPageHeaderData;
+	bool known = rel->rd_rel->reltuples >= 0;
+
+	*pages = (BlockNumber) ceil(rows / Max(1, usable / (MAXALIGN(width) + overhead)));
+	if (*pages < 10 && !known && !rel->rd_rel->relhassubclass)
+		*pages = 10;
+	*tuples = known && rel->rd_rel->reltuples > 0
+				  ? rows
+				  : rint((double) (usable / (width + overhead)) * *pages);
+	*allvisfrac = rel->rd_rel->relallvisible > 0 && *pages > 0 ? 1 : 0;
+}
+
 void
 ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples,
 				 double *allvisfrac)
@@ -222,9 +246,14 @@ ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *t
 	BlockNumber main_pages = RelationGetNumberOfBlocks(rel);
 	BlockNumber catalog_pages = ec_catalog_pages(rel);
 
+	*tuples = main_pages == 0 ? 0 : estimate_rows(rel, main_pages, catalog_pages);
+	if (ec_guc_debug_heap_plans)
+	{
+		estimate_as_heap(rel, *tuples, attr_widths, pages, tuples, allvisfrac);
+		return;
+	}
 	if (attr_widths != NULL)
 		get_rel_data_width(rel, attr_widths);
 	*pages = main_pages + catalog_pages;
-	*tuples = main_pages == 0 ? 0 : estimate_rows(rel, main_pages, catalog_pages);
 	*allvisfrac = 0;
 }
