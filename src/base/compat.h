@@ -32,6 +32,7 @@
 #include "utils/datetime.h"
 #include "utils/pg_locale.h"
 #include "utils/rel.h"
+#include "utils/tuplesort.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h" /* was part of postgres.h */
 #endif
@@ -315,5 +316,25 @@ ec_compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int 
 
 /* 17: slots tell whether this transaction made their row */
 #define EC_COMPAT_SLOT_IS_CURRENT (PG_VERSION_NUM >= 170000)
+
+/* 18: the tuple may have room before it */
+#if PG_VERSION_NUM >= 180000
+#define EC_COMPAT_COPY_MINIMAL_TUPLE_ARGS TupleTableSlot *slot, Size extra
+#define EC_COMPAT_COPY_MINIMAL_TUPLE_PASS slot, extra
+#else
+#define EC_COMPAT_COPY_MINIMAL_TUPLE_ARGS TupleTableSlot *slot
+#define EC_COMPAT_COPY_MINIMAL_TUPLE_PASS slot
+#endif
+
+/* 16: sorted Datums need not be copied */
+static inline bool
+ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)
+{
+#if PG_VERSION_NUM >= 160000
+	return tuplesort_getdatum(sort, true, false, value, isnull, NULL);
+#else
+	return tuplesort_getdatum(sort, true, value, isnull, NULL);
+#endif
+}
 
 #endif /* EC_COMPAT_H */

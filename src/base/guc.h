@@ -15,6 +15,7 @@ extern int ec_guc_write_buffer; /* kB */
 extern bool ec_guc_enable_columnar_scan;
 extern bool ec_guc_debug_heap_plans;
 extern char *ec_guc_debug_stop_point;
+extern int ec_guc_fetch_cache; /* kB */
 extern int ec_guc_max_stream_partitions;
 extern int ec_guc_max_streams;
 extern char *ec_guc_since;

@@ -74,7 +74,7 @@ typedef struct EcDiskMeta
 	int64 next_row;	  /* first row number that was never handed out */
 	int64 next_group; /* likewise for row groups */
 	uint32 checksum;  /* XXH3 of all before it, low 32 bits */
-	uint32 reserved;
+	uint32 changes;	  /* descriptors, masks and reservations inserted, modulo 2^32 */
 } EcDiskMeta;
 
 typedef struct EcDiskDirectory

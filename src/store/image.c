@@ -190,6 +190,58 @@ ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len, uin
 }
 
 /* ------------------------------------------------------------------------
+ * Chunks
+ * ------------------------------------------------------------------------
+ */
+
+void
+ec_image_column_damaged(Relation rel, int64 number, const char *column, uint32 block,
+						const char *what)
+{
+	if (block == EC_IMAGE_CHUNK)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("column \"%s\" of row group " INT64_FORMAT
+							   " of table \"%s\" is damaged: %s",
+							   column, number, RelationGetRelationName(rel), what)));
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("block %u of column \"%s\" of row group " INT64_FORMAT
+						   " of table \"%s\" is damaged: %s",
+						   block, column, number, RelationGetRelationName(rel), what)));
+}
+
+void
+ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrows,
+					 const EcColType *type, const EcDiskColumn *disk, const EcChunk *chunk)
+{
+	bool type_ok = true;
+
+	if (chunk->total_len != disk->len || chunk->zone.nrows != nrows || chunk->kind != disk->kind ||
+		chunk->phys != disk->phys || chunk->scale != disk->scale)
+		ec_image_column_damaged(rel, number, column, EC_IMAGE_CHUNK,
+								"its header contradicts the directory");
+
+	/* what a Datum of the column's type can be made of */
+	switch (type->kind)
+	{
+		case EC_KIND_INT:
+		case EC_KIND_FLOAT:
+		case EC_KIND_UUID:
+			type_ok = chunk->kind == type->kind;
+			break;
+		case EC_KIND_DECIMAL:
+		case EC_KIND_TEXT:
+		case EC_KIND_RAW:
+			/* types may be exchanged without a rewrite: numeric(10,2) to numeric, varchar to text ... */
+			type_ok = chunk->kind == EC_KIND_DECIMAL || chunk->kind == EC_KIND_TEXT ||
+					  chunk->kind == EC_KIND_RAW;
+			break;
+	}
+	if (!type_ok || (chunk->kind == EC_KIND_DECIMAL && (chunk->scale < 0 || chunk->scale > 18)))
+		ec_image_column_damaged(rel, number, column, EC_IMAGE_CHUNK,
+								"its kind does not suit the column's type");
+}
+
+/* ------------------------------------------------------------------------
  * Rows
  * ------------------------------------------------------------------------
  */

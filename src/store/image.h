@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "encoding/encoding.h"
+#include "base/compat.h"
 #include "store/catalog.h"
 #include "vector/batch.h"
 
@@ -37,5 +38,15 @@ ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, Ec
 /* bytes must be MAXALIGNed; number is for messages. */
 extern void ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len,
 							   uint64 image_len, EcDirectory *dir);
+
+/* Reports damage of a block of a column, or of its whole chunk (EC_IMAGE_CHUNK). */
+#define EC_IMAGE_CHUNK PG_UINT32_MAX
+pg_noreturn extern void ec_image_column_damaged(Relation rel, int64 number, const char *column,
+												uint32 block, const char *what);
+
+/* Checks a chunk's parsed header against the directory and the column's type. */
+extern void ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrows,
+								 const EcColType *type, const EcDiskColumn *disk,
+								 const EcChunk *chunk);
 
 #endif /* EC_STORE_IMAGE_H */

@@ -188,6 +188,18 @@ ec_meta_reserve(Relation rel, int64 nrows, int64 *first_row, int64 *group)
 }
 
 static void
+count_change(Relation rel, EcDiskMeta *meta, void *arg)
+{
+	meta->changes++;
+}
+
+void
+ec_meta_announce(Relation rel)
+{
+	meta_change(rel, count_change, NULL);
+}
+
+static void
 overwrite(Relation rel, EcDiskMeta *meta, void *arg)
 {
 	*meta = *(const EcDiskMeta *) arg;

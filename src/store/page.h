@@ -15,6 +15,9 @@
 /* Takes row numbers and a number for a row group; creates the metapage if need be.  Either pointer may be NULL. */
 extern void ec_meta_reserve(Relation rel, int64 nrows, int64 *first_row, int64 *group);
 
+/* Counts a tuple of kind GROUP, MASK or RESERVE after it was inserted, for groupmap.c. */
+extern void ec_meta_announce(Relation rel);
+
 /* False if nothing was ever written to rel. */
 extern bool ec_meta_read(Relation rel, EcDiskMeta *meta);
 

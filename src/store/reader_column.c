@@ -25,21 +25,11 @@ column_name(EcReader *reader, int attidx)
 	return NameStr(TupleDescAttr(reader->tupdesc, attidx)->attname);
 }
 
-/* block: number, or EC_ZONE_CHUNK if the error concerns the whole chunk */
 static void
 column_damaged(EcReader *reader, int attidx, uint32 block, const char *what)
 {
-	if (block == EC_ZONE_CHUNK)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("column \"%s\" of row group " INT64_FORMAT
-							   " of table \"%s\" is damaged: %s",
-							   column_name(reader, attidx), reader->info.number,
-							   RelationGetRelationName(reader->rel), what)));
-	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("block %u of column \"%s\" of row group " INT64_FORMAT
-						   " of table \"%s\" is damaged: %s",
-						   block, column_name(reader, attidx), reader->info.number,
-						   RelationGetRelationName(reader->rel), what)));
+	ec_image_column_damaged(reader->rel, reader->info.number, column_name(reader, attidx), block,
+							what);
 }
 
 static void
@@ -165,36 +155,6 @@ get_column(EcReader *reader, int attidx)
  */
 
 static void
-check_chunk(EcReader *reader, int attidx, const EcReaderColumn *column, const EcDiskColumn *disk)
-{
-	const EcChunk *chunk = &column->chunk;
-	bool type_ok = true;
-
-	if (chunk->total_len != disk->len || chunk->zone.nrows != reader->info.nrows ||
-		chunk->kind != disk->kind || chunk->phys != disk->phys || chunk->scale != disk->scale)
-		column_damaged(reader, attidx, EC_ZONE_CHUNK, "its header contradicts the directory");
-
-	/* what a Datum of the column's type can be made of */
-	switch (reader->types[attidx].kind)
-	{
-		case EC_KIND_INT:
-		case EC_KIND_FLOAT:
-		case EC_KIND_UUID:
-			type_ok = chunk->kind == reader->types[attidx].kind;
-			break;
-		case EC_KIND_DECIMAL:
-		case EC_KIND_TEXT:
-		case EC_KIND_RAW:
-			/* types may be exchanged without a rewrite: numeric(10,2) to numeric, varchar to text ... */
-			type_ok = chunk->kind == EC_KIND_DECIMAL || chunk->kind == EC_KIND_TEXT ||
-					  chunk->kind == EC_KIND_RAW;
-			break;
-	}
-	if (!type_ok || (chunk->kind == EC_KIND_DECIMAL && (chunk->scale < 0 || chunk->scale > 18)))
-		column_damaged(reader, attidx, EC_ZONE_CHUNK, "its kind does not suit the column's type");
-}
-
-static void
 load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 {
 	const EcDiskColumn *disk = &reader->dir.columns[attidx];
@@ -206,7 +166,8 @@ load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 	check_status(reader, attidx, EC_ZONE_CHUNK,
 				 ec_chunk_parse(column->bytes.data, disk->header_len, &reader->group_allocator,
 								&column->chunk));
-	check_chunk(reader, attidx, column, disk);
+	ec_image_check_chunk(reader->rel, reader->info.number, column_name(reader, attidx),
+						 reader->info.nrows, &reader->types[attidx], disk, &column->chunk);
 	column->header_loaded = true;
 }
 

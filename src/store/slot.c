@@ -5,7 +5,8 @@
  *
  * Foreign keys, ON CONFLICT and MERGE ask for xmin of rows; it is set when a row is
  * stored.  The other system columns are looked up in the companion when someone
- * asks.  A row in a row group has the xmin of the group, which compaction changes.
+ * asks.  Values of a row in a row group are read when they are needed, so that
+ * index-only scans, uniqueness checks and row locks decode nothing.  A row in a row group has the xmin of the group, which compaction changes.
  */
 #include "postgres.h"
 
@@ -19,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "store/fetch.h"
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/store.h"
@@ -54,9 +56,103 @@ ec_slot_own(TupleTableSlot *slot, void *memory)
 static void
 clear(TupleTableSlot *slot)
 {
+	EcSlot *ours = (EcSlot *) slot;
+
 	ec_slot_set_origin(slot, InvalidTransactionId, InvalidCommandId);
+	ours->source = EC_SLOT_VALUES;
+	if (ours->context != NULL)
+		MemoryContextReset(ours->context);
 	TTSOpsVirtual.clear(slot);
 }
+
+static void
+release(TupleTableSlot *slot)
+{
+	EcSlot *ours = (EcSlot *) slot;
+
+	if (ours->context != NULL)
+		MemoryContextDelete(ours->context);
+	ours->context = NULL;
+	TTSOpsVirtual.release(slot);
+}
+
+/* ------------------------------------------------------------------------
+ * Rows read on demand
+ * ------------------------------------------------------------------------
+ */
+
+/* The slot isn't empty, but has no value yet. */
+static EcSlot *
+store_nothing(TupleTableSlot *slot, EcSlotSource source)
+{
+	EcSlot *ours = (EcSlot *) slot;
+
+	Assert(is_ours(slot));
+	ExecClearTuple(slot);
+	slot->tts_flags &= ~TTS_FLAG_EMPTY;
+	slot->tts_nvalid = 0;
+	ours->source = source;
+	return ours;
+}
+
+void
+ec_slot_store_group(TupleTableSlot *slot, int64 group, uint32 row, const EcLookup *lookup)
+{
+	EcSlot *ours = store_nothing(slot, EC_SLOT_GROUP);
+
+	ours->group = group;
+	ours->row = row;
+	ours->lookup = *lookup;
+	ours->xmin = lookup->xmin;
+	ours->cmin = lookup->cmin;
+}
+
+void
+ec_slot_store_promise(TupleTableSlot *slot, TransactionId promiser)
+{
+	store_nothing(slot, EC_SLOT_PROMISE)->promiser = promiser;
+}
+
+static void
+getsomeattrs(TupleTableSlot *slot, int natts)
+{
+	EcSlot *ours = (EcSlot *) slot;
+	MemoryContext old;
+
+	if (ours->source == EC_SLOT_VALUES)
+		elog(ERROR, "a slot that has all values was asked for more");
+	if (ours->context == NULL)
+		ours->context = AllocSetContextCreate(slot->tts_mcxt, "ecinsight row read on demand",
+											  ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(ours->context);
+	ec_fetch_fill(ours, natts);
+	MemoryContextSwitchTo(old);
+	slot->tts_nvalid = natts;
+}
+
+static void
+materialize(TupleTableSlot *slot)
+{
+	EcSlot *ours = (EcSlot *) slot;
+
+	slot_getallattrs(slot);
+	TTSOpsVirtual.materialize(slot);
+	ours->source = EC_SLOT_VALUES;
+	if (ours->context != NULL)
+		MemoryContextReset(ours->context);
+}
+
+static MinimalTuple
+copy_minimal_tuple(EC_COMPAT_COPY_MINIMAL_TUPLE_ARGS)
+{
+	slot_getallattrs(slot);
+	return TTSOpsVirtual.copy_minimal_tuple(EC_COMPAT_COPY_MINIMAL_TUPLE_PASS);
+}
+
+/* ------------------------------------------------------------------------
+ * Copies
+ * ------------------------------------------------------------------------
+ */
 
 /* A copy is the same row, if its source is one of a table. */
 static void
@@ -179,12 +275,16 @@ ec_slot_ops(void)
 		ops = TTSOpsVirtual;
 		ops.base_slot_size = sizeof(EcSlot);
 		ops.clear = clear;
+		ops.release = release;
+		ops.getsomeattrs = getsomeattrs;
+		ops.materialize = materialize;
 		ops.getsysattr = getsysattr;
 #if EC_COMPAT_SLOT_IS_CURRENT
 		ops.is_current_xact_tuple = is_current_xact_tuple;
 #endif
 		ops.copyslot = copy_slot;
 		ops.copy_heap_tuple = copy_heap_tuple;
+		ops.copy_minimal_tuple = copy_minimal_tuple;
 	}
 	return &ops;
 }

@@ -19,8 +19,4 @@ extern void ec_utility_init(void);
 
 pg_noreturn extern void ec_store_unsupported(Relation rel, const char *what, const char *hint);
 
-/* Finds the row with this tid (fetch.c). */
-extern bool ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
-extern void ec_fetch_forget(void);
-
 #endif /* EC_STORE_H */

@@ -20,6 +20,8 @@
 #include "utils/snapmgr.h"
 
 #include "store/catalog.h"
+#include "store/fetch.h"
+#include "store/index.h"
 #include "store/slot.h"
 #include "store/store.h"
 #include "store/tableam.h"
@@ -49,8 +51,6 @@ ec_store_unsupported(Relation rel, const char *what, const char *hint)
 #define HINT_REBUILD                                                                               \
 	"Insert the rows that should remain into a new table, or keep rows that change in a heap "     \
 	"table."
-#define HINT_INDEX                                                                                 \
-	"Column zones take the place of many indexes; keep what needs an index in a heap table."
 
 /* ------------------------------------------------------------------------
  * Slots and scans
@@ -304,55 +304,6 @@ tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slo
 }
 
 /* ------------------------------------------------------------------------
- * Indexes: none yet
- * ------------------------------------------------------------------------
- */
-
-static IndexFetchTableData *
-index_fetch_begin(Relation rel)
-{
-	ec_store_unsupported(rel, "an index scan", HINT_INDEX);
-}
-
-static void
-index_fetch_reset(IndexFetchTableData *data)
-{
-}
-
-static void
-index_fetch_end(IndexFetchTableData *data)
-{
-}
-
-static bool
-index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid, Snapshot snapshot,
-				  TupleTableSlot *slot, bool *call_again, bool *all_dead)
-{
-	ec_store_unsupported(data->rel, "an index scan", HINT_INDEX);
-}
-
-static TransactionId
-index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
-{
-	ec_store_unsupported(rel, "an index", HINT_INDEX);
-}
-
-static double
-index_build_range_scan(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync,
-					   bool anyvisible, bool progress, BlockNumber start, BlockNumber nblocks,
-					   IndexBuildCallback callback, void *state, TableScanDesc scan)
-{
-	ec_store_unsupported(rel, "an index or a constraint that needs one", HINT_INDEX);
-}
-
-static void
-index_validate_scan(Relation rel, Relation index, struct IndexInfo *info, Snapshot snapshot,
-					struct ValidateIndexState *state)
-{
-	ec_store_unsupported(rel, "an index", HINT_INDEX);
-}
-
-/* ------------------------------------------------------------------------
  * Sampling
  * ------------------------------------------------------------------------
  */
@@ -424,16 +375,16 @@ static const TableAmRoutine methods = {.type = T_TableAmRoutine,
 									   .parallelscan_initialize = parallelscan_initialize,
 									   .parallelscan_reinitialize = parallelscan_reinitialize,
 
-									   .index_fetch_begin = index_fetch_begin,
-									   .index_fetch_reset = index_fetch_reset,
-									   .index_fetch_end = index_fetch_end,
-									   .index_fetch_tuple = index_fetch_tuple,
+									   .index_fetch_begin = ec_index_fetch_begin,
+									   .index_fetch_reset = ec_index_fetch_reset,
+									   .index_fetch_end = ec_index_fetch_end,
+									   .index_fetch_tuple = ec_index_fetch_tuple,
 
 									   .tuple_fetch_row_version = tuple_fetch_row_version,
 									   .tuple_tid_valid = tuple_tid_valid,
 									   .tuple_get_latest_tid = tuple_get_latest_tid,
 									   .tuple_satisfies_snapshot = tuple_satisfies_snapshot,
-									   .index_delete_tuples = index_delete_tuples,
+									   .index_delete_tuples = ec_index_delete_tuples,
 
 									   .tuple_insert = tuple_insert,
 									   .tuple_insert_speculative = tuple_insert_speculative,
@@ -452,8 +403,8 @@ static const TableAmRoutine methods = {.type = T_TableAmRoutine,
 									   .relation_vacuum = ec_vacuum,
 									   .scan_analyze_next_block = scan_analyze_next_block,
 									   .scan_analyze_next_tuple = scan_analyze_next_tuple,
-									   .index_build_range_scan = index_build_range_scan,
-									   .index_validate_scan = index_validate_scan,
+									   .index_build_range_scan = ec_index_build_range_scan,
+									   .index_validate_scan = ec_index_validate_scan,
 
 									   .relation_size = table_block_relation_size,
 									   .relation_needs_toast_table = relation_needs_toast_table,

@@ -25,7 +25,9 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "store/groupmap.h"
 #include "store/options.h"
+#include "store/opened.h"
 #include "store/store.h"
 #include "store/vacuum.h"
 #include "store/write_state.h"
@@ -259,22 +261,9 @@ ec_check_publication(PG_FUNCTION_ARGS)
  * ------------------------------------------------------------------------
  */
 
-/* CREATE INDEX CONCURRENTLY would leave an invalid index behind if the build refused. */
-static void
-check_index(IndexStmt *stmt)
-{
-	Oid relid = RangeVarGetRelid(stmt->relation, AccessShareLock, true);
-
-	if (OidIsValid(relid) && is_columnar_oid(relid))
-		refuse(relid, "an index",
-			   "Column zones take the place of many indexes; keep what needs an index in a heap "
-			   "table.");
-}
-
 static void
 flush_around_utility(void)
 {
-	ec_fetch_forget();
 	if (IsTransactionState() && ec_write_any_pending())
 		ec_write_flush_all();
 }
@@ -290,8 +279,6 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	flush_around_utility();
 	if (vacuum)
 		ec_vacuum_statement_begin();
-	if (IsA(pstmt->utilityStmt, IndexStmt))
-		check_index((IndexStmt *) pstmt->utilityStmt);
 	if (previous_utility != NULL)
 		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	else
@@ -335,5 +322,7 @@ void
 ec_store_init(void)
 {
 	ec_write_state_init();
+	ec_groupmap_init();
+	ec_opened_init();
 	ec_utility_init();
 }

@@ -408,7 +408,6 @@ forget_hash(void)
 static void
 at_xact_event(XactEvent event, void *arg)
 {
-	ec_fetch_forget();
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
@@ -434,7 +433,6 @@ at_xact_event(XactEvent event, void *arg)
 static void
 at_subxact_event(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
-	ec_fetch_forget();
 	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
 		ec_write_flush_all();
 	else if (event == SUBXACT_EVENT_ABORT_SUB)

@@ -79,6 +79,7 @@ ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 	ec_catalog_insert(rel, cid, &desc);
 	if (desc.form != EC_FORM_ROWS)
 		ec_space_unlock_writer(rel);
+	ec_meta_announce(rel);
 	pgstat_count_heap_insert(rel, batch->nrows);
 
 	MemoryContextSwitchTo(old);
