@@ -21,20 +21,10 @@ SELECT h.a FROM h JOIN c USING (a) ORDER BY 1 FOR UPDATE OF h;
 UPDATE h SET b = c.b || '!' FROM c WHERE c.a = h.a RETURNING h.*;
 DELETE FROM h USING c WHERE c.a = h.a AND c.a = 2 RETURNING h.*;
 
-CREATE INDEX ON c (a);
-CREATE INDEX CONCURRENTLY ci ON c (a);
-ALTER TABLE c ADD PRIMARY KEY (a);
-ALTER TABLE c ADD UNIQUE (a);
-ALTER TABLE c ADD EXCLUDE USING gist (a WITH =);
-CREATE TABLE u (a int UNIQUE) USING ecinsight_columnar;
-ALTER TABLE h SET ACCESS METHOD ecinsight_columnar;
-CLUSTER c USING ci;
-SELECT count(*) FROM pg_index WHERE indrelid = 'c'::regclass;
-
 SELECT * FROM c TABLESAMPLE system (50);
 SELECT * FROM c WHERE ctid = '(0,1)';
 SELECT * FROM c WHERE ctid > '(0,1)' ORDER BY a;
-SELECT xmin FROM c;
+SELECT count(xmin) > 0 AS xmin FROM c;
 
 -- publications would silently miss its rows
 CREATE PUBLICATION pub FOR TABLE c;

@@ -29,8 +29,7 @@ typedef struct EcFetch EcFetch;
 
 extern EcFetch *ec_fetch_begin(Relation rel);
 extern void ec_fetch_end(EcFetch *fetch);
-extern bool
-ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
+extern bool ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
 
 /* The same for a single row. */
 extern bool ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);

@@ -66,9 +66,8 @@ add_node(Building *b, const EcGroupPlace *place)
 	if (b->count == b->capacity)
 	{
 		b->capacity = Max(b->capacity * 2, 64);
-		b->nodes = b->nodes == NULL
-					   ? MemoryContextAlloc(b->context, b->capacity * sizeof(MapNode))
-					   : repalloc_huge(b->nodes, b->capacity * sizeof(MapNode));
+		b->nodes = b->nodes == NULL ? MemoryContextAlloc(b->context, b->capacity * sizeof(MapNode))
+									: repalloc_huge(b->nodes, b->capacity * sizeof(MapNode));
 	}
 	b->nodes[b->count++].place = *place;
 }
@@ -127,8 +126,8 @@ build(EcCompanion *c, const EcDiskMeta *meta)
 	GroupMap *map;
 	Oid relid = RelationGetRelid(rel);
 
-	b.context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight group map",
-									  ALLOCSET_SMALL_SIZES);
+	b.context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight group map", ALLOCSET_SMALL_SIZES);
 	ec_lookup_all(c, meta->next_group, add_descriptor, &b);
 	qsort(b.nodes, b.count, sizeof(MapNode), compare_nodes);
 	set_max_end(b.nodes, 0, b.count);
@@ -159,8 +158,8 @@ create_maps(void)
 	};
 
 	if (maps == NULL)
-		maps =
-			hash_create("ecinsight group maps", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		maps = hash_create("ecinsight group maps", 32, &control,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 static GroupMap *
@@ -177,8 +176,8 @@ get_map(EcCompanion *c)
 	map = hash_search(maps, &relid, HASH_ENTER, &found);
 	if (!found)
 		memset((char *) map + sizeof(Oid), 0, sizeof(GroupMap) - sizeof(Oid));
-	if (map->context != NULL && !map->stale && RelFileLocatorEquals(map->locator, rel->rd_locator) &&
-		map->changes == meta.changes)
+	if (map->context != NULL && !map->stale &&
+		RelFileLocatorEquals(map->locator, rel->rd_locator) && map->changes == meta.changes)
 		return map;
 	build(c, &meta);
 	return hash_search(maps, &relid, HASH_FIND, NULL);

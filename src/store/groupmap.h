@@ -15,9 +15,9 @@
 typedef struct EcGroupPlace
 {
 	int64 first;
-	int64 end;	  /* one more than the last */
-	int64 number; /* of the row group */
-	uint32 row;	  /* within the group, of the range's first number; if not numbered */
+	int64 end;	   /* one more than the last */
+	int64 number;  /* of the row group */
+	uint32 row;	   /* within the group, of the range's first number; if not numbered */
 	bool numbered; /* the group's rows carry their numbers: not all of the range need be there */
 	ItemPointerData tid; /* of the descriptor in the companion, when it was read */
 } EcGroupPlace;

@@ -45,8 +45,8 @@ pg_noreturn extern void ec_image_column_damaged(Relation rel, int64 number, cons
 												uint32 block, const char *what);
 
 /* Checks a chunk's parsed header against the directory and the column's type. */
-extern void ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrows,
-								 const EcColType *type, const EcDiskColumn *disk,
-								 const EcChunk *chunk);
+extern void
+ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrows,
+					 const EcColType *type, const EcDiskColumn *disk, const EcChunk *chunk);
 
 #endif /* EC_STORE_IMAGE_H */

@@ -20,12 +20,11 @@ extern bool ec_index_fetch_tuple(IndexFetchTableData *data, ItemPointer tid, Sna
 extern TransactionId ec_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate);
 
 /* index_build.c */
-extern double ec_index_build_range_scan(Relation rel, Relation index, IndexInfo *info,
-										bool allow_sync, bool anyvisible, bool progress,
-										BlockNumber start, BlockNumber nblocks,
-										IndexBuildCallback callback, void *state,
-										TableScanDesc scan);
-extern void ec_index_validate_scan(Relation rel, Relation index, IndexInfo *info,
-								   Snapshot snapshot, ValidateIndexState *state);
+extern double
+ec_index_build_range_scan(Relation rel, Relation index, IndexInfo *info, bool allow_sync,
+						  bool anyvisible, bool progress, BlockNumber start, BlockNumber nblocks,
+						  IndexBuildCallback callback, void *state, TableScanDesc scan);
+extern void ec_index_validate_scan(Relation rel, Relation index, IndexInfo *info, Snapshot snapshot,
+								   ValidateIndexState *state);
 
 #endif /* EC_STORE_INDEX_H */

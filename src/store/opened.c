@@ -374,16 +374,16 @@ create_cache(void)
 		groups = hash_create("ecinsight opened row groups", 64, &control,
 							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	if (decoder == NULL)
-		decoder = ec_image_decoder(AllocSetContextCreate(CacheMemoryContext, "ecinsight decoder",
-														 ALLOCSET_SMALL_SIZES));
+		decoder = ec_image_decoder(
+			AllocSetContextCreate(CacheMemoryContext, "ecinsight decoder", ALLOCSET_SMALL_SIZES));
 }
 
 static EcOpenGroup *
 open_group(Relation rel, const OpenKey *key, const EcLookup *lookup)
 {
 	EcCompanion companion;
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight opened row group",
-												  ALLOCSET_SMALL_SIZES);
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "ecinsight opened row group", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcOpenGroup *group;
 	EcDescriptor desc;
@@ -503,9 +503,9 @@ load_dict(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
 
 	read_image(rel, group, attidx, group->dir.columns[attidx].offset + piece->offset, piece->len,
 			   bytes);
-	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
-				 ec_dict_decode(decoder, &column->chunk, bytes, scratch, piece->scratch,
-								&column->dict));
+	check_status(
+		rel, group, attidx, EC_IMAGE_CHUNK,
+		ec_dict_decode(decoder, &column->chunk, bytes, scratch, piece->scratch, &column->dict));
 }
 
 /* What a column is read from, decided with its first use. */
@@ -595,7 +595,7 @@ find_vector(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, ui
 
 void
 ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end, Datum *values,
-			  bool *isnull)
+			   bool *isnull)
 {
 	Assert(row < group->desc.nrows && end <= group->tupdesc->natts);
 	for (int i = first; i < end; i++)

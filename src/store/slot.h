@@ -42,8 +42,8 @@ extern void ec_slot_set_origin(TupleTableSlot *slot, TransactionId xmin, Command
  * they are needed.  The caller keeps the relation locked, and the row group from
  * being reclaimed, as long as that may be.
  */
-extern void ec_slot_store_group(TupleTableSlot *slot, int64 group, uint32 row,
-								const EcLookup *lookup);
+extern void
+ec_slot_store_group(TupleTableSlot *slot, int64 group, uint32 row, const EcLookup *lookup);
 extern void ec_slot_store_promise(TupleTableSlot *slot, TransactionId promiser);
 
 /* Gives a virtual slot the memory (of its own context) in which its values lie. */
