@@ -161,7 +161,7 @@ class Twins:
         if was_error:
             raise Difference("error", "columnar: 0A000 %s\nheap: in a failed transaction" % result.message)
         # Not in heap either?  Then it's no refusal of ours; a statement that fails changes nothing.
-        if transaction:
+        if transaction and not sql.startswith(("COMMIT", "PREPARE TRANSACTION", "ROLLBACK", "SAVEPOINT", "RELEASE")):
             session.connection["h"].run("SAVEPOINT refused")
             probe = self._send(session, "h", sql, data)
             if probe is None:
