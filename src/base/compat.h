@@ -14,6 +14,7 @@
 
 #include "access/genam.h"
 #include "access/relscan.h"
+#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
@@ -25,6 +26,7 @@
 #include "miscadmin.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
+#include "parser/parse_node.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
@@ -170,6 +172,37 @@ ec_compat_owns_relation(Oid relid)
 	return object_ownercheck(RelationRelationId, relid, GetUserId());
 #else
 	return pg_class_ownercheck(relid, GetUserId());
+#endif
+}
+
+/*
+ * libpq/libpq.h includes GSSAPI's headers where the server was built with them, and
+ * Debian's development package of the server does not bring these; so what we call
+ * is declared here.  Equal in all versions.
+ */
+extern void pq_startmsgread(void);
+extern int pq_getbyte(void);
+extern int pq_getmessage(StringInfo s, int maxlen);
+#define EC_COMPAT_SMALL_MESSAGE 10000
+#define EC_COMPAT_LARGE_MESSAGE (MaxAllocSize - 1)
+
+/* 16: what a query does to a table is told apart from the table */
+static inline bool
+ec_compat_may_insert(ParseState *pstate, ParseNamespaceItem *nsitem, List *attnums)
+{
+	Bitmapset *columns = NULL;
+	ListCell *lc;
+
+	foreach (lc, attnums)
+		columns = bms_add_member(columns, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
+#if PG_VERSION_NUM >= 160000
+	nsitem->p_perminfo->requiredPerms = ACL_INSERT;
+	nsitem->p_perminfo->insertedCols = columns;
+	return ExecCheckPermissions(pstate->p_rtable, list_make1(nsitem->p_perminfo), false);
+#else
+	nsitem->p_rte->requiredPerms = ACL_INSERT;
+	nsitem->p_rte->insertedCols = columns;
+	return ExecCheckRTPerms(pstate->p_rtable, false);
 #endif
 }
 

@@ -43,6 +43,7 @@
 #include "ingest/catalog.h"
 #include "ingest/ingest.h"
 #include "ingest/status.h"
+#include "ingest/copy.h"
 #include "ingest/hold.h"
 
 #define RESCAN_MS 60000
@@ -419,6 +420,7 @@ ec_ingest_init(void)
 		return;
 	ec_status_init();
 	ec_hold_init();
+	ec_copy_init();
 	if (IsBinaryUpgrade)
 		return;
 	memset(&w, 0, sizeof(w));

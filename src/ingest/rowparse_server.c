@@ -88,6 +88,12 @@ type_computes_only(Oid type)
 	}
 }
 
+bool
+ec_rowinput_computes_only(const EcColType *ct)
+{
+	return ct->typid == ct->basetype && type_computes_only(ct->basetype);
+}
+
 /*
  * Does an error with this code speak about the value, or about the server's state
  * and set-up?  The latter would hit any row, so it must stop the stream instead of
@@ -379,7 +385,7 @@ init_column(EcRowInput *in, EcRowColumn *col, Form_pg_attribute att, const EcCol
 	ci->type = ct;
 	ci->typmod = att->atttypmod;
 	ci->is_enum = ct->typid == ct->basetype && get_typtype(ct->typid) == TYPTYPE_ENUM;
-	ci->computes_only = ct->typid == ct->basetype && type_computes_only(ct->basetype);
+	ci->computes_only = ec_rowinput_computes_only(ct);
 
 	col->name = pstrdup(NameStr(att->attname));
 	col->type_name = format_type_with_typemod(att->atttypid, att->atttypmod);

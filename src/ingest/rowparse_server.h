@@ -32,6 +32,9 @@ ec_rowinput_create(TupleDesc desc, const EcColType *types, const AttrNumber *att
 				   MemoryContext parent);
 extern void ec_rowinput_destroy(EcRowInput *in);
 
+/* Is it a type of PostgreSQL's own whose input function needs no catalog, no lock and no user code? */
+extern bool ec_rowinput_computes_only(const EcColType *ct);
+
 /* Frees the values of the last message; call it after each one. */
 extern void ec_rowinput_reset(EcRowInput *in);
 

@@ -262,7 +262,7 @@ multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, in
 static void
 finish_bulk_insert(Relation rel, int options)
 {
-	if (rel->rd_createSubid == InvalidSubTransactionId)
+	if (rel->rd_createSubid == InvalidSubTransactionId || ec_write_held())
 		return;
 	ec_catalog_ensure(rel);
 	ec_write_flush_relation(rel);

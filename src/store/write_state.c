@@ -74,6 +74,7 @@ typedef struct Pending
 static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
 static HTAB *pending_hash; /* of Pending; NULL until the transaction's first row */
 static Size pending_memory;
+static bool held; /* see ec_write_hold */
 
 static void
 drop_pending(Pending *p)
@@ -286,6 +287,49 @@ ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 	limit_memory();
 }
 
+EcBatch *
+ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room)
+{
+	Pending *p = get_pending(rel, cid);
+
+	if (is_full(p))
+	{
+		flush_pending(p, rel);
+		p = get_pending(rel, cid);
+	}
+	if (p->reserved == 0)
+		reserve_rows(rel, p, expected);
+	*room = (uint32) Min(p->reserved, (int64) p->max_rows - p->batch->nrows);
+	return p->batch;
+}
+
+void
+ec_write_added(Relation rel, CommandId cid, uint32 nrows)
+{
+	Pending *p = get_pending(rel, cid);
+
+	Assert(nrows <= p->reserved);
+	p->batch->nrows += nrows;
+	p->ranges[p->nranges - 1].count += nrows;
+	p->reserved -= nrows;
+	count_memory(p);
+	if (is_full(p))
+		flush_pending(p, rel);
+	limit_memory();
+}
+
+void
+ec_write_hold(bool hold)
+{
+	held = hold;
+}
+
+bool
+ec_write_held(void)
+{
+	return held;
+}
+
 /* ------------------------------------------------------------------------
  * Flushing
  * ------------------------------------------------------------------------
@@ -403,6 +447,7 @@ forget_hash(void)
 {
 	pending_hash = NULL;
 	pending_memory = 0;
+	held = false;
 }
 
 static void
@@ -436,7 +481,10 @@ at_subxact_event(SubXactEvent event, SubTransactionId subid, SubTransactionId pa
 	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
 		ec_write_flush_all();
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		held = false;
 		discard(subid);
+	}
 }
 
 void

@@ -11,8 +11,26 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "vector/batch.h"
+
 /* Adds rows; sets their tids. */
 extern void ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
+
+/*
+ * Rows parsed straight into column builders: the pending batch of this command,
+ * to whose columns the caller may append up to *room rows (at least one; their
+ * numbers are reserved; expected is how many are likely to come).  It then says
+ * how many it appended, or takes them back with ec_batch_truncate(batch, batch->nrows).
+ */
+extern EcBatch *ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room);
+extern void ec_write_added(Relation rel, CommandId cid, uint32 nrows);
+
+/*
+ * While held, the end of a bulk insert writes nothing: a statement that consists of
+ * several says when it ends.  An abort lets go.
+ */
+extern void ec_write_hold(bool hold);
+extern bool ec_write_held(void);
 
 /* Writes what belongs to the current subtransaction: of one relation, of one command, all. */
 extern void ec_write_flush_relation(Relation rel);

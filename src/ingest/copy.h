@@ -1,0 +1,99 @@
+/*
+ * copy.h
+ *	  COPY ... FROM in CSV format into columnar tables by our own parser.
+ *
+ *	copy.c			the utility hook: is this a COPY that we surely do as core would?
+ *	copy_run.c		the COPY itself, piece by piece
+ *	copy_source.c	bytes of the file or the client; which lines are plain
+ *
+ * The principle: our parser takes what it knows to mean the same to core's COPY,
+ * and core's COPY (BeginCopyFrom, CopyFrom) takes everything else: whole
+ * statements, or pieces of the input.  A piece that our parser refuses is undone
+ * and given to core, with the right line number, so every error is core's own.
+ */
+#ifndef EC_COPY_H
+#define EC_COPY_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "parser/parse_node.h"
+#include "utils/rel.h"
+
+#include "ingest/csv.h"
+
+/* A line that core has to look at. */
+typedef enum EcCopyOdd
+{
+	EC_COPY_PLAIN = 0, /* none: more rows follow, or the input's end */
+	EC_COPY_ODD,	   /* blank, or ends otherwise than the first line, or its quotes don't close */
+	EC_COPY_END_MARK   /* begins with \. */
+} EcCopyOdd;
+
+/* What ended the input. */
+typedef enum EcCopyEnd
+{
+	EC_COPY_MORE = 0,
+	EC_COPY_EOF,
+	EC_COPY_READ_ERROR,	   /* errno in source->error */
+	EC_COPY_LOST,		   /* the client is gone */
+	EC_COPY_CLIENT_FAILED, /* it sent CopyFail */
+	EC_COPY_BAD_MESSAGE	   /* type in source->error */
+} EcCopyEnd;
+
+typedef struct EcCopySource
+{
+	FILE *file;			/* NULL: the client */
+	StringInfo message; /* the client's last one */
+	char *failure;		/* CopyFail's text */
+	EcCopyEnd end;		/* once all before it has been taken */
+	int error;
+	char *data; /* bytes [begin, end_at) are not taken yet */
+	size_t size;
+	size_t begin;
+	size_t end_at;
+	uint64 taken; /* bytes before begin, of all times */
+	bool crlf;	  /* lines end with CR LF */
+	char quote;
+} EcCopySource;
+
+/* Rows at the start of what the source holds. */
+typedef struct EcCopyPiece
+{
+	size_t len;
+	uint32 rows;
+	uint64 lines; /* physical ones: quoted fields may hold several */
+	EcCopyOdd next;
+} EcCopyPiece;
+
+/* Reads until there are "want" bytes, or the end.  False if the buffer would get absurdly large. */
+extern bool ec_copy_fill(EcCopySource *source, size_t want);
+
+/* Plain rows, at most max_rows of them in about max_bytes. */
+extern void
+ec_copy_look(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCopyPiece *piece);
+
+extern void ec_copy_take(EcCopySource *source, size_t len);
+
+/* Complains as core does about an input that ended badly. */
+extern void ec_copy_check_end(const EcCopySource *source);
+
+/* Reads and forgets the rest of what a client sends. */
+extern void ec_copy_drain(EcCopySource *source);
+
+/* What a COPY needs to run. */
+typedef struct EcCopyPlan
+{
+	ParseState *pstate; /* with the relation as its only range table entry */
+	const CopyStmt *stmt;
+	Relation rel;
+	List *attnums;
+	EcCsvOptions csv;
+} EcCopyPlan;
+
+/* file: opened for reading, or NULL: from the client.  Returns the number of rows. */
+extern uint64 ec_copy_run(const EcCopyPlan *plan, FILE *file);
+
+extern void ec_copy_init(void);
+
+#endif /* EC_COPY_H */

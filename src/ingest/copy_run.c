@@ -1,0 +1,337 @@
+/*
+ * copy_run.c
+ *	  A COPY ... FROM in CSV format, piece by piece.
+ *
+ * Core reads the first piece: it knows about headers, checks all options, and finds
+ * how lines end; a short input it reads whole.  The pieces that follow are parsed
+ * straight into the column builders of the pending batch.  One that our parser does
+ * not take as it stands is taken back and given to core, which raises the error
+ * that belongs there, or accepts it; after a few such pieces core gets the rest.
+ * Lines that our parser reads otherwise than core (blank ones, \., odd line ends)
+ * make the rest core's at once.
+ *
+ * All rows go to the same batch, in the input's order, whoever parsed them.
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "commands/copy.h"
+#include "commands/copyfrom_internal.h"
+#include "commands/progress.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+
+#include <sys/stat.h>
+
+#include "base/compat.h"
+#include "ingest/copy.h"
+#include "ingest/rowparse_server.h"
+#include "store/write_state.h"
+
+#define FIRST_BYTES ((size_t) 32 * 1024)
+#define PIECE_BYTES ((size_t) 256 * 1024)
+#define REFUSED_MAX 8
+#define ALL_THE_REST SIZE_MAX
+
+typedef struct CopyRun
+{
+	const EcCopyPlan *plan;
+	EcCopySource source;
+	CommandId cid;
+	uint64 lines; /* before source.begin */
+	uint64 rows;
+	uint64 core_rows;	/* of these, read by core */
+	uint64 bytes_total; /* of a file */
+	EolType eol;
+	size_t core_len;  /* what core may still take, or ALL_THE_REST */
+	uint32 last_rows; /* of the last piece */
+	int refused;
+	bool done;
+	EcRowInput *input;
+	EcCsv *csv;
+	int nabsent; /* columns that the input doesn't give: NULL */
+	int *absent;
+} CopyRun;
+
+/* Core's callback takes no argument; COPYs don't nest. */
+static CopyRun *current_run;
+
+/* ------------------------------------------------------------------------
+ * Progress and messages
+ * ------------------------------------------------------------------------
+ */
+
+static void
+report_progress(const CopyRun *run)
+{
+	const int params[] = {PROGRESS_COPY_BYTES_PROCESSED, PROGRESS_COPY_TUPLES_PROCESSED};
+	const int64 values[] = {run->source.taken, run->rows};
+
+	pgstat_progress_update_multi_param(lengthof(params), params, values);
+}
+
+/* Each of core's own COPYs begins a command of type "callback". */
+static void
+report_command(const CopyRun *run)
+{
+	const int params[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
+	const int64 values[] = {PROGRESS_COPY_COMMAND_FROM,
+							run->source.file != NULL ? PROGRESS_COPY_TYPE_FILE
+													 : PROGRESS_COPY_TYPE_PIPE,
+							run->bytes_total};
+
+	pgstat_progress_update_multi_param(lengthof(params), params, values);
+	report_progress(run);
+}
+
+static void
+error_context(void *arg)
+{
+	CopyRun *run = arg;
+
+	errcontext("COPY %s, line " UINT64_FORMAT, RelationGetRelationName(run->plan->rel),
+			   run->lines + 1);
+}
+
+/* ------------------------------------------------------------------------
+ * Core's part
+ * ------------------------------------------------------------------------
+ */
+
+static int
+give_core(void *out, int min_read, int max_read)
+{
+	CopyRun *run = current_run;
+	EcCopySource *source = &run->source;
+	size_t n;
+
+	if (run->core_len == ALL_THE_REST)
+		(void) ec_copy_fill(source, 1);
+	n = Min(Min(source->end_at - source->begin, run->core_len), (size_t) max_read);
+	if (n == 0 && run->core_len == ALL_THE_REST)
+		ec_copy_check_end(source);
+	memcpy(out, source->data + source->begin, n);
+	ec_copy_take(source, n);
+	if (run->core_len != ALL_THE_REST)
+		run->core_len -= n;
+	return (int) n;
+}
+
+static CopyFromState
+begin_core(CopyRun *run)
+{
+	const EcCopyPlan *plan = run->plan;
+
+	return BeginCopyFrom(plan->pstate, plan->rel, NULL, NULL, false, give_core, plan->stmt->attlist,
+						 plan->stmt->options);
+}
+
+/* Core takes len bytes, which end with a line, or all the rest. */
+static void
+copy_by_core(CopyRun *run, CopyFromState first, size_t len)
+{
+	CopyFromState cstate = first;
+	uint64 taken;
+
+	if (cstate == NULL)
+	{
+		cstate = begin_core(run);
+		cstate->opts.header_line = COPY_HEADER_FALSE;
+		cstate->cur_lineno = run->lines;
+		cstate->eol_type = run->eol;
+	}
+	cstate->bytes_processed = run->source.taken;
+	report_command(run);
+	current_run = run;
+	run->core_len = len;
+	run->done = len == ALL_THE_REST;
+	taken = CopyFrom(cstate);
+	run->rows += taken;
+	run->core_rows += taken;
+	/* the attempt to read beyond the last line was counted too */
+	run->lines = cstate->cur_lineno - 1;
+	run->eol = cstate->eol_type;
+	if (first == NULL)
+		EndCopyFrom(cstate);
+	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, RelationGetRelid(run->plan->rel));
+	report_command(run);
+}
+
+/* ------------------------------------------------------------------------
+ * Our part
+ * ------------------------------------------------------------------------
+ */
+
+static void
+find_absent(CopyRun *run)
+{
+	TupleDesc desc = RelationGetDescr(run->plan->rel);
+
+	run->absent = palloc(sizeof(int) * desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped && !list_member_int(run->plan->attnums, i + 1))
+			run->absent[run->nabsent++] = i;
+	}
+}
+
+static void
+create_parser(CopyRun *run)
+{
+	TupleDesc desc = RelationGetDescr(run->plan->rel);
+	EcAllocator allocator = ec_context_allocator(CurrentMemoryContext);
+	int n = list_length(run->plan->attnums);
+	AttrNumber *attnums = palloc(sizeof(AttrNumber) * n);
+
+	for (int i = 0; i < n; i++)
+		attnums[i] = list_nth_int(run->plan->attnums, i);
+	run->input =
+		ec_rowinput_create(desc, ec_coltype_from_tupdesc(desc), attnums, n, CurrentMemoryContext);
+	run->csv =
+		ec_csv_create(&run->plan->csv, run->input->columns, run->input->ncolumns, &allocator);
+	find_absent(run);
+}
+
+/* False, and nothing has happened, if the piece isn't as our parser and core both know it. */
+static bool
+parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
+{
+	const char *text = run->source.data + run->source.begin;
+	EcCsvResult result;
+
+	if (piece->len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		return false;
+	if (!ec_csv_feed(run->csv, text, piece->len, batch->columns, &result))
+		elog(ERROR, "could not parse a piece of %zu bytes", piece->len);
+	ec_rowinput_reset(run->input);
+	if (result.rows != piece->rows || result.faults > 0 || result.blanks > 0 || result.headers > 0)
+	{
+		ec_batch_truncate(batch, batch->nrows);
+		return false;
+	}
+	for (int i = 0; i < run->nabsent; i++)
+	{
+		for (uint32 row = 0; row < piece->rows; row++)
+			ec_builder_append_null(batch->columns[run->absent[i]]);
+	}
+	ec_write_added(run->plan->rel, run->cid, piece->rows);
+	run->last_rows = piece->rows;
+	run->rows += piece->rows;
+	run->lines += piece->lines;
+	ec_copy_take(&run->source, piece->len);
+	return true;
+}
+
+/* One piece; *left gets what is core's: bytes of this piece, ALL_THE_REST, or 0. */
+static void
+next_piece(CopyRun *run, size_t *left)
+{
+	EcCopySource *source = &run->source;
+	EcCopyPiece piece = {0};
+	EcBatch *batch;
+	uint32 room;
+
+	*left = ALL_THE_REST;
+	for (size_t want = PIECE_BYTES;; want *= 2)
+	{
+		if (!ec_copy_fill(source, want) || source->end > EC_COPY_EOF)
+			return;
+		batch = ec_write_open(run->plan->rel, run->cid, run->last_rows, &room);
+		ec_copy_look(source, room, PIECE_BYTES, &piece);
+		if (piece.rows > 0)
+			break;
+		if (piece.next != EC_COPY_PLAIN || source->end == EC_COPY_EOF)
+		{
+			run->done = source->begin == source->end_at;
+			return;
+		}
+	}
+	if (parse_piece(run, batch, &piece))
+		*left = 0;
+	else if (++run->refused <= REFUSED_MAX)
+		*left = piece.len;
+}
+
+static void
+copy_by_pieces(CopyRun *run)
+{
+	ErrorContextCallback context = {error_context_stack, error_context, run};
+
+	while (!run->done)
+	{
+		size_t left;
+
+		CHECK_FOR_INTERRUPTS();
+		error_context_stack = &context;
+		next_piece(run, &left);
+		error_context_stack = context.previous;
+		if (run->done)
+			break;
+		if (left > 0)
+			copy_by_core(run, NULL, left);
+		report_progress(run);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * The whole
+ * ------------------------------------------------------------------------
+ */
+
+/* Core's share at the beginning. */
+static void
+first_piece(CopyRun *run, CopyFromState first)
+{
+	EcCopySource *source = &run->source;
+	EcCopyPiece piece = {0};
+	const char *newline;
+
+	(void) ec_copy_fill(source, FIRST_BYTES + 1);
+	newline = memchr(source->data + source->begin, '\n', source->end_at - source->begin);
+	if (source->end == EC_COPY_MORE && newline != NULL)
+	{
+		source->crlf = newline > source->data && newline[-1] == '\r';
+		ec_copy_look(source, PG_UINT32_MAX, FIRST_BYTES, &piece);
+	}
+	copy_by_core(run, first, piece.rows > 0 ? piece.len : ALL_THE_REST);
+	if (!run->done && run->eol != (source->crlf ? EOL_CRNL : EOL_NL))
+		copy_by_core(run, NULL, ALL_THE_REST);
+}
+
+uint64
+ec_copy_run(const EcCopyPlan *plan, FILE *file)
+{
+	CopyRun run = {.plan = plan, .last_rows = 1024};
+	CopyFromState first = begin_core(&run);
+	struct stat st;
+
+	run.source.file = file;
+	run.source.quote = plan->csv.quote;
+	run.source.data = palloc(run.source.size = 2 * PIECE_BYTES);
+	if (file == NULL)
+	{
+		ReceiveCopyBegin(first);
+		run.source.message = first->fe_msgbuf;
+		first->copy_src = COPY_CALLBACK;
+	}
+	else if (fstat(fileno(file), &st) == 0)
+		run.bytes_total = st.st_size;
+	run.cid = GetCurrentCommandId(true);
+	create_parser(&run);
+	ec_write_hold(true);
+	first_piece(&run, first);
+	copy_by_pieces(&run);
+	ec_write_hold(false);
+	table_finish_bulk_insert(plan->rel, 0);
+	ec_copy_drain(&run.source);
+	ec_csv_destroy(run.csv);
+	ec_rowinput_destroy(run.input);
+	EndCopyFrom(first);
+	ereport(DEBUG1, (errmsg_internal("COPY %s: " UINT64_FORMAT " of " UINT64_FORMAT
+									 " rows read by PostgreSQL's own parser",
+									 RelationGetRelationName(plan->rel), run.core_rows, run.rows)));
+	return run.rows;
+}
