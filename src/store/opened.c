@@ -2,10 +2,11 @@
  * opened.c
  *	  Opens row groups for reads of single rows and keeps what it decoded.
  *
- * Each opened group has a memory context of its own with its descriptor, directory,
- * chunk headers and dictionaries, and the blocks decoded so far.  Groups and blocks
- * stand in one list, last used first; when all contexts together exceed
- * ecinsight.fetch_cache, the end of the list goes.  A group goes with its blocks.
+ * Each opened group has a memory context of its own with its descriptor, directory
+ * and chunk headers, and the pieces read so far: blocks, opened without decoding
+ * more than a row needs, and segments of dictionaries.  Groups and pieces stand in
+ * one list, last used first; when all contexts together exceed
+ * ecinsight.fetch_cache, the end of the list goes.  A group goes with its pieces.
  *
  * Keys are the file and the number of the row group.  Both change never what they
  * stand for, as long as the table's columns stay what they were: a change of the
@@ -35,15 +36,19 @@ typedef struct Used
 {
 	dlist_node node;
 	EcOpenGroup *group;
-	struct OpenBlock **place; /* of a block; NULL: this is the group itself */
+	struct OpenPiece **place; /* of a piece; NULL: this is the group itself */
 } Used;
 
-typedef struct OpenBlock
+typedef struct OpenPiece
 {
 	Used used;
-	EcVector v;
-	void *memory;
-} OpenBlock;
+	void *memory; /* stored bytes and what they are decoded into */
+	union
+	{
+		EcView view;	  /* of a block */
+		EcVector entries; /* of a segment of the dictionary */
+	};
+} OpenPiece;
 
 typedef enum OpenSource
 {
@@ -59,8 +64,8 @@ typedef struct OpenColumn
 	int32 scale;
 	EcVector whole;
 	EcChunk chunk;
-	EcVector dict;
-	OpenBlock **blocks;
+	OpenPiece **blocks;
+	OpenPiece **segments;
 } OpenColumn;
 
 typedef struct OpenKey
@@ -117,34 +122,36 @@ count_memory(EcOpenGroup *group)
 }
 
 static void
-drop_block(OpenBlock *block)
+drop_piece(OpenPiece *piece)
 {
-	EcOpenGroup *group = block->used.group;
+	EcOpenGroup *group = piece->used.group;
 
-	*block->used.place = NULL;
-	dlist_delete(&block->used.node);
-	pfree(block->memory);
-	pfree(block);
+	*piece->used.place = NULL;
+	dlist_delete(&piece->used.node);
+	pfree(piece->memory);
+	pfree(piece);
 	count_memory(group);
 }
 
+/* Takes pieces off the list; their memory is the group's. */
 static void
-drop_blocks(EcOpenGroup *group)
+unlist_pieces(OpenPiece **pieces, uint32 n)
 {
-	for (int i = 0; i < group->tupdesc->natts; i++)
-	{
-		OpenColumn *column = &group->columns[i];
-
-		for (uint32 block = 0; column->blocks != NULL && block < column->chunk.nblocks; block++)
-			if (column->blocks[block] != NULL)
-				dlist_delete(&column->blocks[block]->used.node);
-	}
+	for (uint32 i = 0; pieces != NULL && i < n; i++)
+		if (pieces[i] != NULL)
+			dlist_delete(&pieces[i]->used.node);
 }
 
 static void
 drop_group(EcOpenGroup *group)
 {
-	drop_blocks(group);
+	for (int i = 0; i < group->tupdesc->natts; i++)
+	{
+		OpenColumn *column = &group->columns[i];
+
+		unlist_pieces(column->blocks, column->chunk.nblocks);
+		unlist_pieces(column->segments, column->chunk.nsegments);
+	}
 	dlist_delete(&group->used.node);
 	total -= group->memory;
 	if (last == group)
@@ -164,7 +171,7 @@ limit_memory(EcOpenGroup *in_use)
 		if (oldest->node.prev == &used_list.head)
 			break;
 		if (oldest->place != NULL)
-			drop_block(*oldest->place);
+			drop_piece(*oldest->place);
 		else if (oldest->group != in_use)
 			drop_group(oldest->group);
 		else
@@ -289,14 +296,14 @@ check_status(Relation rel, EcOpenGroup *group, int attidx, uint32 block, EcStatu
 							ec_status_text(status));
 }
 
-/* Room for a piece's stored bytes and for decoding it: one allocation, aligned. */
+/* Room for stored bytes and for decoding them: one allocation, both aligned. */
 static uint8 *
-piece_memory(MemoryContext context, const EcPiece *piece, void **memory, uint8 **scratch)
+piece_memory(MemoryContext context, Size len, Size scratch_len, void **memory, uint8 **scratch)
 {
-	Size len = TYPEALIGN(BUFFER_ALIGN, piece->len);
 	uint8 *bytes;
 
-	*memory = MemoryContextAllocHuge(context, len + piece->scratch + BUFFER_ALIGN);
+	len = TYPEALIGN(BUFFER_ALIGN, len);
+	*memory = MemoryContextAllocHuge(context, len + scratch_len + BUFFER_ALIGN);
 	bytes = (uint8 *) TYPEALIGN(BUFFER_ALIGN, *memory);
 	*scratch = bytes + len;
 	return bytes;
@@ -493,21 +500,6 @@ load_header(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
 	pfree(bytes);
 }
 
-static void
-load_dict(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
-{
-	const EcPiece *piece = &column->chunk.dict;
-	void *memory;
-	uint8 *scratch;
-	uint8 *bytes = piece_memory(group->context, piece, &memory, &scratch);
-
-	read_image(rel, group, attidx, group->dir.columns[attidx].offset + piece->offset, piece->len,
-			   bytes);
-	check_status(
-		rel, group, attidx, EC_IMAGE_CHUNK,
-		ec_dict_decode(decoder, &column->chunk, bytes, scratch, piece->scratch, &column->dict));
-}
-
 /* What a column is read from, decided with its first use. */
 static void
 prepare_column(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
@@ -533,64 +525,140 @@ prepare_column(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
 		load_header(rel, group, attidx, column);
 		column->kind = disk->kind;
 		column->scale = disk->scale;
-		if (column->chunk.ndict > 0)
-			load_dict(rel, group, attidx, column);
 		column->blocks =
-			MemoryContextAllocZero(group->context, column->chunk.nblocks * sizeof(OpenBlock *));
+			MemoryContextAllocZero(group->context, column->chunk.nblocks * sizeof(OpenPiece *));
+		column->segments = MemoryContextAllocZero(group->context, Max(column->chunk.nsegments, 1) *
+																	  sizeof(OpenPiece *));
 		column->source = OPEN_CHUNK;
 	}
 	count_memory(group);
 }
 
-static OpenBlock *
-load_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
-{
-	const EcPiece *piece = &column->chunk.blocks[number].piece;
-	OpenBlock *block = MemoryContextAllocZero(group->context, sizeof(OpenBlock));
-	uint8 *scratch;
-	uint8 *bytes = piece_memory(group->context, piece, &block->memory, &scratch);
+/* ------------------------------------------------------------------------
+ * Pieces
+ * ------------------------------------------------------------------------
+ */
 
-	read_image(rel, group, attidx, group->dir.columns[attidx].offset + piece->offset, piece->len,
-			   bytes);
-	check_status(rel, group, attidx, number,
-				 ec_block_decode(decoder, &column->chunk, number, bytes,
-								 column->chunk.ndict > 0 ? &column->dict : NULL, scratch,
-								 piece->scratch, &block->v));
-	if (block->v.nrows != column->chunk.blocks[number].zone.nrows)
-		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), number,
-								"it has a wrong number of rows");
-	block->used.group = group;
-	block->used.place = &column->blocks[number];
-	return block;
+/* A piece with its stored bytes; *scratch is for decoding them. */
+static OpenPiece *
+read_piece(Relation rel, EcOpenGroup *group, int attidx, const EcPiece *stored, Size scratch_len,
+		   uint8 **bytes, uint8 **scratch)
+{
+	OpenPiece *piece = MemoryContextAllocZero(group->context, sizeof(OpenPiece));
+
+	*bytes = piece_memory(group->context, stored->len, scratch_len, &piece->memory, scratch);
+	read_image(rel, group, attidx, group->dir.columns[attidx].offset + stored->offset, stored->len,
+			   *bytes);
+	return piece;
 }
 
-/* The vector that has the row; *row becomes its position there. */
-static const EcVector *
-find_vector(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 *row)
+static void
+keep_piece(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
 {
-	uint32 number = *row / EC_BLOCK_ROWS;
-	OpenBlock *block;
+	piece->used.group = group;
+	piece->used.place = place;
+	*place = piece;
+	if (!group->cached)
+		return;
+	dlist_push_head(&used_list, &piece->used.node);
+	count_memory(group);
+	limit_memory(group);
+}
 
-	if (column->source == OPEN_UNKNOWN)
-		prepare_column(rel, group, attidx, column);
-	if (column->source == OPEN_WHOLE)
-		return &column->whole;
-	block = column->blocks[number];
-	if (block == NULL)
+static OpenPiece *
+get_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
+{
+	OpenPiece *piece = column->blocks[number];
+	Size scratch_len;
+	uint8 *bytes;
+	uint8 *scratch;
+
+	if (piece != NULL)
 	{
-		block = load_block(rel, group, attidx, column, number);
-		column->blocks[number] = block;
 		if (group->cached)
-		{
-			dlist_push_head(&used_list, &block->used.node);
-			count_memory(group);
-			limit_memory(group);
-		}
+			dlist_move_head(&used_list, &piece->used.node);
+		return piece;
 	}
-	else if (group->cached)
-		dlist_move_head(&used_list, &block->used.node);
-	*row %= EC_BLOCK_ROWS;
-	return &block->v;
+	scratch_len = ec_view_scratch(&column->chunk, number);
+	piece = read_piece(rel, group, attidx, &column->chunk.blocks[number].piece, scratch_len, &bytes,
+					   &scratch);
+	check_status(
+		rel, group, attidx, number,
+		ec_view_open(decoder, &column->chunk, number, bytes, scratch, scratch_len, &piece->view));
+	if (piece->view.nrows != column->chunk.blocks[number].zone.nrows)
+		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), number,
+								"it has a wrong number of rows");
+	keep_piece(group, &column->blocks[number], piece);
+	return piece;
+}
+
+static OpenPiece *
+get_segment(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
+{
+	OpenPiece *piece = column->segments[number];
+	const EcPiece *stored = &column->chunk.segments[number];
+	uint8 *bytes;
+	uint8 *scratch;
+
+	if (piece != NULL)
+	{
+		if (group->cached)
+			dlist_move_head(&used_list, &piece->used.node);
+		return piece;
+	}
+	piece = read_piece(rel, group, attidx, stored, stored->scratch, &bytes, &scratch);
+	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
+				 ec_segment_decode(decoder, &column->chunk, number, bytes, scratch, stored->scratch,
+								   &piece->entries));
+	keep_piece(group, &column->segments[number], piece);
+	return piece;
+}
+
+/* ------------------------------------------------------------------------
+ * Values
+ * ------------------------------------------------------------------------
+ */
+
+static Datum
+vector_datum(EcOpenGroup *group, int attidx, const EcVector *v, uint32 row)
+{
+	const OpenColumn *column = &group->columns[attidx];
+
+	return ec_datum_from_vector(v, row, &group->types[attidx], column->kind, column->scale);
+}
+
+static Datum
+entry_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 code)
+{
+	OpenColumn *column = &group->columns[attidx];
+	uint32 segment = code / column->chunk.segment_entries;
+	const EcVector *entries;
+
+	if (code >= column->chunk.ndict)
+		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), EC_IMAGE_CHUNK,
+								"a row has no entry in the dictionary");
+	entries = &get_segment(rel, group, attidx, column, segment)->entries;
+	return vector_datum(group, attidx, entries, code % column->chunk.segment_entries);
+}
+
+static Datum
+chunk_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 row, bool *isnull)
+{
+	OpenColumn *column = &group->columns[attidx];
+	uint32 number = row / EC_BLOCK_ROWS;
+	OpenPiece *block = get_block(rel, group, attidx, column, number);
+	EcPoint point;
+	EcVector v = {.phys = block->view.phys, .form = EC_FORM_CONST, .nrows = 1};
+
+	check_status(rel, group, attidx, number,
+				 ec_view_get(&block->view, row % EC_BLOCK_ROWS, &point));
+	*isnull = point.isnull;
+	if (point.isnull)
+		return (Datum) 0;
+	if (point.in_dict)
+		return entry_datum(rel, group, attidx, point.code);
+	v.values.any = &point.value;
+	return vector_datum(group, attidx, &v, 0);
 }
 
 void
@@ -601,12 +669,15 @@ ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end,
 	for (int i = first; i < end; i++)
 	{
 		OpenColumn *column = &group->columns[i];
-		uint32 in_vector = row;
-		const EcVector *v = find_vector(rel, group, i, column, &in_vector);
 
-		isnull[i] = ec_vector_is_null(v, in_vector);
-		values[i] = isnull[i] ? (Datum) 0
-							  : ec_datum_from_vector(v, in_vector, &group->types[i], column->kind,
-													 column->scale);
+		if (column->source == OPEN_UNKNOWN)
+			prepare_column(rel, group, i, column);
+		if (column->source == OPEN_CHUNK)
+			values[i] = chunk_datum(rel, group, i, row, &isnull[i]);
+		else
+		{
+			isnull[i] = ec_vector_is_null(&column->whole, row);
+			values[i] = isnull[i] ? (Datum) 0 : vector_datum(group, i, &column->whole, row);
+		}
 	}
 }
