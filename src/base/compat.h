@@ -359,6 +359,18 @@ ec_compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int 
 #define EC_COMPAT_COPY_MINIMAL_TUPLE_PASS slot
 #endif
 
+/* 18: bitmap heap scans ask for tuples, the access method steps through the bitmap */
+#define EC_COMPAT_BITMAP_BY_TUPLE (PG_VERSION_NUM >= 180000)
+
+/* 18: and prefetches by itself; before, the node prefetches the pages that the tids name */
+static inline void
+ec_compat_no_prefetch(BitmapHeapScanState *node)
+{
+#if PG_VERSION_NUM < 180000
+	node->prefetch_maximum = 0;
+#endif
+}
+
 /* 16: sorted Datums need not be copied */
 static inline bool
 ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)

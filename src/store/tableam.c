@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "store/blockscan.h"
 #include "store/catalog.h"
 #include "store/fetch.h"
 #include "store/index.h"
@@ -145,6 +146,7 @@ scan_end(TableScanDesc sscan)
 		ec_rowscan_end(scan->rows);
 	if (scan->analyze != NULL)
 		ec_analyze_end(scan);
+	ec_blockscan_end(scan);
 	if (sscan->rs_flags & SO_TEMP_SNAPSHOT)
 		UnregisterSnapshot(sscan->rs_snapshot);
 	if (sscan->rs_key != NULL)
@@ -161,6 +163,7 @@ scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params, bool 
 
 	if (key != NULL && sscan->rs_nkeys > 0)
 		memcpy(sscan->rs_key, key, sscan->rs_nkeys * sizeof(ScanKeyData));
+	ec_blockscan_rescan(scan);
 	if (scan->rows != NULL)
 	{
 		pgstat_count_heap_scan(sscan->rs_rd);
@@ -326,18 +329,6 @@ scan_analyze_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *l
 	return ec_analyze_tuple((EcTableScan *) scan, liverows, slot);
 }
 
-static bool
-scan_sample_next_block(TableScanDesc scan, struct SampleScanState *state)
-{
-	ec_store_unsupported(scan->rs_rd, "TABLESAMPLE", "Use a condition with random() instead.");
-}
-
-static bool
-scan_sample_next_tuple(TableScanDesc scan, struct SampleScanState *state, TupleTableSlot *slot)
-{
-	ec_store_unsupported(scan->rs_rd, "TABLESAMPLE", "Use a condition with random() instead.");
-}
-
 /* ------------------------------------------------------------------------
  * Storage
  * ------------------------------------------------------------------------
@@ -362,59 +353,63 @@ relation_toast_am(Relation rel)
 	return HEAP_TABLE_AM_OID;
 }
 
-static const TableAmRoutine methods = {.type = T_TableAmRoutine,
+static const TableAmRoutine methods = {
+	.type = T_TableAmRoutine,
 
-									   .slot_callbacks = slot_callbacks,
+	.slot_callbacks = slot_callbacks,
 
-									   .scan_begin = scan_begin,
-									   .scan_end = scan_end,
-									   .scan_rescan = scan_rescan,
-									   .scan_getnextslot = scan_getnextslot,
+	.scan_begin = scan_begin,
+	.scan_end = scan_end,
+	.scan_rescan = scan_rescan,
+	.scan_getnextslot = scan_getnextslot,
 
-									   .parallelscan_estimate = parallelscan_estimate,
-									   .parallelscan_initialize = parallelscan_initialize,
-									   .parallelscan_reinitialize = parallelscan_reinitialize,
+	.scan_set_tidrange = ec_blockscan_set_tidrange,
+	.scan_getnextslot_tidrange = ec_blockscan_getnextslot_tidrange,
+	EC_BLOCKSCAN_BITMAP_CALLBACKS,
 
-									   .index_fetch_begin = ec_index_fetch_begin,
-									   .index_fetch_reset = ec_index_fetch_reset,
-									   .index_fetch_end = ec_index_fetch_end,
-									   .index_fetch_tuple = ec_index_fetch_tuple,
+	.parallelscan_estimate = parallelscan_estimate,
+	.parallelscan_initialize = parallelscan_initialize,
+	.parallelscan_reinitialize = parallelscan_reinitialize,
 
-									   .tuple_fetch_row_version = tuple_fetch_row_version,
-									   .tuple_tid_valid = tuple_tid_valid,
-									   .tuple_get_latest_tid = tuple_get_latest_tid,
-									   .tuple_satisfies_snapshot = tuple_satisfies_snapshot,
-									   .index_delete_tuples = ec_index_delete_tuples,
+	.index_fetch_begin = ec_index_fetch_begin,
+	.index_fetch_reset = ec_index_fetch_reset,
+	.index_fetch_end = ec_index_fetch_end,
+	.index_fetch_tuple = ec_index_fetch_tuple,
 
-									   .tuple_insert = tuple_insert,
-									   .tuple_insert_speculative = tuple_insert_speculative,
-									   .tuple_complete_speculative = tuple_complete_speculative,
-									   .multi_insert = multi_insert,
-									   .tuple_delete = tuple_delete,
-									   .tuple_update = tuple_update,
-									   .tuple_lock = tuple_lock,
-									   .finish_bulk_insert = finish_bulk_insert,
+	.tuple_fetch_row_version = tuple_fetch_row_version,
+	.tuple_tid_valid = tuple_tid_valid,
+	.tuple_get_latest_tid = tuple_get_latest_tid,
+	.tuple_satisfies_snapshot = tuple_satisfies_snapshot,
+	.index_delete_tuples = ec_index_delete_tuples,
 
-									   .relation_set_new_filelocator = ec_set_new_filelocator,
-									   .relation_nontransactional_truncate =
-										   relation_nontransactional_truncate,
-									   .relation_copy_data = ec_copy_data,
-									   .relation_copy_for_cluster = ec_copy_for_cluster,
-									   .relation_vacuum = ec_vacuum,
-									   .scan_analyze_next_block = scan_analyze_next_block,
-									   .scan_analyze_next_tuple = scan_analyze_next_tuple,
-									   .index_build_range_scan = ec_index_build_range_scan,
-									   .index_validate_scan = ec_index_validate_scan,
+	.tuple_insert = tuple_insert,
+	.tuple_insert_speculative = tuple_insert_speculative,
+	.tuple_complete_speculative = tuple_complete_speculative,
+	.multi_insert = multi_insert,
+	.tuple_delete = tuple_delete,
+	.tuple_update = tuple_update,
+	.tuple_lock = tuple_lock,
+	.finish_bulk_insert = finish_bulk_insert,
 
-									   .relation_size = table_block_relation_size,
-									   .relation_needs_toast_table = relation_needs_toast_table,
-									   .relation_toast_am = relation_toast_am,
-									   .relation_fetch_toast_slice = heap_fetch_toast_slice,
+	.relation_set_new_filelocator = ec_set_new_filelocator,
+	.relation_nontransactional_truncate = relation_nontransactional_truncate,
+	.relation_copy_data = ec_copy_data,
+	.relation_copy_for_cluster = ec_copy_for_cluster,
+	.relation_vacuum = ec_vacuum,
+	.scan_analyze_next_block = scan_analyze_next_block,
+	.scan_analyze_next_tuple = scan_analyze_next_tuple,
+	.index_build_range_scan = ec_index_build_range_scan,
+	.index_validate_scan = ec_index_validate_scan,
 
-									   .relation_estimate_size = ec_estimate_size,
+	.relation_size = table_block_relation_size,
+	.relation_needs_toast_table = relation_needs_toast_table,
+	.relation_toast_am = relation_toast_am,
+	.relation_fetch_toast_slice = heap_fetch_toast_slice,
 
-									   .scan_sample_next_block = scan_sample_next_block,
-									   .scan_sample_next_tuple = scan_sample_next_tuple};
+	.relation_estimate_size = ec_estimate_size,
+
+	.scan_sample_next_block = ec_blockscan_sample_next_block,
+	.scan_sample_next_tuple = ec_blockscan_sample_next_tuple};
 
 Datum
 ec_columnar_handler(PG_FUNCTION_ARGS)

@@ -13,13 +13,15 @@
 #include "base/compat.h"
 #include "store/rowscan.h"
 
-typedef struct EcAnalyze EcAnalyze; /* analyze.c */
+typedef struct EcAnalyze EcAnalyze;		/* analyze.c */
+typedef struct EcBlockScan EcBlockScan; /* blockscan.c */
 
 typedef struct EcTableScan
 {
 	TableScanDescData base;
-	EcRowScan *rows;	/* begun with the first row */
-	EcAnalyze *analyze; /* ANALYZE only */
+	EcRowScan *rows;	 /* begun with the first row */
+	EcAnalyze *analyze;	 /* ANALYZE only */
+	EcBlockScan *blocks; /* scans by tid, begun with the first row */
 } EcTableScan;
 
 /* analyze.c */

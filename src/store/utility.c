@@ -18,6 +18,7 @@
 #include "commands/event_trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
@@ -121,6 +122,16 @@ check_row_marks(PlannedStmt *stmt)
 	}
 }
 
+/* A bitmap heap scan must not prefetch our virtual blocks (tid.h) as if they were pages. */
+static bool
+stop_prefetching(PlanState *state, void *context)
+{
+	if (IsA(state, BitmapHeapScanState) &&
+		ec_store_is_columnar(((ScanState *) state)->ss_currentRelation))
+		ec_compat_no_prefetch((BitmapHeapScanState *) state);
+	return planstate_tree_walker(state, stop_prefetching, context);
+}
+
 static void
 executor_start(QueryDesc *queryDesc, int eflags)
 {
@@ -139,6 +150,8 @@ executor_start(QueryDesc *queryDesc, int eflags)
 		previous_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+	if (queryDesc->planstate != NULL)
+		(void) stop_prefetching(queryDesc->planstate, NULL);
 }
 
 /*
