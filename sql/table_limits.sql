@@ -21,7 +21,6 @@ SELECT h.a FROM h JOIN c USING (a) ORDER BY 1 FOR UPDATE OF h;
 UPDATE h SET b = c.b || '!' FROM c WHERE c.a = h.a RETURNING h.*;
 DELETE FROM h USING c WHERE c.a = h.a AND c.a = 2 RETURNING h.*;
 
-SELECT * FROM c TABLESAMPLE system (50);
 SELECT * FROM c WHERE ctid = '(0,1)';
 SELECT * FROM c WHERE ctid > '(0,1)' ORDER BY a;
 SELECT count(xmin) > 0 AS xmin FROM c;
