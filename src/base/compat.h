@@ -236,11 +236,11 @@ ec_compat_update_relstats(Relation rel, BlockNumber pages, double tuples, Transa
 	bool minmulti_updated;
 
 #if PG_VERSION_NUM >= 180000
-	vac_update_relstats(rel, pages, tuples, 0, 0, false, frozenxid, minmulti, &frozenxid_updated,
-						&minmulti_updated, false);
+	vac_update_relstats(rel, pages, tuples, 0, 0, RelationGetIndexList(rel) != NIL, frozenxid,
+						minmulti, &frozenxid_updated, &minmulti_updated, false);
 #else
-	vac_update_relstats(rel, pages, tuples, 0, false, frozenxid, minmulti, &frozenxid_updated,
-						&minmulti_updated, false);
+	vac_update_relstats(rel, pages, tuples, 0, RelationGetIndexList(rel) != NIL, frozenxid,
+						minmulti, &frozenxid_updated, &minmulti_updated, false);
 #endif
 }
 
