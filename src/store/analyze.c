@@ -18,6 +18,7 @@
 #include "common/pg_prng.h"
 #include "optimizer/plancat.h"
 #include "storage/bufmgr.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -217,6 +218,16 @@ estimate_rows(Relation rel, BlockNumber main_pages, BlockNumber catalog_pages)
 	return ec_meta_read(rel, &meta) ? (double) meta.next_row : 0;
 }
 
+/* Has the table ever been vacuumed?  Core resets relallvisible, as it finds no visibility map. */
+static bool
+was_vacuumed(Relation rel)
+{
+	Datum relid = ObjectIdGetDatum(RelationGetRelid(rel));
+
+	return DatumGetInt64(DirectFunctionCall1(pg_stat_get_vacuum_count, relid)) > 0 ||
+		   DatumGetInt64(DirectFunctionCall1(pg_stat_get_autovacuum_count, relid)) > 0;
+}
+
 /*
  * For ecinsight.debug_heap_plans: what heap's estimate (see
  * table_block_relation_estimate_size) would be for as many rows.
@@ -236,7 +247,7 @@ estimate_as_heap(Relation rel, double rows, int32 *attr_widths, BlockNumber *pag
 	*tuples = known && rel->rd_rel->reltuples > 0
 				  ? rows
 				  : rint((double) (usable / (width + overhead)) * *pages);
-	*allvisfrac = rel->rd_rel->relallvisible > 0 && *pages > 0 ? 1 : 0;
+	*allvisfrac = *pages > 0 && was_vacuumed(rel) ? 1 : 0;
 }
 
 void
