@@ -53,10 +53,10 @@ ALTER EVENT TRIGGER ecinsight_check_publication ENABLE ALWAYS;
 
 CREATE FUNCTION row_groups(relation regclass, OUT number bigint, OUT level int, OUT rows int,
 		OUT bytes bigint, OUT is_inline boolean, OUT form text, OUT first_row bigint, OUT row_ranges int,
-		OUT first_block bigint, OUT pages int)
+		OUT first_block bigint, OUT pages int, OUT masked_rows bigint, OUT is_numbered boolean)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'ec_row_groups' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
-COMMENT ON FUNCTION row_groups(regclass) IS 'row groups of a columnar table';
+COMMENT ON FUNCTION row_groups(regclass) IS 'row groups of a columnar table; the last line, of form delta, stands for all rows in tuples of their own';
 
 CREATE FUNCTION columnar_stats(relation regclass, OUT level int, OUT column_name name,
 		OUT encoding text, OUT codec text, OUT pieces bigint, OUT rows bigint, OUT masked_rows bigint,
@@ -64,7 +64,7 @@ CREATE FUNCTION columnar_stats(relation regclass, OUT level int, OUT column_name
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'ec_columnar_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION columnar_stats(regclass)
-	IS 'for each level: row groups (as pieces), rows and bytes; for each column: pieces and bytes by encoding';
+	IS 'for each level (NULL: rows in tuples of their own): row groups (as pieces), rows and bytes; for each column: pieces and bytes by encoding';
 
 CREATE FUNCTION verify(relation regclass, OUT row_group bigint, OUT column_name name, OUT problem text)
 	RETURNS SETOF record

@@ -382,4 +382,11 @@ ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 #endif
 }
 
+/* 17: there is no old_snapshot_threshold any more */
+#if PG_VERSION_NUM >= 170000
+#define ec_compat_test_old_snapshot(snapshot, rel, page) ((void) (page))
+#else
+#define ec_compat_test_old_snapshot(snapshot, rel, page) TestForOldSnapshot(snapshot, rel, page)
+#endif
+
 #endif /* EC_COMPAT_H */

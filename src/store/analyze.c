@@ -7,6 +7,9 @@
  * all of them count as live, and a few at random are returned.  What is
  * decoded stays bounded: of a large table only SAMPLE_BLOCKS blocks of rows, chosen
  * evenly over the table, stand for all.
+ *
+ * Rows that tombstones or masks hide are told as dead, as those of a heap are, so
+ * that autovacuum knows of them; the sample passes over them.
  */
 #include "postgres.h"
 
@@ -25,12 +28,19 @@
 
 #include "base/guc.h"
 #include "store/catalog.h"
+#include "store/list.h"
 #include "store/page.h"
 #include "store/reader_internal.h"
 #include "store/store.h"
 #include "store/tableam.h"
 
 #define SAMPLE_BLOCKS 512
+
+/* More of them if they are that small. */
+#define SAMPLE_BLOCKS_MAX 16384
+
+/* How often a hidden row is exchanged for another one of its part. */
+#define SAMPLE_TRIES 8
 
 /* ANALYZE wants this many rows per unit of statistics target. */
 #define ROWS_PER_TARGET 300
@@ -53,7 +63,8 @@ struct EcAnalyze
 	EcRowScan *rows;
 	SampleBlock *blocks;
 	uint32 nblocks;
-	int64 total_rows;  /* of the table */
+	int64 total_rows;  /* of the table, hidden ones too */
+	int64 dead_rows;   /* the hidden ones */
 	int64 sample_rows; /* of the blocks */
 	BlockNumber relation_blocks;
 	int64 wanted; /* rows to return for each block of the relation */
@@ -65,6 +76,7 @@ struct EcAnalyze
 	int64 step;
 	int64 nsteps;
 	int64 live; /* rows of the table that it stands for */
+	int64 dead;
 };
 
 static int64
@@ -78,36 +90,53 @@ rows_wanted(Relation rel)
 	return (int64) target * ROWS_PER_TARGET;
 }
 
+static int64
+entry_blocks(const EcListEntry *entry)
+{
+	return (entry->nrows + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS;
+}
+
+/* How many blocks of rows are enough; small ones have to be more. */
+static int64
+sample_size(EcAnalyze *an, int64 total, int64 wanted)
+{
+	double per_block = (double) an->total_rows / Max(total, 1);
+	double blocks = Max(SAMPLE_BLOCKS, 2 * wanted / Max(per_block, 1));
+
+	return (int64) Min(total, Min(blocks, SAMPLE_BLOCKS_MAX));
+}
+
 /* Every stride-th block of rows, from a random start. */
 static void
-choose_blocks(EcAnalyze *an)
+choose_blocks(EcAnalyze *an, int64 wanted)
 {
-	EcReader *reader = ec_rowscan_reader(an->rows);
+	const EcList *list = ec_rowscan_reader(an->rows)->list;
 	int64 total = 0;
 	int64 seen = 0;
+	int64 size;
 	double stride;
 	double next;
 
-	for (uint32 i = 0; i < reader->nentries; i++)
+	for (uint32 i = 0; i < list->nentries; i++)
+		total += entry_blocks(&list->entries[i]);
+	an->total_rows = list->nrows;
+	an->dead_rows = Min(list->nrows, (int64) list->ndead + list->nmasked);
+	size = sample_size(an, total, wanted);
+	an->blocks = palloc((size + 1) * sizeof(SampleBlock));
+	stride = (double) total / Max(size, 1);
+	next = floor(pg_prng_double(&pg_global_prng_state) * stride);
+	for (uint32 i = 0; i < list->nentries; i++)
 	{
-		total += (reader->entries[i].nrows + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS;
-		an->total_rows += reader->entries[i].nrows;
-	}
-	an->blocks = palloc(Max(1, Min(total, SAMPLE_BLOCKS + 1)) * sizeof(SampleBlock));
-	stride = total <= SAMPLE_BLOCKS ? 1.0 : (double) total / SAMPLE_BLOCKS;
-	next = stride <= 1.0 ? 0.0 : floor(pg_prng_double(&pg_global_prng_state) * stride);
-	for (uint32 i = 0; i < reader->nentries; i++)
-	{
-		for (uint32 row = 0; row < reader->entries[i].nrows; row += EC_BLOCK_ROWS, seen++)
+		for (uint32 row = 0; row < list->entries[i].nrows; row += EC_BLOCK_ROWS, seen++)
 		{
 			SampleBlock *block = &an->blocks[an->nblocks];
 
-			if (seen < (int64) next || an->nblocks > SAMPLE_BLOCKS)
+			if (seen < (int64) next || an->nblocks > size)
 				continue;
 			next += stride;
 			block->group = i;
 			block->first_row = row;
-			block->nrows = Min(EC_BLOCK_ROWS, reader->entries[i].nrows - row);
+			block->nrows = Min(EC_BLOCK_ROWS, list->entries[i].nrows - row);
 			block->start = an->sample_rows;
 			an->sample_rows += block->nrows;
 			an->nblocks++;
@@ -126,7 +155,7 @@ ec_analyze_begin(EcTableScan *scan)
 		RegisterSnapshot(ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot());
 	an->rows = ec_rowscan_begin(rel, an->snapshot, NULL, NULL);
 	an->relation_blocks = RelationGetNumberOfBlocks(rel);
-	choose_blocks(an);
+	choose_blocks(an, wanted);
 
 	/* twice what ANALYZE takes, so that it has a choice */
 	an->wanted = 2 * (wanted / Max(1, Min(wanted, an->relation_blocks)) + 1);
@@ -159,44 +188,61 @@ ec_analyze_block(EcTableScan *scan, BlockNumber block)
 	an->end = share(an->sample_rows, (int64) block + 1, n);
 	an->step = 0;
 	an->nsteps = Min(an->wanted, an->end - an->first);
-	an->live = share(an->total_rows, (int64) block + 1, n) - share(an->total_rows, block, n);
+	an->dead = share(an->dead_rows, (int64) block + 1, n) - share(an->dead_rows, block, n);
+	an->live =
+		share(an->total_rows, (int64) block + 1, n) - share(an->total_rows, block, n) - an->dead;
 }
 
-static void
+/* False if the row is hidden. */
+static bool
 store_sample_row(EcAnalyze *an, int64 row, TupleTableSlot *slot)
 {
+	const SampleBlock *block;
+
 	if (an->place >= an->nblocks || row < an->blocks[an->place].start)
 		an->place = 0;
 	while (row >= an->blocks[an->place].start + an->blocks[an->place].nrows)
 		an->place++;
-	ec_rowscan_store(an->rows, an->blocks[an->place].group,
-					 an->blocks[an->place].first_row + (uint32) (row - an->blocks[an->place].start),
-					 slot);
+	block = &an->blocks[an->place];
+	return ec_rowscan_store_live(an->rows, block->group,
+								 block->first_row + (uint32) (row - block->start), slot);
+}
+
+/* One row of those in [low, high), if one is found that isn't hidden. */
+static bool
+store_one_of(EcAnalyze *an, int64 low, int64 high, TupleTableSlot *slot)
+{
+	for (int tries = 0; tries < SAMPLE_TRIES && low < high; tries++)
+	{
+		if (store_sample_row(
+				an, low + (int64) (pg_prng_double(&pg_global_prng_state) * (high - low)), slot))
+			return true;
+	}
+	return false;
 }
 
 bool
-ec_analyze_tuple(EcTableScan *scan, double *liverows, TupleTableSlot *slot)
+ec_analyze_tuple(EcTableScan *scan, double *liverows, double *deadrows, TupleTableSlot *slot)
 {
 	EcAnalyze *an = scan->analyze;
 	int64 rows = an->end - an->first;
-	int64 low;
-	int64 high;
 
 	*liverows += an->live;
-	an->live = 0;
-	if (an->step >= an->nsteps)
-	{
-		ExecClearTuple(slot);
-		return false;
-	}
+	*deadrows += an->dead;
+	an->live = an->dead = 0;
 
 	/* one at random of each nsteps-th part, so that rows come in order */
-	low = an->first + share(rows, an->step, an->nsteps);
-	high = an->first + share(rows, an->step + 1, an->nsteps);
-	an->step++;
-	store_sample_row(an, low + (int64) (pg_prng_double(&pg_global_prng_state) * (high - low)),
-					 slot);
-	return true;
+	while (an->step < an->nsteps)
+	{
+		int64 low = an->first + share(rows, an->step, an->nsteps);
+		int64 high = an->first + share(rows, an->step + 1, an->nsteps);
+
+		an->step++;
+		if (store_one_of(an, low, high, slot))
+			return true;
+	}
+	ExecClearTuple(slot);
+	return false;
 }
 
 /* ------------------------------------------------------------------------
@@ -204,18 +250,39 @@ ec_analyze_tuple(EcTableScan *scan, double *liverows, TupleTableSlot *slot)
  * ------------------------------------------------------------------------
  */
 
+/* Rows of a table whose companion is too large to be counted: what a few of its pages tell. */
+static double
+extrapolate_rows(Relation rel, const EcList *sample, BlockNumber main_pages,
+				 BlockNumber catalog_pages)
+{
+	double share = (double) catalog_pages / Max(sample->npages, 1);
+	double rows = (double) (sample->nrows - sample->extent_rows) * share;
+	EcDiskMeta meta;
+
+	if (sample->extent_pages > 0)
+		rows += (double) sample->extent_rows / sample->extent_pages * main_pages;
+	else if (rel->rd_rel->reltuples >= 0 && rel->rd_rel->relpages > 1 && main_pages > 1)
+		rows += (double) rel->rd_rel->reltuples / rel->rd_rel->relpages * main_pages;
+	rows -= (double) (sample->ndead + sample->nmasked) * share;
+
+	/* there are no more rows than numbers were ever used */
+	if (ec_meta_read(rel, &meta))
+		rows = Min(rows, (double) meta.next_row);
+	return Max(rint(rows), 0);
+}
+
 static double
 estimate_rows(Relation rel, BlockNumber main_pages, BlockNumber catalog_pages)
 {
-	EcDiskMeta meta;
+	EcList *list = ec_list_count(rel, SnapshotSelf, EXACT_COUNT_PAGES);
+	double rows;
 
 	if (catalog_pages <= EXACT_COUNT_PAGES)
-		return (double) ec_catalog_count_rows(rel, SnapshotSelf, NULL);
-	if (rel->rd_rel->reltuples >= 0 && rel->rd_rel->relpages > 1 && main_pages > 1)
-		return rint((double) rel->rd_rel->reltuples / rel->rd_rel->relpages * main_pages);
-
-	/* row numbers ever used: too many if much was rolled back, but of the right order */
-	return ec_meta_read(rel, &meta) ? (double) meta.next_row : 0;
+		rows = (double) Max(list->nrows - (int64) list->ndead - list->nmasked, 0);
+	else
+		rows = extrapolate_rows(rel, list, main_pages, catalog_pages);
+	ec_list_end(list);
+	return rows;
 }
 
 /* Has the table ever been vacuumed?  Core resets relallvisible, as it finds no visibility map. */

@@ -296,7 +296,7 @@ ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out)
 
 /* False if the tuple is of another kind.  The payload is copied: tuples are not MAXALIGNed inside. */
 bool
-ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescriptor *desc)
+ec_catalog_read_tuple(Relation rel, HeapTuple tuple, EcDescriptor *desc)
 {
 	EcCatalogTuple opened;
 	uint8 *payload;
@@ -391,134 +391,6 @@ ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc)
 
 	insert_tuple(rel, EC_CATALOG_GROUP, desc->number, payload, len, cid, 0);
 	pfree(payload);
-}
-
-/* ------------------------------------------------------------------------
- * Lists
- * ------------------------------------------------------------------------
- */
-
-static int
-compare_descriptors(const void *a, const void *b)
-{
-	int64 x = ((const EcDescriptor *) a)->ranges[0].first;
-	int64 y = ((const EcDescriptor *) b)->ranges[0].first;
-
-	return x < y ? -1 : x > y;
-}
-
-void
-ec_catalog_sort(EcDescriptor *list, uint32 count)
-{
-	qsort(list, count, sizeof(EcDescriptor), compare_descriptors);
-}
-
-static TableScanDesc
-begin_companion_scan(Relation companion, Snapshot snapshot)
-{
-	return table_beginscan_strat(companion, snapshot, 0, NULL, true, false);
-}
-
-EcDescriptor *
-ec_catalog_list(Relation rel, Snapshot snapshot, uint32 *count)
-{
-	Relation companion = open_companion(rel, AccessShareLock);
-	EcDescriptor *list;
-	uint32 capacity = 64;
-	TableScanDesc scan;
-	HeapTuple tuple;
-
-	*count = 0;
-	list = palloc(capacity * sizeof(EcDescriptor));
-	if (companion == NULL)
-		return list;
-	scan = begin_companion_scan(companion, snapshot);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
-	{
-		if (*count == capacity)
-		{
-			capacity *= 2;
-			list = repalloc_huge(list, capacity * sizeof(EcDescriptor));
-		}
-		if (ec_catalog_read_tuple(rel, RelationGetDescr(companion), tuple, &list[*count]))
-			(*count)++;
-	}
-	table_endscan(scan);
-	table_close(companion, AccessShareLock);
-	ec_catalog_sort(list, *count);
-	return list;
-}
-
-/* The fixed part of a descriptor tuple's payload, unchecked. */
-static bool
-peek_tuple(TupleDesc tupdesc, HeapTuple tuple, EcDiskDescriptor *disk)
-{
-	bool isnull;
-	struct varlena *data;
-
-	if ((DatumGetObjectId(fastgetattr(tuple, CATALOG_ATT_ID, tupdesc, &isnull)) & 0xff) !=
-		EC_CATALOG_GROUP)
-		return false;
-	data =
-		(struct varlena *) DatumGetPointer(fastgetattr(tuple, CATALOG_ATT_DATA, tupdesc, &isnull));
-	if (isnull || VARATT_IS_EXTENDED(data) || VARSIZE(data) < VARHDRSZ + sizeof(*disk))
-		return false;
-	memcpy(disk, VARDATA(data), sizeof(*disk));
-	return true;
-}
-
-int64
-ec_catalog_count_rows(Relation rel, Snapshot snapshot, int64 *ngroups)
-{
-	Relation companion = open_companion(rel, AccessShareLock);
-	TableScanDesc scan;
-	HeapTuple tuple;
-	EcDiskDescriptor disk;
-	int64 rows = 0;
-	int64 groups = 0;
-
-	if (companion != NULL)
-	{
-		scan = begin_companion_scan(companion, snapshot);
-		while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
-		{
-			if (!peek_tuple(RelationGetDescr(companion), tuple, &disk))
-				continue;
-			rows += disk.nrows;
-			groups++;
-		}
-		table_endscan(scan);
-		table_close(companion, AccessShareLock);
-	}
-	if (ngroups != NULL)
-		*ngroups = groups;
-	return rows;
-}
-
-bool
-ec_catalog_visible(Relation rel, int64 number, Snapshot snapshot)
-{
-	Relation companion = open_companion(rel, AccessShareLock);
-	Relation *indexes;
-	int nindexes;
-	int valid;
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	bool found;
-
-	if (companion == NULL)
-		return false;
-	ScanKeyInit(&keys[0], CATALOG_ATT_ID, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(EC_CATALOG_GROUP, number)));
-	ScanKeyInit(&keys[1], CATALOG_ATT_SEQ, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number)));
-	valid = toast_open_indexes(companion, AccessShareLock, &indexes, &nindexes);
-	scan = systable_beginscan_ordered(companion, indexes[valid], snapshot, 2, keys);
-	found = systable_getnext_ordered(scan, ForwardScanDirection) != NULL;
-	systable_endscan_ordered(scan);
-	toast_close_indexes(indexes, nindexes, AccessShareLock);
-	table_close(companion, AccessShareLock);
-	return found;
 }
 
 BlockNumber

@@ -61,18 +61,6 @@ extern void ec_catalog_insert_payload(Relation rel, EcCatalogKind kind, int64 nu
 /* The same for a descriptor, under cid in the current subtransaction. */
 extern void ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc);
 
-/* All descriptors that the snapshot sees, by first row number, in the current memory context. */
-extern EcDescriptor *ec_catalog_list(Relation rel, Snapshot snapshot, uint32 *count);
-
-/* By first row number. */
-extern void ec_catalog_sort(EcDescriptor *list, uint32 count);
-
-/* Is the row group's descriptor visible? */
-extern bool ec_catalog_visible(Relation rel, int64 number, Snapshot snapshot);
-
-/* Rows (and groups, if wanted) that the snapshot sees, without reading any row. */
-extern int64 ec_catalog_count_rows(Relation rel, Snapshot snapshot, int64 *ngroups);
-
 /* Makes the companion if a rewrite gave rel none. */
 extern void ec_catalog_ensure(Relation rel);
 
@@ -80,8 +68,7 @@ extern void ec_catalog_ensure(Relation rel);
 extern BlockNumber ec_catalog_pages(Relation rel);
 
 /* For rewriting the companion: the parsed payload of one of its tuples, and a changed copy of the tuple. */
-extern bool
-ec_catalog_read_tuple(Relation rel, TupleDesc tupdesc, HeapTuple tuple, EcDescriptor *desc);
+extern bool ec_catalog_read_tuple(Relation rel, HeapTuple tuple, EcDescriptor *desc);
 extern HeapTuple ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc);
 
 #endif /* EC_STORE_CATALOG_H */

@@ -32,6 +32,8 @@
 #include "store/catalog.h"
 #include "store/fetch.h"
 #include "store/index.h"
+#include "store/list.h"
+#include "store/reader.h"
 #include "store/rowscan.h"
 #include "store/tableam.h"
 #include "store/tid.h"
@@ -123,7 +125,7 @@ ec_index_build_range_scan(Relation rel, Relation index, IndexInfo *info, bool al
 	{
 		if (scan != NULL)
 			table_endscan(scan);
-		return (double) ec_catalog_count_rows(rel, SnapshotSelf, NULL);
+		return (double) ec_list_count_rows(rel, SnapshotSelf);
 	}
 	if (scan == NULL)
 	{
@@ -163,8 +165,14 @@ sort_tids(Relation rel, Snapshot snapshot)
 
 		for (uint32 row = 0; row < nrows; row++)
 		{
+			uint32 in_block = row % EC_BLOCK_ROWS;
 			ItemPointerData tid;
+			const uint64 *live;
+			uint32 nlive;
 
+			live = ec_reader_live(reader, row / EC_BLOCK_ROWS, &nlive);
+			if (live != NULL && (live[in_block / 64] >> in_block % 64 & 1) == 0)
+				continue;
 			ec_tid_from_row(ec_reader_row_number(reader, row), &tid);
 			tuplesort_putdatum(sort, Int64GetDatum(itemptr_encode(&tid)), false);
 		}

@@ -21,7 +21,7 @@
 #include "base/compat.h"
 #include "store/inspect.h"
 #include "store/reader_internal.h"
-#include "store/write_state.h"
+#include "store/row.h"
 #include "store/writer.h"
 
 PG_FUNCTION_INFO_V1(ec_row_groups);
@@ -74,8 +74,22 @@ form_name(EcGroupForm form)
 	return "unknown";
 }
 
+/* What a pass over the table has in hand. */
+typedef struct Inspection
+{
+	FunctionCallInfo fcinfo;
+	EcReader *reader;
+	struct Stats *stats; /* columnar_stats only */
+
+	/* rows in tuples of their own */
+	int64 delta_rows;
+	int64 delta_masked;
+	int64 delta_bytes;
+	int64 delta_first;
+} Inspection;
+
 static void
-put_group(FunctionCallInfo fcinfo, const EcDescriptor *desc)
+put_group(Inspection *inspection, const EcDescriptor *desc, int64 masked)
 {
 	bool paged = desc->form == EC_FORM_EXTENT;
 	Datum values[] = {
@@ -89,25 +103,129 @@ put_group(FunctionCallInfo fcinfo, const EcDescriptor *desc)
 		Int32GetDatum((int32) desc->nranges),
 		Int64GetDatum(desc->first_block),
 		Int32GetDatum((int32) desc->npages),
+		Int64GetDatum(masked),
+		BoolGetDatum(desc->numbered),
 	};
 	bool isnull[lengthof(values)] = {0};
 
 	isnull[8] = isnull[9] = !paged;
-	ec_inspect_put(fcinfo, values, isnull);
+	ec_inspect_put(inspection->fcinfo, values, isnull);
+}
+
+/* All rows in tuples of their own, as if they were one row group. */
+static void
+put_delta(Inspection *inspection)
+{
+	Datum values[] = {
+		(Datum) 0,
+		(Datum) 0,
+		Int32GetDatum((int32) Min(inspection->delta_rows, PG_INT32_MAX)),
+		Int64GetDatum(inspection->delta_bytes),
+		BoolGetDatum(true),
+		CStringGetTextDatum("delta"),
+		Int64GetDatum(inspection->delta_first),
+		(Datum) 0,
+		(Datum) 0,
+		(Datum) 0,
+		Int64GetDatum(inspection->delta_masked),
+		BoolGetDatum(false),
+	};
+	bool isnull[lengthof(values)] = {true,	true,  false, false, false,
+									 false, false, true,  true,	 true};
+
+	if (inspection->delta_rows > 0)
+		ec_inspect_put(inspection->fcinfo, values, isnull);
+}
+
+/* Rows of the reader's current group that tombstones or masks hide. */
+static int64
+count_masked(EcReader *reader)
+{
+	int64 masked = 0;
+
+	for (uint32 block = 0; block < reader->info.nblocks; block++)
+	{
+		uint32 nlive;
+
+		ec_reader_live(reader, block, &nlive);
+		masked += ec_reader_block_rows(reader, block) - nlive;
+	}
+	return masked;
+}
+
+static int64
+count_dead_in_ranges(const EcList *list, const EcDescriptor *desc)
+{
+	int64 dead = 0;
+
+	for (uint32 i = 0; i < desc->nranges; i++)
+		dead += ec_list_first_dead(list, desc->ranges[i].first + desc->ranges[i].count) -
+				ec_list_first_dead(list, desc->ranges[i].first);
+	return dead;
+}
+
+static void
+count_delta_row(Inspection *inspection, const EcCatalogTuple *opened)
+{
+	if (inspection->delta_rows == 0 || opened->number < inspection->delta_first)
+		inspection->delta_first = opened->number;
+	inspection->delta_rows++;
+	inspection->delta_bytes += opened->len;
+	inspection->delta_masked += ec_list_is_dead(inspection->reader->list, opened->number);
+}
+
+static void count_rows_group(Inspection *inspection, const EcDescriptor *desc, int64 masked);
+
+/* A tuple of a run: a small row group, or a row. */
+static void
+inspect_tuple(HeapTuple tuple, bool visible, void *arg)
+{
+	Inspection *inspection = arg;
+	EcList *list = inspection->reader->list;
+	EcCatalogTuple opened;
+	EcDescriptor desc;
+	EcRow row;
+
+	if (!visible)
+		return;
+	ec_catalog_open_tuple(list->rel, tuple, &opened);
+	if (opened.kind == EC_CATALOG_ROW)
+	{
+		ec_row_parse(list->rel, tuple, &opened, &row);
+		if (row.state == EC_ROW_DATA)
+			count_delta_row(inspection, &opened);
+	}
+	else if (ec_catalog_read_tuple(list->rel, tuple, &desc))
+		count_rows_group(inspection, &desc, count_dead_in_ranges(list, &desc));
+}
+
+static void
+inspect_run(Inspection *inspection)
+{
+	EcReader *reader = inspection->reader;
+
+	ec_list_visit(reader->list, &reader->entry->tid, &reader->entry->end, inspect_tuple,
+				  inspection);
 }
 
 Datum
 ec_row_groups(PG_FUNCTION_ARGS)
 {
 	Relation rel = ec_inspect_open(PG_GETARG_OID(0));
-	EcDescriptor *list;
-	uint32 count;
+	Inspection inspection = {.fcinfo = fcinfo};
+	EcReader *reader = ec_reader_begin(rel, GetActiveSnapshot(), CurrentMemoryContext);
 
 	InitMaterializedSRF(fcinfo, 0);
-	ec_write_flush_relation(rel);
-	list = ec_catalog_list(rel, GetActiveSnapshot(), &count);
-	for (uint32 i = 0; i < count; i++)
-		put_group(fcinfo, &list[i]);
+	inspection.reader = reader;
+	while (ec_reader_next_group(reader))
+	{
+		if (reader->desc == NULL)
+			inspect_run(&inspection);
+		else
+			put_group(&inspection, reader->desc, count_masked(reader));
+	}
+	put_delta(&inspection);
+	ec_reader_end(reader);
 	table_close(rel, NoLock);
 	PG_RETURN_NULL();
 }
@@ -116,6 +234,9 @@ ec_row_groups(PG_FUNCTION_ARGS)
  * columnar_stats
  * ------------------------------------------------------------------------
  */
+
+/* Level of the rows that stand in tuples of their own. */
+#define LEVEL_DELTA PG_INT32_MAX
 
 /* Sums of one kind of piece; attidx -1: of whole row groups. */
 typedef struct StatsRow
@@ -126,6 +247,7 @@ typedef struct StatsRow
 	int codec;
 	int64 groups;
 	int64 rows;
+	int64 masked;
 	int64 bytes;
 	int64 decoded;
 } StatsRow;
@@ -178,29 +300,63 @@ count_piece(Stats *stats, int level, int attidx, const EcPiece *piece, int64 row
 }
 
 static void
-count_group(Stats *stats, EcReader *reader)
+count_group(Inspection *inspection)
 {
+	EcReader *reader = inspection->reader;
 	const EcDescriptor *desc = reader->desc;
 	int64 decoded = 0;
 	StatsRow *row;
 
-	for (int i = 0; i < reader->tupdesc->natts && desc->form != EC_FORM_ROWS; i++)
+	for (int i = 0; i < reader->tupdesc->natts; i++)
 	{
 		const EcChunk *chunk = ec_reader_chunk(reader, i);
 
 		if (chunk == NULL)
 			continue;
 		if (chunk->ndict > 0)
-			count_piece(stats, desc->level, i, &chunk->dict, 0, &decoded);
+			count_piece(inspection->stats, desc->level, i, &chunk->dict, 0, &decoded);
 		for (uint32 j = 0; j < chunk->nblocks; j++)
-			count_piece(stats, desc->level, i, &chunk->blocks[j].piece, chunk->blocks[j].zone.nrows,
-						&decoded);
+			count_piece(inspection->stats, desc->level, i, &chunk->blocks[j].piece,
+						chunk->blocks[j].zone.nrows, &decoded);
 	}
-	row = stats_row(stats, desc->level, -1, 0, 0);
-	row->groups += desc->form == EC_FORM_ROWS ? reader->entries[reader->current].count : 1;
+	row = stats_row(inspection->stats, desc->level, -1, 0, 0);
+	row->groups++;
 	row->rows += reader->info.nrows;
+	row->masked += count_masked(reader);
 	row->bytes += (int64) reader->info.bytes;
-	row->decoded += desc->form == EC_FORM_ROWS ? (int64) reader->info.bytes : decoded;
+	row->decoded += decoded;
+}
+
+/* A row group of form "rows", for whichever function is asked. */
+static void
+count_rows_group(Inspection *inspection, const EcDescriptor *desc, int64 masked)
+{
+	StatsRow *row;
+
+	if (inspection->stats == NULL)
+	{
+		put_group(inspection, desc, masked);
+		return;
+	}
+	row = stats_row(inspection->stats, desc->level, -1, 0, 0);
+	row->groups++;
+	row->rows += desc->nrows;
+	row->masked += masked;
+	row->bytes += (int64) desc->image_len;
+	row->decoded += (int64) desc->image_len;
+}
+
+static void
+count_delta(Inspection *inspection)
+{
+	StatsRow *row;
+
+	if (inspection->delta_rows == 0)
+		return;
+	row = stats_row(inspection->stats, LEVEL_DELTA, -1, 0, 0);
+	row->groups = row->rows = inspection->delta_rows;
+	row->masked = inspection->delta_masked;
+	row->bytes = row->decoded = inspection->delta_bytes;
 }
 
 static int
@@ -225,6 +381,7 @@ put_stats(FunctionCallInfo fcinfo, Relation rel, const StatsRow *row)
 	Datum values[10] = {0};
 	bool isnull[10] = {0};
 
+	isnull[0] = row->level == LEVEL_DELTA;
 	values[0] = Int32GetDatum(row->level);
 	if (!whole)
 	{
@@ -235,8 +392,8 @@ put_stats(FunctionCallInfo fcinfo, Relation rel, const StatsRow *row)
 	isnull[1] = isnull[2] = isnull[3] = whole;
 	values[4] = Int64GetDatum(row->groups);
 	values[5] = Int64GetDatum(row->rows);
-	isnull[6] = !whole; /* masked rows: DELETE is not there yet */
-	values[6] = Int64GetDatum(0);
+	isnull[6] = !whole;
+	values[6] = Int64GetDatum(row->masked);
 	values[7] = Int64GetDatum(row->bytes);
 	values[8] = Int64GetDatum(row->decoded);
 	isnull[9] = row->bytes == 0;
@@ -250,10 +407,17 @@ ec_columnar_stats(PG_FUNCTION_ARGS)
 	Relation rel = ec_inspect_open(PG_GETARG_OID(0));
 	EcReader *reader = ec_reader_begin(rel, GetActiveSnapshot(), CurrentMemoryContext);
 	Stats stats = {0};
+	Inspection inspection = {.fcinfo = fcinfo, .reader = reader, .stats = &stats};
 
 	InitMaterializedSRF(fcinfo, 0);
 	while (ec_reader_next_group(reader))
-		count_group(&stats, reader);
+	{
+		if (reader->desc == NULL)
+			inspect_run(&inspection);
+		else
+			count_group(&inspection);
+	}
+	count_delta(&inspection);
 	if (stats.nrows > 0)
 		qsort(stats.rows, stats.nrows, sizeof(StatsRow), compare_stats);
 	for (int i = 0; i < stats.nrows; i++)

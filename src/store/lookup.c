@@ -70,7 +70,7 @@ judge(Search *s, HeapTuple tuple, const EcCatalogTuple *opened)
 	s->result.cmin = HeapTupleHeaderGetRawCommandId(tuple->t_data);
 	s->result.first_block = disk.first_block;
 	if (s->desc != NULL)
-		(void) ec_catalog_read_tuple(c->main, RelationGetDescr(c->heap), tuple, s->desc);
+		(void) ec_catalog_read_tuple(c->main, tuple, s->desc);
 }
 
 /* The tuple may have moved, if somebody rewrote the companion, or may be gone. */
@@ -130,7 +130,7 @@ ec_lookup_all(EcCompanion *c, int64 end, EcLookupVisit visit, void *arg)
 			MemoryContext old = MemoryContextSwitchTo(context);
 			EcDescriptor desc;
 
-			if (ec_catalog_read_tuple(c->main, RelationGetDescr(c->heap), tuple, &desc))
+			if (ec_catalog_read_tuple(c->main, tuple, &desc))
 				visit(&desc, &tuple->t_self, arg);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(context);

@@ -149,7 +149,7 @@ rewrite_companion(Relation old_table, Relation new_table, Relation old_companion
 			*vacuumed += 1;
 			rewrite_heap_dead_tuple(rewrite, tuple);
 		}
-		else if (ec_catalog_read_tuple(old_table, RelationGetDescr(old_companion), tuple, &desc))
+		else if (ec_catalog_read_tuple(old_table, tuple, &desc))
 		{
 			move_extent(old_table, new_table, &desc);
 			*num_tuples += desc.nrows;

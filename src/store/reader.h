@@ -18,8 +18,11 @@
  * after the group was written comes as a CONST vector of its missing value (or
  * NULL), a dropped one as CONST NULL.
  *
+ * Rows that are deleted for the snapshot are hidden by ec_reader_live.
+ *
  * The list is fixed at begin: rows that the same transaction adds later are not
- * seen (as with a heap scan's snapshot and command id).  The caller's own
+ * seen (as with a heap scan's snapshot and command id).  A rescan under a snapshot
+ * other than MVCC makes a new one.  The caller's own
  * unflushed rows are seen under the snapshot's rules.
  *
  * Parallel scans: under the same snapshot every process gets the same list in the
@@ -46,12 +49,11 @@ typedef struct EcReader EcReader;
 
 typedef struct EcReaderGroup
 {
-	int64 number; /* of the row group in its table */
-	uint32 nrows;
+	int64 number; /* of the row group in its table; -1: rows of several small ones and delta rows */
+	uint32 nrows; /* stored: masked ones too; may be 0 */
 	uint32 nblocks;
-	int64 first_row; /* row number of the first row: see store/tid.h */
-	uint64 bytes;	 /* stored */
-	bool is_inline;	 /* lives in its descriptor, or in this backend's write buffer */
+	uint64 bytes;	/* stored */
+	bool is_inline; /* lives in its descriptor, in tuples or in this backend's write buffer */
 } EcReaderGroup;
 
 typedef struct EcReaderStats
@@ -67,10 +69,10 @@ extern EcReader *ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext 
 extern void ec_reader_rescan(EcReader *reader);
 extern void ec_reader_end(EcReader *reader);
 
-/* Groups visible in all, known after begin. */
+/* Groups visible in all, known after begin; rows kept as tuples count as one group for up to a block of them. */
 extern uint32 ec_reader_ngroups(const EcReader *reader);
 
-/* Steps to the next group in row-number order; false at the end.  _goto picks the i-th (0-based), for parallel scans. */
+/* Steps to the next group in order of insertion; false at the end.  _goto picks the i-th (0-based), for parallel scans. */
 extern bool ec_reader_next_group(EcReader *reader);
 extern bool ec_reader_goto_group(EcReader *reader, uint32 i);
 extern const EcReaderGroup *ec_reader_group(const EcReader *reader);
@@ -97,8 +99,26 @@ extern EcKind ec_reader_kind(EcReader *reader, int attidx, int32 *scale);
 /* How values of the relation's columns become Datums. */
 extern const EcColType *ec_reader_types(const EcReader *reader);
 
-/* Row number of a row of the current group: see store/tid.h. */
+/*
+ * Rows of a block that nobody has deleted, for the snapshot: bit i is row i of the
+ * block, bits beyond the last row are clear.  NULL: all of them.  *nlive gets their
+ * number, which may be 0.  Whoever reads blocks must look here; zones and
+ * dictionaries cover hidden rows too.  Valid until the next call.
+ */
+extern const uint64 *ec_reader_live(EcReader *reader, uint32 block, uint32 *nlive);
+
+/* Row number of a row of the current group, or of all rows of a block: see store/tid.h. */
 extern int64 ec_reader_row_number(EcReader *reader, uint32 row);
+extern const int64 *ec_reader_numbers(EcReader *reader, uint32 block);
+
+/* Who inserted a row of the current group, as its tuple's header says. */
+extern TransactionId ec_reader_row_xmin(EcReader *reader, uint32 row, CommandId *cid);
+
+/*
+ * A row as Datums, if the current group keeps its rows as tuples; else false.  They
+ * live as long as the group is the current one.
+ */
+extern bool ec_reader_row_values(EcReader *reader, uint32 row, Datum **values, bool **isnull);
 
 extern void ec_reader_count_skipped(EcReader *reader, uint64 blocks);
 extern const EcReaderStats *ec_reader_stats(const EcReader *reader);

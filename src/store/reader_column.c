@@ -19,17 +19,27 @@
 /* Tells dictionaries apart, within this process. */
 static uint64 last_dict_serial = 0;
 
-static const char *
-column_name(EcReader *reader, int attidx)
+const char *
+ec_reader_column_name(EcReader *reader, int attidx)
 {
+	if (attidx == reader->tupdesc->natts)
+		return "(row numbers)";
 	return NameStr(TupleDescAttr(reader->tupdesc, attidx)->attname);
+}
+
+/* What the directory says of a column; row numbers stand behind all others. */
+static const EcDiskColumn *
+disk_column(EcReader *reader, int attidx)
+{
+	return &reader->dir
+				.columns[attidx == reader->tupdesc->natts ? (int) reader->desc->natts : attidx];
 }
 
 static void
 column_damaged(EcReader *reader, int attidx, uint32 block, const char *what)
 {
-	ec_image_column_damaged(reader->rel, reader->info.number, column_name(reader, attidx), block,
-							what);
+	ec_image_column_damaged(reader->rel, reader->info.number, ec_reader_column_name(reader, attidx),
+							block, what);
 }
 
 static void
@@ -106,9 +116,22 @@ rows_column(EcReader *reader, int attidx, EcReaderColumn *column)
 	column->source = EC_COLUMN_ROWS;
 	column->kind = reader->types[attidx].kind;
 	column->scale = reader->types[attidx].scale;
-	ec_builder_view(reader->rows->columns[attidx], &column->whole);
+	ec_run_column(reader, attidx, &column->whole);
 	if (column->whole.form == EC_FORM_DICT)
 		column->whole.dict_serial = ++last_dict_serial;
+}
+
+static void
+numbers_column(EcReader *reader, EcReaderColumn *column)
+{
+	const EcDiskColumn *disk;
+
+	ec_reader_load_directory(reader);
+	disk = disk_column(reader, reader->tupdesc->natts);
+	if (disk->len == 0 || disk->kind != EC_KIND_INT)
+		column_damaged(reader, reader->tupdesc->natts, EC_ZONE_CHUNK, "there are none");
+	column->source = EC_COLUMN_CHUNK;
+	column->kind = disk->kind;
 }
 
 static EcReaderColumn *
@@ -118,26 +141,31 @@ get_column(EcReader *reader, int attidx)
 	const EcDiskColumn *disk;
 
 	Assert(reader->current >= 0);
-	Assert(attidx >= 0 && attidx < reader->tupdesc->natts);
+	Assert(attidx >= 0 && attidx <= reader->tupdesc->natts);
 	if (column->source != EC_COLUMN_UNKNOWN)
 		return column;
+	if (attidx == reader->tupdesc->natts)
+	{
+		numbers_column(reader, column);
+		return column;
+	}
 	if (TupleDescAttr(reader->tupdesc, attidx)->attisdropped)
 	{
 		const_null(reader, attidx, column);
 		return column;
 	}
-	if (reader->rows != NULL)
+	if (reader->run != NULL)
 	{
 		rows_column(reader, attidx, column);
 		return column;
 	}
 	ec_reader_load_directory(reader);
-	if ((uint32) attidx >= reader->dir.natts)
+	if ((uint32) attidx >= reader->desc->natts)
 	{
 		const_missing(reader, attidx, column);
 		return column;
 	}
-	disk = &reader->dir.columns[attidx];
+	disk = disk_column(reader, attidx);
 	if (disk->len == 0)
 	{
 		const_null(reader, attidx, column);
@@ -157,7 +185,7 @@ get_column(EcReader *reader, int attidx)
 static void
 load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 {
-	const EcDiskColumn *disk = &reader->dir.columns[attidx];
+	const EcDiskColumn *disk = disk_column(reader, attidx);
 
 	if (column->header_loaded)
 		return;
@@ -166,8 +194,10 @@ load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 	check_status(reader, attidx, EC_ZONE_CHUNK,
 				 ec_chunk_parse(column->bytes.data, disk->header_len, &reader->group_allocator,
 								&column->chunk));
-	ec_image_check_chunk(reader->rel, reader->info.number, column_name(reader, attidx),
-						 reader->info.nrows, &reader->types[attidx], disk, &column->chunk);
+	ec_image_check_chunk(
+		reader->rel, reader->info.number, ec_reader_column_name(reader, attidx), reader->info.nrows,
+		attidx == reader->tupdesc->natts ? &reader->number_type : &reader->types[attidx], disk,
+		&column->chunk);
 	column->header_loaded = true;
 }
 
@@ -175,7 +205,7 @@ load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 static void
 read_piece(EcReader *reader, int attidx, const EcPiece *piece, uint8 *out)
 {
-	ec_reader_image_bytes(reader, attidx, reader->dir.columns[attidx].offset + piece->offset,
+	ec_reader_image_bytes(reader, attidx, disk_column(reader, attidx)->offset + piece->offset,
 						  piece->len, out);
 }
 
@@ -286,7 +316,7 @@ slice(const EcVector *whole, uint32 start, uint32 nrows, EcVector *out)
 void
 ec_reader_reset_columns(EcReader *reader)
 {
-	for (int i = 0; i < reader->tupdesc->natts; i++)
+	for (int i = 0; i <= reader->tupdesc->natts; i++)
 	{
 		EcReaderColumn *column = &reader->columns[i];
 		EcReaderBuffer bytes = column->bytes;
@@ -321,6 +351,12 @@ ec_reader_block(EcReader *reader, int attidx, uint32 block)
 		column->block_number = block;
 	}
 	return &column->block;
+}
+
+const EcVector *
+ec_reader_number_block(EcReader *reader, uint32 block)
+{
+	return ec_reader_block(reader, reader->tupdesc->natts, block);
 }
 
 const EcChunk *
@@ -365,7 +401,7 @@ zone_of_whole(const EcReaderColumn *column, EcZone *zone)
 static bool
 zone_of_chunk(EcReader *reader, int attidx, EcReaderColumn *column, uint32 block, EcZone *zone)
 {
-	const EcDiskColumn *disk = &reader->dir.columns[attidx];
+	const EcDiskColumn *disk = disk_column(reader, attidx);
 
 	if (block == EC_ZONE_CHUNK)
 	{

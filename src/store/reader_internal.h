@@ -1,6 +1,8 @@
 /*
  * reader_internal.h
- *	  What reader.c (groups) and reader_column.c (columns of the current group) share.
+ *	  What reader.c (groups), reader_column.c (columns of the current group),
+ *	  reader_rows.c (runs of rows kept as tuples) and reader_live.c (row numbers and
+ *	  which rows are hidden) share.
  */
 #ifndef EC_STORE_READER_INTERNAL_H
 #define EC_STORE_READER_INTERNAL_H
@@ -11,6 +13,8 @@
 
 #include "store/catalog.h"
 #include "store/image.h"
+#include "store/list.h"
+#include "store/mask.h"
 #include "store/reader.h"
 
 /* Where the values of a column of the current group come from. */
@@ -19,7 +23,7 @@ typedef enum EcColumnSource
 	EC_COLUMN_UNKNOWN = 0, /* not asked for yet */
 	EC_COLUMN_CHUNK,	   /* a chunk of the image */
 	EC_COLUMN_CONST,	   /* missing value, or all NULL */
-	EC_COLUMN_ROWS		   /* a builder of reader->rows */
+	EC_COLUMN_ROWS		   /* a builder of reader->run */
 } EcColumnSource;
 
 /* Memory that grows and is used again for each block. */
@@ -47,31 +51,42 @@ typedef struct EcReaderColumn
 	EcReaderBuffer scratch;
 } EcReaderColumn;
 
-/* A row group as readers see it: one descriptor, or a run of small ones that are kept as rows. */
-typedef struct EcReaderEntry
+/* What heap_deform_tuple wants to know of a row. */
+typedef struct EcRunTuple
 {
-	uint32 first; /* index into descriptors */
-	uint32 count;
-	uint32 nrows;
-} EcReaderEntry;
+	HeapTupleHeader header;
+	Size len;
+} EcRunTuple;
 
-/* Where the search for a row's number stands: range "range" of descriptor "desc" starts at row "start". */
+/* Rows of a run, in the group's context. */
+typedef struct EcRun
+{
+	uint32 nrows;
+	uint32 size;
+	int64 *numbers;
+	TransactionId *xmins; /* as the tuples' headers say */
+	CommandId *cids;
+	EcRunTuple *tuples;
+	Datum *values; /* [nrows][natts], NULL until somebody asks; they point into the tuples */
+	bool *isnull;
+	EcBatch *batch; /* columns built so far */
+} EcRun;
+
+/* Where the search for a row's number stands: range "range" starts at row "start". */
 typedef struct EcReaderPlace
 {
-	uint32 desc;
 	uint32 range;
 	uint32 start;
 } EcReaderPlace;
 
-/* A range of row numbers and where its rows are. */
-typedef struct EcRowPlace
+/* The last answer of ec_reader_live. */
+typedef struct EcReaderLive
 {
-	int64 first;
-	int64 count;
-	uint32 group;
-	uint32 row; /* of the range's first row within the group */
-	uint32 descriptor;
-} EcRowPlace;
+	uint32 block; /* EC_ZONE_CHUNK: none */
+	uint32 nlive;
+	bool all;
+	uint64 rows[EC_MASK_WORDS];
+} EcReaderLive;
 
 struct EcReader
 {
@@ -84,22 +99,25 @@ struct EcReader
 	BufferAccessStrategy strategy;
 	TupleDesc tupdesc;
 	EcColType *types;
-	EcDescriptor *descriptors;
-	uint32 ndescriptors;
-	EcReaderEntry *entries;
-	uint32 nentries;
+	EcColType number_type; /* of row numbers */
+	EcList *list;
 	int64 current; /* entry, or -1 */
+	const EcListEntry *entry;
 	EcReaderGroup info;
-	bool counted;			  /* in stats.groups_read */
-	const EcDescriptor *desc; /* the current entry's first */
+	bool counted;		/* in stats.groups_read */
+	EcDescriptor *desc; /* the current entry's; NULL: it is a run */
+	TransactionId xmin; /* of its tuple */
+	CommandId cid;
+	EcDescriptor desc_space;
 	EcReaderPlace place;
+	EcReaderLive live;
+	int64 *numbers; /* of a block, see ec_reader_numbers */
+	uint32 numbers_block;
 	bool dir_loaded;
 	EcDirectory dir;
-	EcBatch *rows; /* of an entry kept as rows */
-	EcReaderColumn *columns;
-	EcBatch *missing;	/* one row of missing values, made on demand */
-	EcRowPlace *places; /* by row number, made on demand */
-	uint64 nplaces;
+	EcRun *run;				 /* of an entry kept as rows */
+	EcReaderColumn *columns; /* [natts + 1]: the last are the row numbers of a numbered group */
+	EcBatch *missing;		 /* one row of missing values, made on demand */
 	EcReaderStats stats;
 };
 
@@ -112,13 +130,17 @@ extern const EcChunk *ec_reader_chunk(EcReader *reader, int attidx);
 extern void
 ec_reader_image_bytes(EcReader *reader, int attidx, uint64 offset, uint64 len, uint8 *out);
 extern void ec_reader_load_directory(EcReader *reader);
+extern const char *ec_reader_column_name(EcReader *reader, int attidx);
 
-/* Does the snapshot see what a running command of this transaction has inserted? */
-extern bool ec_reader_sees_command(Snapshot snapshot, CommandId cid);
+/* The vector of row numbers of a block of a numbered group. */
+extern const EcVector *ec_reader_number_block(EcReader *reader, uint32 block);
 
-/* The descriptor of the group that has a row, and where the row is; NULL if none has. */
-extern const EcDescriptor *
-ec_reader_find_row(EcReader *reader, int64 number, uint32 *group, uint32 *row);
+/* The current entry's rows, if it is a run, or a descriptor of form "rows". */
+extern EcRun *ec_run_load(EcReader *reader);
+extern EcRun *ec_run_from_descriptor(EcReader *reader, const EcDescriptor *desc);
+
+/* One column of all of a run's rows. */
+extern void ec_run_column(EcReader *reader, int attidx, EcVector *out);
 
 /* Forgets what belonged to the last group. */
 extern void ec_reader_reset_columns(EcReader *reader);

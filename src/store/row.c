@@ -238,9 +238,8 @@ ec_row_from_tuple(Relation rel, HeapTuple tuple, EcRow *row)
 	return true;
 }
 
-/* Makes a heap tuple again, whose attributes are aligned. */
-static HeapTupleHeader
-align_row(const EcRow *row, MemoryContext context, Size *len)
+HeapTupleHeader
+ec_row_align(const EcRow *row, MemoryContext context, Size *len)
 {
 	Size bitmap = row->nulls != NULL ? BITMAPLEN(row->natts) : 0;
 	Size start = MAXALIGN(SizeofHeapTupleHeader + bitmap);
@@ -264,7 +263,7 @@ ec_row_deform(const EcRow *row, TupleDesc tupdesc, Datum *values, bool *isnull)
 	Size len;
 
 	Assert(row->state == EC_ROW_DATA);
-	tuple.t_data = align_row(row, CurrentMemoryContext, &len);
+	tuple.t_data = ec_row_align(row, CurrentMemoryContext, &len);
 	tuple.t_len = len;
 	heap_deform_tuple(&tuple, tupdesc, values, isnull);
 	return tuple.t_data;
@@ -277,7 +276,7 @@ ec_row_store(Relation rel, const EcRow *row, TupleTableSlot *slot)
 	Size len;
 
 	ExecClearTuple(slot);
-	tuple.t_data = align_row(row, slot->tts_mcxt, &len);
+	tuple.t_data = ec_row_align(row, slot->tts_mcxt, &len);
 	tuple.t_len = len;
 	heap_deform_tuple(&tuple, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
 	ExecStoreVirtualTuple(slot);

@@ -56,6 +56,9 @@ extern void ec_row_mark_dirty(Snapshot snapshot, const EcRowDirty *dirty);
 extern bool ec_row_from_tuple(Relation rel, HeapTuple tuple, EcRow *row);
 extern void ec_row_parse(Relation rel, HeapTuple tuple, const EcCatalogTuple *opened, EcRow *row);
 
+/* An EC_ROW_DATA as a heap tuple without a key, allocated in the context, that heap_deform_tuple understands. */
+extern HeapTupleHeader ec_row_align(const EcRow *row, MemoryContext context, Size *len);
+
 /* The values of an EC_ROW_DATA; by-reference ones lie in the palloc'd memory returned. */
 extern void *ec_row_deform(const EcRow *row, TupleDesc tupdesc, Datum *values, bool *isnull);
 

@@ -14,6 +14,7 @@
 
 #include "store/reader_internal.h"
 #include "store/rowscan.h"
+#include "store/slot.h"
 #include "store/tid.h"
 
 typedef struct RowColumn
@@ -39,8 +40,10 @@ struct EcRowScan
 	RowColumn *columns; /* NULL until the first row */
 	bool inited;		/* positioned on a row */
 	uint32 group;
-	uint32 block; /* whose columns are loaded, or PG_UINT32_MAX */
-	int64 row;	  /* within the group */
+	uint32 block;		/* whose columns are loaded, or PG_UINT32_MAX */
+	int64 row;			/* within the group */
+	uint32 live_block;	/* which block "live" is of, or PG_UINT32_MAX */
+	const uint64 *live; /* NULL: all rows of it */
 };
 
 EcRowScan *
@@ -59,6 +62,7 @@ ec_rowscan_begin(Relation rel, Snapshot snapshot, EcNextGroup next, void *arg)
 	scan->next_arg = arg;
 	scan->group = PG_UINT32_MAX;
 	scan->block = PG_UINT32_MAX;
+	scan->live_block = PG_UINT32_MAX;
 	scan->reader = ec_reader_begin(rel, snapshot, context);
 	return scan;
 }
@@ -70,6 +74,7 @@ ec_rowscan_rescan(EcRowScan *scan)
 	scan->inited = false;
 	scan->group = PG_UINT32_MAX;
 	scan->block = PG_UINT32_MAX;
+	scan->live_block = PG_UINT32_MAX;
 }
 
 void
@@ -118,6 +123,7 @@ enter_group(EcRowScan *scan, uint32 group)
 		scan->columns[i].cache = NULL;
 	scan->group = group;
 	scan->block = PG_UINT32_MAX;
+	scan->live_block = PG_UINT32_MAX;
 	if (!ec_reader_goto_group(scan->reader, group))
 		elog(ERROR, "row group %u does not exist", group);
 }
@@ -185,6 +191,22 @@ step_group(EcRowScan *scan, ScanDirection direction)
 	return true;
 }
 
+/* Is the row hidden by a tombstone or mask? */
+static bool
+is_hidden(EcRowScan *scan, uint32 row)
+{
+	uint32 block = row / EC_BLOCK_ROWS;
+	uint32 in_block = row % EC_BLOCK_ROWS;
+	uint32 nlive;
+
+	if (scan->live_block != block)
+	{
+		scan->live = ec_reader_live(scan->reader, block, &nlive);
+		scan->live_block = block;
+	}
+	return scan->live != NULL && (scan->live[in_block / 64] >> in_block % 64 & 1) == 0;
+}
+
 static bool
 step_row(EcRowScan *scan, ScanDirection direction)
 {
@@ -196,7 +218,11 @@ step_row(EcRowScan *scan, ScanDirection direction)
 		{
 			scan->row += delta;
 			if (scan->row >= 0 && scan->row < ec_reader_group(scan->reader)->nrows)
+			{
+				if (is_hidden(scan, (uint32) scan->row))
+					continue;
 				return true;
+			}
 		}
 		if (!step_group(scan, direction))
 		{
@@ -231,14 +257,27 @@ column_datum(EcRowScan *scan, RowColumn *column, const EcColType *ct, uint32 row
 	return column->cache[i];
 }
 
+/* Rows kept as tuples have their Datums already. */
+static bool
+store_values(EcRowScan *scan, uint32 row, TupleTableSlot *slot)
+{
+	Datum *values;
+	bool *isnull;
+
+	if (!ec_reader_row_values(scan->reader, row, &values, &isnull))
+		return false;
+	memcpy(slot->tts_values, values, scan->natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, isnull, scan->natts * sizeof(bool));
+	return true;
+}
+
 static void
-store_row(EcRowScan *scan, uint32 row, TupleTableSlot *slot)
+form_values(EcRowScan *scan, uint32 row, TupleTableSlot *slot)
 {
 	const EcColType *types = ec_reader_types(scan->reader);
 	uint32 in_block = row % EC_BLOCK_ROWS;
 	MemoryContext old;
 
-	ExecClearTuple(slot);
 	MemoryContextReset(scan->row_context);
 	load_block(scan, row / EC_BLOCK_ROWS);
 	old = MemoryContextSwitchTo(scan->row_context);
@@ -251,9 +290,22 @@ store_row(EcRowScan *scan, uint32 row, TupleTableSlot *slot)
 			slot->tts_isnull[i] ? (Datum) 0 : column_datum(scan, column, &types[i], in_block);
 	}
 	MemoryContextSwitchTo(old);
+}
+
+static void
+store_row(EcRowScan *scan, uint32 row, TupleTableSlot *slot)
+{
+	TransactionId xmin;
+	CommandId cmin;
+
+	ExecClearTuple(slot);
+	if (!store_values(scan, row, slot))
+		form_values(scan, row, slot);
 	ExecStoreVirtualTuple(slot);
 	ec_tid_from_row(ec_reader_row_number(scan->reader, row), &slot->tts_tid);
 	slot->tts_tableOid = RelationGetRelid(scan->rel);
+	xmin = ec_reader_row_xmin(scan->reader, row, &cmin);
+	ec_slot_set_origin(slot, xmin, cmin);
 }
 
 bool
@@ -275,4 +327,15 @@ ec_rowscan_store(EcRowScan *scan, uint32 group, uint32 row, TupleTableSlot *slot
 	prepare_columns(scan, slot->tts_tupleDescriptor);
 	enter_group(scan, group);
 	store_row(scan, row, slot);
+}
+
+bool
+ec_rowscan_store_live(EcRowScan *scan, uint32 group, uint32 row, TupleTableSlot *slot)
+{
+	prepare_columns(scan, slot->tts_tupleDescriptor);
+	enter_group(scan, group);
+	if (row >= ec_reader_group(scan->reader)->nrows || is_hidden(scan, row))
+		return false;
+	store_row(scan, row, slot);
+	return true;
 }

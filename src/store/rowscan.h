@@ -28,6 +28,9 @@ extern bool ec_rowscan_next(EcRowScan *scan, ScanDirection direction, TupleTable
 /* Stores one row of a given group: for fetches by tid and samples. */
 extern void ec_rowscan_store(EcRowScan *scan, uint32 group, uint32 row, TupleTableSlot *slot);
 
+/* The same, if no tombstone or mask hides the row. */
+extern bool ec_rowscan_store_live(EcRowScan *scan, uint32 group, uint32 row, TupleTableSlot *slot);
+
 extern EcReader *ec_rowscan_reader(EcRowScan *scan);
 
 #endif /* EC_STORE_ROWSCAN_H */

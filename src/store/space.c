@@ -275,7 +275,7 @@ count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, Runs *busy, Runs
 	{
 		if (state == HEAPTUPLE_DEAD && HeapTupleHeaderXminInvalid(tuple->t_data))
 			return;
-		ec_catalog_read_tuple(c->main, RelationGetDescr(c->heap), tuple, &desc);
+		ec_catalog_read_tuple(c->main, tuple, &desc);
 		if (desc.form == EC_FORM_EXTENT)
 			add_run(busy, desc.first_block, desc.npages, &tuple->t_self);
 	}

@@ -326,7 +326,7 @@ static bool
 scan_analyze_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *liverows,
 						double *deadrows, TupleTableSlot *slot)
 {
-	return ec_analyze_tuple((EcTableScan *) scan, liverows, slot);
+	return ec_analyze_tuple((EcTableScan *) scan, liverows, deadrows, slot);
 }
 
 /* ------------------------------------------------------------------------

@@ -28,7 +28,8 @@ typedef struct EcTableScan
 extern void ec_analyze_begin(EcTableScan *scan);
 extern void ec_analyze_end(EcTableScan *scan);
 extern void ec_analyze_block(EcTableScan *scan, BlockNumber block);
-extern bool ec_analyze_tuple(EcTableScan *scan, double *liverows, TupleTableSlot *slot);
+extern bool
+ec_analyze_tuple(EcTableScan *scan, double *liverows, double *deadrows, TupleTableSlot *slot);
 extern void ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples,
 							 double *allvisfrac);
 

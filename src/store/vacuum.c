@@ -37,6 +37,7 @@
 
 #include "base/compat.h"
 #include "store/catalog.h"
+#include "store/list.h"
 #include "store/space.h"
 #include "store/tableam.h"
 #include "store/vacuum.h"
@@ -124,7 +125,7 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 
 	leave_vacuum_mode();
 	reclaim(rel, params, strategy, &space);
-	rows = ec_catalog_count_rows(rel, SnapshotSelf, NULL);
+	rows = ec_list_count_rows(rel, SnapshotSelf);
 	ec_compat_update_relstats(rel, space.pages, (double) rows,
 							  GetOldestNonRemovableTransactionId(rel), GetOldestMultiXactId());
 	ec_compat_report_vacuum(rel, rows, start);

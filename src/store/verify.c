@@ -27,6 +27,13 @@
 
 PG_FUNCTION_INFO_V1(ec_verify);
 
+typedef struct VerifyRanges
+{
+	EcDiskRange *ranges;
+	Size count;
+	Size size;
+} VerifyRanges;
+
 typedef struct Verify
 {
 	FunctionCallInfo fcinfo;
@@ -34,6 +41,9 @@ typedef struct Verify
 	EcReader *reader;
 	uint32 group; /* in work */
 	int attidx;	  /* column in work */
+	EcDiskMeta meta;
+	VerifyRanges extents;
+	VerifyRanges numbers; /* of rows that are not hidden */
 } Verify;
 
 /* attidx -1: no particular column */
@@ -169,24 +179,73 @@ check_column(Verify *verify)
  * ------------------------------------------------------------------------
  */
 
+/* A list that can be made here can be made again by the reader, outside of the subtransaction. */
 static void
-begin_reader(Verify *verify)
+check_list(Verify *verify)
 {
-	verify->reader =
-		ec_reader_begin(verify->rel, GetActiveSnapshot(), verify->fcinfo->flinfo->fn_mcxt);
+	ec_list_end(ec_list_begin(verify->rel, GetActiveSnapshot()));
+}
+
+static void
+add_range(VerifyRanges *to, int64 first, int64 count)
+{
+	EcDiskRange *last = to->count > 0 ? &to->ranges[to->count - 1] : NULL;
+
+	if (last != NULL && last->first + last->count == first)
+	{
+		last->count += count;
+		return;
+	}
+	if (to->count == to->size)
+	{
+		to->size = Max(64, to->size * 2);
+		to->ranges = to->ranges == NULL ? palloc(to->size * sizeof(EcDiskRange))
+										: repalloc_huge(to->ranges, to->size * sizeof(EcDiskRange));
+	}
+	to->ranges[to->count].first = first;
+	to->ranges[to->count].count = count;
+	to->count++;
 }
 
 static void
 enter_group(Verify *verify)
 {
-	ec_reader_goto_group(verify->reader, verify->group);
-	if (verify->reader->desc->form != EC_FORM_ROWS)
-		ec_reader_load_directory(verify->reader);
+	EcReader *reader = verify->reader;
+
+	ec_reader_goto_group(reader, verify->group);
+	if (reader->run == NULL)
+		ec_reader_load_directory(reader);
+	if (reader->desc != NULL && reader->desc->form == EC_FORM_EXTENT)
+		add_range(&verify->extents, reader->desc->first_block, reader->desc->npages);
+}
+
+/* Row numbers, tombstones and masks; all rows that are not hidden count as the numbers' owners. */
+static void
+check_numbers(Verify *verify)
+{
+	EcReader *reader = verify->reader;
+
+	if (reader->entry->number >= verify->meta.next_group)
+		report(verify, reader->entry->number, -1, "the metapage does not know its number");
+	for (uint32 block = 0; block < reader->info.nblocks; block++)
+	{
+		uint32 nrows = ec_reader_block_rows(reader, block);
+		uint32 nlive;
+		const uint64 *live = ec_reader_live(reader, block, &nlive);
+		const int64 *numbers = ec_reader_numbers(reader, block);
+
+		for (uint32 row = 0; row < nrows; row++)
+		{
+			if (live == NULL || (live[row / 64] >> row % 64 & 1) != 0)
+				add_range(&verify->numbers, numbers[row], 1);
+		}
+	}
 }
 
 static void
 check_group(Verify *verify)
 {
+	try_check(verify, check_numbers, verify->reader->entry->number, -1);
 	for (int i = 0; i < verify->reader->tupdesc->natts; i++)
 	{
 		if (TupleDescAttr(verify->reader->tupdesc, i)->attisdropped)
@@ -207,10 +266,14 @@ compare_numbers(const void *a, const void *b)
 
 /* Ranges [first, first + count) must be disjoint and end at most at "end". */
 static void
-check_disjoint(Verify *verify, EcDiskRange *ranges, uint32 n, int64 end, const char *what)
+check_disjoint(Verify *verify, VerifyRanges *all, int64 end, const char *what)
 {
-	qsort(ranges, n, sizeof(EcDiskRange), compare_numbers);
-	for (uint32 i = 0; i < n; i++)
+	EcDiskRange *ranges = all->ranges;
+
+	if (all->count == 0)
+		return;
+	qsort(ranges, all->count, sizeof(EcDiskRange), compare_numbers);
+	for (Size i = 0; i < all->count; i++)
 	{
 		if (i > 0 && ranges[i - 1].first + ranges[i - 1].count > ranges[i].first)
 			report(verify, -1, -1,
@@ -220,60 +283,29 @@ check_disjoint(Verify *verify, EcDiskRange *ranges, uint32 n, int64 end, const c
 				   psprintf("%s " INT64_FORMAT " does not exist", what,
 							ranges[i].first + ranges[i].count - 1));
 	}
-}
-
-static void
-check_extents(Verify *verify)
-{
-	EcReader *reader = verify->reader;
-	EcDiskRange *extents = palloc(Max(reader->ndescriptors, 1) * sizeof(EcDiskRange));
-	uint32 n = 0;
-
-	for (uint32 i = 0; i < reader->ndescriptors; i++)
-	{
-		if (reader->descriptors[i].form != EC_FORM_EXTENT)
-			continue;
-		extents[n].first = reader->descriptors[i].first_block;
-		extents[n].count = reader->descriptors[i].npages;
-		n++;
-	}
-	check_disjoint(verify, extents, n, RelationGetNumberOfBlocks(verify->rel), "block");
-	pfree(extents);
-}
-
-static void
-check_row_numbers(Verify *verify, const EcDiskMeta *meta)
-{
-	EcReader *reader = verify->reader;
-	EcDiskRange *ranges;
-	Size n = 0;
-
-	for (uint32 i = 0; i < reader->ndescriptors; i++)
-		n += reader->descriptors[i].nranges;
-	ranges = palloc_extended(Max(n, 1) * sizeof(EcDiskRange), MCXT_ALLOC_HUGE);
-	n = 0;
-	for (uint32 i = 0; i < reader->ndescriptors; i++)
-	{
-		const EcDescriptor *desc = &reader->descriptors[i];
-
-		memcpy(&ranges[n], desc->ranges, desc->nranges * sizeof(EcDiskRange));
-		n += desc->nranges;
-		if (desc->number >= meta->next_group)
-			report(verify, desc->number, -1, "the metapage does not know its number");
-	}
-	check_disjoint(verify, ranges, (uint32) n, meta->next_row, "row number");
 	pfree(ranges);
 }
 
 static void
 check_meta(Verify *verify)
 {
-	EcDiskMeta meta = {0};
-
-	if (!ec_meta_read(verify->rel, &meta) && verify->reader->ndescriptors > 0)
+	if (!ec_meta_read(verify->rel, &verify->meta) && ec_reader_ngroups(verify->reader) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("the table has rows but no metapage")));
-	check_row_numbers(verify, &meta);
+}
+
+static void
+check_groups(Verify *verify)
+{
+	EcReader *reader = verify->reader;
+
+	for (verify->group = 0; verify->group < ec_reader_ngroups(reader); verify->group++)
+	{
+		int64 number = reader->list->entries[verify->group].number;
+
+		if (try_check(verify, enter_group, number, -1))
+			check_group(verify);
+	}
 }
 
 Datum
@@ -282,20 +314,18 @@ ec_verify(PG_FUNCTION_ARGS)
 	Verify verify = {.fcinfo = fcinfo, .rel = ec_inspect_open(PG_GETARG_OID(0))};
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (try_check(&verify, begin_reader, -1, -1))
+	if (try_check(&verify, check_list, -1, -1))
 	{
-		EcReader *reader = verify.reader;
+		bool meta_ok;
 
-		try_check(&verify, check_meta, -1, -1);
-		check_extents(&verify);
-		for (verify.group = 0; verify.group < ec_reader_ngroups(reader); verify.group++)
-		{
-			int64 number = reader->descriptors[reader->entries[verify.group].first].number;
-
-			if (try_check(&verify, enter_group, number, -1))
-				check_group(&verify);
-		}
-		ec_reader_end(reader);
+		verify.reader = ec_reader_begin(verify.rel, GetActiveSnapshot(), fcinfo->flinfo->fn_mcxt);
+		meta_ok = try_check(&verify, check_meta, -1, -1);
+		if (!meta_ok)
+			verify.meta.next_group = verify.meta.next_row = PG_INT64_MAX;
+		check_groups(&verify);
+		check_disjoint(&verify, &verify.extents, RelationGetNumberOfBlocks(verify.rel), "block");
+		check_disjoint(&verify, &verify.numbers, verify.meta.next_row, "row number");
+		ec_reader_end(verify.reader);
 	}
 	table_close(verify.rel, NoLock);
 	PG_RETURN_NULL();
