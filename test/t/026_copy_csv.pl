@@ -1,0 +1,265 @@
+# COPY ... FROM in CSV format by the extension's parser against the same statement by core's (parameter off): same rows,
+# same command tag, same error with the same context, from a file and from the client.  How many rows core's parser read is
+# told by a DEBUG1 message, so that a test of the fast path can't pass without it.
+use strict;
+use warnings;
+
+use IO::Socket::UNIX;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'ecinsight'\ntimezone = 'UTC'\nlog_statement = none\n");
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION ecinsight;
+CREATE DOMAIN posint AS int CHECK (VALUE > 0);
+CREATE TYPE mood AS ENUM ('happy', 'sad');
+CREATE ROLE nobody LOGIN;
+CREATE ROLE reader LOGIN IN ROLE pg_read_server_files;
+GRANT CREATE ON SCHEMA public TO PUBLIC;
+SQL
+
+my $dir = PostgreSQL::Test::Utils::tempdir();
+chmod 0755, $dir;
+my $columns = 'a int, b text, c numeric(10,2), d timestamptz';
+
+# 70 kB that both parsers take: core reads the first 32 kB of any input
+my @filler = map { "$_,text number $_," . ($_ / 4) . ",2019-10-01 00:00:0" . ($_ % 10) . " UTC" } 1 .. 1500;
+my $filler = join('', map { "$_\n" } @filler);
+
+sub run_copy
+{
+	my ($case, $own, $source, $user) = @_;
+	my $from = $source eq 'file' ? "COPY t $case->{list} FROM '$case->{path}' $case->{options}"
+		: "\\copy t $case->{list} FROM '$case->{path}' $case->{options}";
+	my ($out, $err) = ('', '');
+	my $set = ($case->{set} ? "$case->{set};\n" : '') . "SET ecinsight.enable_csv_copy = $own;";
+	my $after = $case->{after} // '';
+
+	$node->psql('postgres', "DROP TABLE IF EXISTS t, parent CASCADE;\nSET default_table_access_method = ecinsight_columnar;\n$case->{table}",
+		extra_params => $case->{user} ? [ '-U', $case->{owner} // 'postgres' ] : [], on_error_stop => 1);
+	$node->psql('postgres', "$set\nSET client_min_messages = debug1;\n$from\n" . ($source eq 'file' ? ';' : '') . "\n$after",
+		stdout => \$out, stderr => \$err, on_error_stop => 0, extra_params => [ '-e', $case->{user} ? ('-U', $case->{user}) : () ]);
+	$out =~ s/^SET.*\n//mg;
+	$err =~ s/^psql:<stdin>:\d+: //mg;
+	my ($core, $all) = $err =~ /DEBUG:  COPY t: (\d+) of (\d+) rows/ ? ($1, $2) : (undef, undef);
+	$err = join("\n", grep { !/^(DEBUG|LOCATION)/ } split /\n/, $err);
+	my $rows = '';
+	$node->psql('postgres', 'SELECT count(*), md5(string_agg(t::text, E\'\n\' ORDER BY t::text)) FROM t', stdout => \$rows, stderr => \my $ignored);
+	return { out => $out, err => $err, rows => $rows, core => $core, all => $all };
+}
+
+my $ncases = 0;
+
+# own: the least share of rows that the extension must have parsed; undef: none
+sub check
+{
+	my ($name, $text, %case) = @_;
+	$case{options} //= '(FORMAT csv)';
+	$case{table} //= "CREATE TABLE t ($columns)";
+	$case{list} //= '';
+	$case{path} //= "$dir/" . $ncases++ . '.csv';
+	if (defined $text)
+	{
+		open my $f, '>:raw', $case{path} or die $!;
+		print $f $text;
+		close $f;
+	}
+	foreach my $source ($case{only} ? ($case{only}) : ('file', 'client'))
+	{
+		my $theirs = run_copy(\%case, 'off', $source);
+		my $ours = run_copy(\%case, 'on', $source);
+
+		is($ours->{err}, $theirs->{err}, "$name, $source: same messages");
+		is("$ours->{out} $ours->{rows}", "$theirs->{out} $theirs->{rows}", "$name, $source: same outcome");
+		ok(!defined $theirs->{core}, "$name, $source: the parameter turns it off");
+		like($theirs->{err}, $case{error}, "$name, $source: the error that was meant") if $case{error};
+		is($theirs->{err}, '', "$name, $source: no error") if !$case{error};
+		if (defined $case{own})
+		{
+			ok(defined $ours->{core} && $ours->{all} - $ours->{core} >= $case{own} * $ours->{all} && $ours->{all} > 0,
+				"$name, $source: parsed here") or diag(explain($ours));
+		}
+		elsif ($case{core})
+		{
+			ok(!defined $ours->{core} || $ours->{core} == $ours->{all}, "$name, $source: all parsed by core");
+		}
+	}
+}
+
+# ---- what is parsed here ----
+check('plain', $filler x 4, own => 0.8);
+check('last line without newline', $filler . '1,x,2,', own => 0.4);
+check('CR LF', ($filler x 2) =~ s/\n/\r\n/gr, own => 0.7);
+check('header', "a,b,c,d\n" . $filler x 2, options => 'CSV HEADER', own => 0.7);
+check('header match', "a,b,c,d\n" . $filler x 2, options => '(FORMAT csv, HEADER match)', own => 0.7);
+check('quotes', $filler . "1,\"a,\"\"b\"\"\",2.5,\n2,\"\",,\n3,,,\n" x 900, own => 0.5);
+check('newlines in quotes', $filler . "1,\"two\nlines\",2.5,\n" x 900, own => 0.5);
+check('CR LF, also in quotes', ($filler . "1,\"two\nlines\",2.5,\n" x 900) =~ s/\n/\r\n/gr, own => 0.5);
+check('delimiter, quote', ($filler . "1,'it''s',2,\n" x 900) =~ s/,/;/gr, options => q{(FORMAT csv, DELIMITER ';', QUOTE '''', NULL '', ENCODING 'UTF8')},
+	own => 0.5);
+check('some columns, in another order', join('', map { "text $_,$_\n" } 1 .. 9000), list => '(b, a)', own => 0.7);
+check('defaults and identity, given', join('', map { "$_,text\n" } 1 .. 9000), own => 0.5,
+	table => "CREATE TABLE t (a int GENERATED BY DEFAULT AS IDENTITY, b text DEFAULT 'x' NOT NULL)");
+check('no text columns in UTC', $filler x 2, set => "SET timezone = 'Europe/Berlin'", own => 0.6);
+check('times without zone', ($filler x 2) =~ s/ UTC//gr, set => "SET timezone = 'Europe/Berlin'; SET datestyle = 'German'", own => 0.6);
+check('times in another style', ($filler x 2) =~ s/2019-10-01/01.10.2019/gr, set => "SET datestyle = 'German'", own => 0.6);
+check('many types', join('', map { "$_,t,1.5,2.25,x,x  ,2019-10-01,12:30,1 day,72d76fde-8bb3-4e00-8c23-a032dfed738c,\"{\"\"a\"\": 1}\",\\x0a,10.0.0.1\n" } 1 .. 2000),
+	table => 'CREATE TABLE t (a smallint, b bool, c real, d float8, e varchar(3), f char(5), g date, h time, i interval, j uuid, k jsonb, l bytea, m inet)',
+	own => 0.5);
+check('unicode', $filler . "1,äöü 中文 \xf0\x9f\x98\x80,2,\n" x 900, own => 0.5);
+check('long rows', $filler . join('', map { "1," . 'x' x 300000 . ",2,\n" } 1 .. 5) . $filler, own => 0.5);
+check('wide, 600 columns', join('', map { join(',', 1 .. 600) . "\n" } 1 .. 200), own => 0.5,
+	table => 'CREATE TABLE t (' . join(', ', map { "c$_ int" } 1 .. 600) . ')');
+check('small row groups', $filler x 6, own => 0.8, set => 'SET ecinsight.row_group_rows = 1024');
+check('temporary table', $filler x 2, own => 0.7, table => '', set => "CREATE TEMP TABLE t ($columns) USING ecinsight_columnar",
+	after => 'SELECT count(*), sum(a), min(d) FROM t;');
+check('unlogged table', $filler x 2, own => 0.7, table => "CREATE UNLOGGED TABLE t ($columns)");
+check('table of the same transaction', $filler x 6, own => 0.8, only => 'file', table => '', set => "BEGIN; CREATE TABLE t ($columns) USING ecinsight_columnar",
+	after => 'SELECT count(*), sum(a) FROM t; COMMIT;');
+check('savepoint', $filler x 2, own => 0.7, only => 'file', set => 'BEGIN; SAVEPOINT s', after => 'SELECT count(*) FROM t; ROLLBACK TO s; SELECT count(*) FROM t; COMMIT;');
+check('a few refused pieces', ($filler x 12) . "7,a\"b\"c,1,\n" . ($filler x 12) . "7,a\"b\"c,1,\n" . $filler, own => 0.4);
+check('byte order mark at a later line', $filler . "\xef\xbb\xbf1,x,2,\n" . $filler, error => qr/invalid input syntax for type integer/);
+check('column privileges', ($filler x 2) =~ s/^(\d+),[^\n]*/$1/mgr, own => 0.5, only => 'client', list => '(a)', user => 'nobody',
+	table => "CREATE TABLE t ($columns); GRANT INSERT (a) ON t TO nobody");
+check('may read files', $filler x 2, own => 0.7, only => 'file', user => 'reader', table => "CREATE TABLE t ($columns); GRANT INSERT ON t TO reader");
+
+# ---- what is core's ----
+check('empty', '', core => 1);
+check('short', "1,a,2,\n2,b,3,\n", core => 1);
+check('header only', "a,b,c,d\n", options => 'CSV HEADER', core => 1);
+check('CR only', ($filler x 2) =~ s/\n/\r/gr, core => 1);
+check('blank lines in one column', ($filler x 2) =~ s/^(\d+),[^\n]*/$1/mgr . "\n\n" . '5', table => 'CREATE TABLE t (a int)');
+check('end mark', $filler . "\\.\n" . $filler);
+check('NULL option', $filler x 2, options => q{(FORMAT csv, NULL 'x')}, core => 1, error => qr/invalid input|^$/);
+check('escape', $filler . "1,\"a\\\"b\",2,\n", options => q{(FORMAT csv, ESCAPE '\\')}, core => 1);
+check('force null', $filler . "1,\"\",2,\n", options => '(FORMAT csv, FORCE_NULL (b))', core => 1);
+check('where', $filler x 2, options => '(FORMAT csv) WHERE a % 2 = 0', core => 1);
+check('freeze', $filler x 2, options => '(FORMAT csv, FREEZE)', core => 1, only => 'file', table => "CREATE TABLE t ($columns)",
+	set => 'BEGIN; TRUNCATE t', after => 'COMMIT;', error => qr/^$|freeze/i);
+check('text format', join('', map { "$_\ta\t1\t\\N\n" } 1 .. 5000), options => '', core => 1);
+check('latin1', $filler . "1,\xe4,2,\n", options => q{(FORMAT csv, ENCODING 'LATIN1')}, core => 1);
+check('client encoding', $filler . "1,\xe4,2,\n", set => "SET client_encoding = 'LATIN1'", core => 1);
+check('default to be computed', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1, table => "CREATE TABLE t (a int, b text DEFAULT 'x')");
+check('identity to be computed', join('', map { "$_\n" } 1 .. 9000), list => '(b)', core => 1, table => 'CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY, b text)');
+check('generated column', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1, table => 'CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED)');
+check('check constraint', $filler x 2, core => 1, table => "CREATE TABLE t ($columns, CHECK (a <> 1400))", error => qr/violates check constraint/);
+check('domain', $filler . "-1,x,2,\n", core => 1, table => 'CREATE TABLE t (a posint, b text, c numeric(10,2), d timestamptz)', error => qr/violates check constraint/);
+check('enum and array', "happy,\"{1,2}\"\n" x 5000, core => 1, table => 'CREATE TABLE t (a mood, b int[])');
+check('trigger', $filler x 2, core => 1, table => "CREATE TABLE t ($columns); CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+	. "'BEGIN NEW.a := -NEW.a; RETURN NEW; END'; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()");
+check('partition', $filler x 2, core => 1, error => qr/violates partition constraint/,
+	table => "CREATE TABLE parent ($columns) PARTITION BY RANGE (a); CREATE TABLE t PARTITION OF parent FOR VALUES FROM (1) TO (1200)");
+check('partitioned table', $filler x 2, core => 1, table => "CREATE TABLE t ($columns) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (12000)");
+check('program', undef, core => 1, only => 'file', path => 'x', options => "(FORMAT csv)", error => qr/could not open file/);
+
+# ---- errors: each must be core's, with its line and column ----
+my %bad = (
+	'bad number' => [ "x1,b,1,\n", qr/COPY t, line 1501, column a: "x1"/ ],
+	'number out of range' => [ "99999999999,b,1,\n", qr/line 1501, column a/ ],
+	'numeric overflow' => [ "1,b,1234567890123,\n", qr/numeric field overflow/ ],
+	'bad time' => [ "1,b,1,yesterdayish\n", qr/line 1501, column d/ ],
+	'too few fields' => [ "1,b,1\n", qr/missing data for column "d"/ ],
+	'too many fields' => [ "1,b,1,,\n", qr/extra data after last expected column/ ],
+	'blank line' => [ "\n", qr/line 1501/ ],
+	'open quote' => [ "1,\"b,1,\n", qr/unterminated CSV quoted field/ ],
+	'not UTF-8' => [ "1,\xff\xfe,1,\n", qr/invalid byte sequence for encoding "UTF8"/ ],
+	'NUL byte' => [ "1,a\0b,1,\n", qr/invalid byte sequence/ ],
+	'CR in an LF file' => [ "1,a\rb,1,\n", qr/unquoted carriage return/ ],
+	'CR LF in an LF file' => [ "1,b,1,\r\n", qr/unquoted carriage return/ ],
+	'garbled end mark' => [ "\\.x,b,1,\n", qr/line 1501/ ],
+	'not null' => [ "1,,1,\n", qr/null value in column "b"/, "CREATE TABLE t (a int, b text NOT NULL, c numeric(10,2), d timestamptz)" ],
+	'too long' => [ "1,abcdefghijklmnopqrstuvwxyz,1,\n", qr/value too long for type character varying/, 'CREATE TABLE t (a int, b varchar(20), c numeric(10,2), d timestamptz)' ],
+);
+foreach my $name (sort keys %bad)
+{
+	my ($line, $error, $table) = @{ $bad{$name} };
+	# psql's own input cannot carry a NUL byte
+	check($name, $filler . $line . $filler, error => $error, $table ? (table => $table) : (), $name eq 'NUL byte' ? (only => 'file') : ());
+}
+check('LF in a CR LF file', ($filler . $filler) =~ s/\n/\r\n/gr . "1,b,2,\n", error => qr/unquoted newline/);
+check('line numbers after quoted newlines', $filler . "1,\"two\nlines\",2,\n" x 900 . "x\n", error => qr/line 3301/);
+check('line numbers after pieces of core', $filler x 8 . "1,a\"b\"c,2,\n" . $filler x 8 . "x,y,1,\n", error => qr/line 24002, column a/);
+check('line numbers behind a header', "a,b,c,d\n" . $filler x 8 . "x,y,1,\n", options => 'CSV HEADER', error => qr/line 12002, column a/);
+check('header does not match', "a,b,c,e\n" . $filler, options => '(FORMAT csv, HEADER match)', error => qr/column name mismatch/);
+check('unknown option', $filler x 2, options => '(FORMAT csv, NONSENSE 1)', error => qr/not recognized/);
+check('option twice', $filler x 2, options => q{(FORMAT csv, DELIMITER ',', DELIMITER ';')}, error => qr/conflicting or redundant/);
+check('unknown column', $filler x 2, list => '(a, nonsense)', error => qr/does not exist/);
+check('column twice', $filler x 2, list => '(a, a)', error => qr/specified more than once/);
+check('no table', $filler x 2, table => '', error => qr/does not exist/);
+check('no file', undef, only => 'file', path => "$dir/none.csv", error => qr/could not open file/);
+check('a directory', undef, only => 'file', path => $dir, error => qr/is a directory/);
+check('read only', $filler x 2, only => 'file', set => 'BEGIN READ ONLY', after => 'ROLLBACK;', error => qr/read-only transaction/);
+check('no privilege', $filler x 2, only => 'client', user => 'nobody', error => qr/permission denied/);
+check('no privilege for files', $filler x 2, only => 'file', user => 'nobody', table => "CREATE TABLE t ($columns); GRANT INSERT ON t TO nobody", error => qr/pg_read_server_files/);
+check('row security', $filler x 2, only => 'client', user => 'nobody', error => qr/row-level security/,
+	table => "CREATE TABLE t ($columns); ALTER TABLE t ENABLE ROW LEVEL SECURITY; GRANT INSERT ON t TO nobody");
+check('view', $filler x 2, table => 'CREATE VIEW t AS SELECT 1 AS a', after => 'DROP VIEW t;', error => qr/cannot copy to view/);
+$node->psql('postgres', 'DROP VIEW IF EXISTS t');
+
+# ---- a client that gives up, or breaks the protocol, in the middle ----
+sub send_message { my ($socket, $type, $body) = @_; print $socket $type . pack('N', 4 + length $body) . $body; }
+sub read_message
+{
+	my ($socket, $wanted) = @_;
+	while (read($socket, my $head, 5) == 5)
+	{
+		my ($type, $len) = unpack('aN', $head);
+		my $body = '';
+		read($socket, $body, $len - 4) if $len > 4;
+		return $body if index($wanted, $type) >= 0;
+	}
+	return 'connection lost';
+}
+sub broken_copy
+{
+	my ($own, $type, $body) = @_;
+	my $socket = IO::Socket::UNIX->new($node->host . '/.s.PGSQL.' . $node->port) or die $!;
+	$socket->autoflush(1);
+	my $startup = pack('N', 196608) . "user\0" . getpwuid($<) . "\0database\0postgres\0\0";
+	print $socket pack('N', 4 + length $startup) . $startup;
+	read_message($socket, 'Z');
+	send_message($socket, 'Q', "SET ecinsight.enable_csv_copy = $own\0");
+	read_message($socket, 'Z');
+	send_message($socket, 'Q', "COPY t FROM STDIN CSV\0");
+	read_message($socket, 'G');
+	send_message($socket, 'd', $filler) for 1 .. 8;
+	send_message($socket, 'H', '');
+	send_message($socket, $type, $body);
+	my $error = read_message($socket, 'E') =~ s/\0/ /gr;
+	close $socket;
+	return $error =~ s/ F\w+\.c .*//sr; # where it was raised is no matter
+}
+$node->safe_psql('postgres', "CREATE TABLE t ($columns) USING ecinsight_columnar");
+foreach my $how ([ 'f', "enough\0", qr/COPY from stdin failed: enough/ ], [ 'Q', "SELECT 1\0", qr/unexpected message type 0x51/ ])
+{
+	my $theirs = broken_copy('off', $how->[0], $how->[1]);
+	is(broken_copy('on', $how->[0], $how->[1]), $theirs, "message $how->[0]: same error");
+	like($theirs, $how->[2], "message $how->[0]: the error that was meant");
+}
+is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '0', 'and no rows');
+
+# ---- progress ----
+$node->safe_psql('postgres', 'TRUNCATE t');
+my $fifo = "$dir/fifo";
+system('mkfifo', '-m', '666', $fifo) == 0 or die;
+my $session = IPC::Run::start([ $node->config_data('--bindir') . '/psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "\\copy t FROM '$fifo' CSV" ]);
+open my $feed, '>', $fifo or die $!;
+$feed->autoflush(1);
+print $feed $filler x 12;
+ok($node->poll_query_until('postgres', "SELECT command = 'COPY FROM' AND type = 'PIPE' AND relid = 't'::regclass AND tuples_processed >= 12000 AND bytes_processed > 500000 FROM pg_stat_progress_copy"),
+	'pg_stat_progress_copy shows it');
+close $feed;
+$session->finish;
+is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '18000', 'and all rows come');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_stat_progress_copy'), '0', 'then it is gone');
+
+# ---- row groups ----
+is($node->safe_psql('postgres', "SET ecinsight.row_group_rows = 4096; TRUNCATE t; COPY t FROM '$dir/0.csv' CSV; SELECT string_agg(rows::text, ' ') FROM (SELECT rows FROM ecinsight.row_groups('t') ORDER BY 1 DESC) g"),
+	'4096 1904', 'row groups are filled to the row');
+
+$node->stop;
+done_testing();
