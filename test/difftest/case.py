@@ -3,6 +3,7 @@
 A case is known by its seed alone and remembers its operations, so that they can be applied again, whole or in part.
 """
 import random
+import re
 
 import ddl
 import dml
@@ -12,7 +13,8 @@ from twins import Stuck
 
 
 class Case:
-    def __init__(self, twins, seed, concurrent=None, crashes=True, length=None):
+    def __init__(self, twins, seed, concurrent=None, crashes=True, length=None, avoid=None):
+        self.avoid = avoid and re.compile(avoid)
         self.r = random.Random(seed)
         self.twins = twins
         self.seed = seed
@@ -38,6 +40,8 @@ class Case:
 
     # ---------------------------------------------------------------- applying
     def do(self, kind, session, sql="", data=None):
+        if self.avoid and self.avoid.search(sql):
+            return
         operation = (kind, session, sql, data)
         self.operations.append(operation)
         self.twins.apply(operation)
