@@ -14,83 +14,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "lib/ilist.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/compat.h"
 #include "base/guc.h"
-#include "store/image.h"
-#include "store/lookup.h"
-#include "store/page.h"
-#include "store/opened.h"
-
-#define BUFFER_ALIGN 16
-
-/* In the list of what was used last. */
-typedef struct Used
-{
-	dlist_node node;
-	EcOpenGroup *group;
-	struct OpenPiece **place; /* of a piece; NULL: this is the group itself */
-} Used;
-
-typedef struct OpenPiece
-{
-	Used used;
-	void *memory; /* stored bytes and what they are decoded into */
-	union
-	{
-		EcView view;	  /* of a block */
-		EcVector entries; /* of a segment of the dictionary */
-	};
-} OpenPiece;
-
-typedef enum OpenSource
-{
-	OPEN_UNKNOWN = 0,
-	OPEN_CHUNK,
-	OPEN_WHOLE /* "whole" holds all rows */
-} OpenSource;
-
-typedef struct OpenColumn
-{
-	OpenSource source;
-	EcKind kind;
-	int32 scale;
-	EcVector whole;
-	EcChunk chunk;
-	OpenPiece **blocks;
-	OpenPiece **segments;
-} OpenColumn;
-
-typedef struct OpenKey
-{
-	RelFileLocator locator;
-	int64 number;
-} OpenKey;
-
-struct EcOpenGroup
-{
-	OpenKey key; /* memset before use: hashed as bytes */
-	Oid relid;
-	bool cached;
-	bool stale;
-	Used used;
-	MemoryContext context;
-	EcAllocator allocator;
-	Size memory; /* of the context, as counted in "total" */
-	EcDescriptor desc;
-	TupleDesc tupdesc;
-	EcColType *types;
-	EcDirectory dir;
-	EcBatch *rows; /* EC_FORM_ROWS, and missing values */
-	OpenColumn *columns;
-};
+#include "store/opened_internal.h"
 
 typedef struct OpenEntry
 {
@@ -103,15 +34,14 @@ static dlist_head used_list = DLIST_STATIC_INIT(used_list);
 static Size total;
 static EcOpenGroup *last; /* used; may be NULL */
 static bool any_stale;
-static EcDecoder *decoder;
 
 /* ------------------------------------------------------------------------
  * Memory
  * ------------------------------------------------------------------------
  */
 
-static void
-count_memory(EcOpenGroup *group)
+void
+ec_opened_count_memory(EcOpenGroup *group)
 {
 	Size now = MemoryContextMemAllocated(group->context, true);
 
@@ -130,7 +60,7 @@ drop_piece(OpenPiece *piece)
 	dlist_delete(&piece->used.node);
 	pfree(piece->memory);
 	pfree(piece);
-	count_memory(group);
+	ec_opened_count_memory(group);
 }
 
 /* Takes pieces off the list; their memory is the group's. */
@@ -145,7 +75,7 @@ unlist_pieces(OpenPiece **pieces, uint32 n)
 static void
 drop_group(EcOpenGroup *group)
 {
-	for (int i = 0; i < group->tupdesc->natts; i++)
+	for (int i = 0; i <= group->tupdesc->natts; i++)
 	{
 		OpenColumn *column = &group->columns[i];
 
@@ -177,6 +107,26 @@ limit_memory(EcOpenGroup *in_use)
 		else
 			dlist_move_head(&used_list, &oldest->node);
 	}
+}
+
+void
+ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
+{
+	piece->used.group = group;
+	piece->used.place = place;
+	*place = piece;
+	if (!group->cached)
+		return;
+	dlist_push_head(&used_list, &piece->used.node);
+	ec_opened_count_memory(group);
+	limit_memory(group);
+}
+
+void
+ec_opened_touch(EcOpenGroup *group, OpenPiece *piece)
+{
+	if (group->cached)
+		dlist_move_head(&used_list, &piece->used.node);
 }
 
 void
@@ -228,109 +178,9 @@ ec_opened_init(void)
 }
 
 /* ------------------------------------------------------------------------
- * Bytes
- * ------------------------------------------------------------------------
- */
-
-static const char *
-column_name(EcOpenGroup *group, int attidx)
-{
-	return NameStr(TupleDescAttr(group->tupdesc, attidx)->attname);
-}
-
-typedef struct ReadingContext
-{
-	Relation rel;
-	EcOpenGroup *group;
-	int attidx; /* -1: the directory */
-} ReadingContext;
-
-static void
-reading_context(void *arg)
-{
-	ReadingContext *context = arg;
-
-	if (context->attidx < 0)
-		errcontext("reading the directory of row group " INT64_FORMAT " of table \"%s\"",
-				   context->group->desc.number, RelationGetRelationName(context->rel));
-	else
-		errcontext("reading column \"%s\" of row group " INT64_FORMAT " of table \"%s\"",
-				   column_name(context->group, context->attidx), context->group->desc.number,
-				   RelationGetRelationName(context->rel));
-}
-
-static void
-read_image(Relation rel, EcOpenGroup *group, int attidx, uint64 offset, uint64 len, uint8 *out)
-{
-	const EcDescriptor *desc = &group->desc;
-	ReadingContext context = {rel, group, attidx};
-	ErrorContextCallback callback = {
-		.previous = error_context_stack,
-		.callback = reading_context,
-		.arg = &context,
-	};
-
-	if (offset + len < offset || offset + len > desc->image_len)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("row group " INT64_FORMAT
-							   " of table \"%s\" is shorter than its directory says",
-							   desc->number, RelationGetRelationName(rel))));
-	if (desc->form != EC_FORM_EXTENT)
-	{
-		memcpy(out, desc->data + offset, len);
-		return;
-	}
-	error_context_stack = &callback;
-	ec_extent_read(rel, desc->first_block, desc->npages, offset, len, out, NULL);
-	error_context_stack = callback.previous;
-}
-
-static void
-check_status(Relation rel, EcOpenGroup *group, int attidx, uint32 block, EcStatus status)
-{
-	if (status == EC_OK)
-		return;
-	if (status == EC_ERR_NOMEM)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), block,
-							ec_status_text(status));
-}
-
-/* Room for stored bytes and for decoding them: one allocation, both aligned. */
-static uint8 *
-piece_memory(MemoryContext context, Size len, Size scratch_len, void **memory, uint8 **scratch)
-{
-	uint8 *bytes;
-
-	len = TYPEALIGN(BUFFER_ALIGN, len);
-	*memory = MemoryContextAllocHuge(context, len + scratch_len + BUFFER_ALIGN);
-	bytes = (uint8 *) TYPEALIGN(BUFFER_ALIGN, *memory);
-	*scratch = bytes + len;
-	return bytes;
-}
-
-/* ------------------------------------------------------------------------
  * Groups
  * ------------------------------------------------------------------------
  */
-
-static void
-load_directory(Relation rel, EcOpenGroup *group)
-{
-	const EcDescriptor *desc = &group->desc;
-	uint8 *bytes = MemoryContextAlloc(group->context, Max(desc->image_dir_len, 1));
-
-	if (desc->dir_len > 0)
-		memcpy(bytes, desc->directory, Min(desc->dir_len, desc->image_dir_len));
-	else
-		read_image(rel, group, -1, 0, desc->image_dir_len, bytes);
-	ec_directory_parse(rel, desc->number, bytes, desc->image_dir_len, desc->image_len, &group->dir);
-	if (group->dir.nrows != desc->nrows || group->dir.natts != desc->natts)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("directory of row group " INT64_FORMAT
-							   " of table \"%s\" contradicts its descriptor",
-							   desc->number, RelationGetRelationName(rel))));
-}
 
 /* The descriptor's memory must be the context's, which is also the current one. */
 static EcOpenGroup *
@@ -347,14 +197,14 @@ make_group(Relation rel, const EcDescriptor *desc, MemoryContext context)
 	group->used.group = group;
 	group->tupdesc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	group->types = ec_coltype_from_tupdesc(group->tupdesc);
-	group->columns = palloc0(Max(group->tupdesc->natts, 1) * sizeof(OpenColumn));
+	group->columns = palloc0((group->tupdesc->natts + 1) * sizeof(OpenColumn));
 	if (desc->form == EC_FORM_ROWS)
 	{
 		group->rows = ec_batch_create(group->tupdesc, context);
 		ec_image_read_rows(rel, group->tupdesc, desc, group->rows);
 	}
 	else
-		load_directory(rel, group);
+		ec_opened_load_directory(rel, group);
 	return group;
 }
 
@@ -380,9 +230,17 @@ create_cache(void)
 	if (groups == NULL)
 		groups = hash_create("ecinsight opened row groups", 64, &control,
 							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+EcDecoder *
+ec_opened_decoder(void)
+{
+	static EcDecoder *decoder;
+
 	if (decoder == NULL)
 		decoder = ec_image_decoder(
 			AllocSetContextCreate(CacheMemoryContext, "ecinsight decoder", ALLOCSET_SMALL_SIZES));
+	return decoder;
 }
 
 static EcOpenGroup *
@@ -409,7 +267,7 @@ open_group(Relation rel, const OpenKey *key, const EcLookup *lookup)
 	group->cached = true;
 	MemoryContextSetParent(context, CacheMemoryContext);
 	dlist_push_head(&used_list, &group->used.node);
-	count_memory(group);
+	ec_opened_count_memory(group);
 	return group;
 }
 
@@ -450,234 +308,8 @@ ec_opened_open(Relation rel, int64 number, const EcLookup *lookup)
 	return last;
 }
 
-/* ------------------------------------------------------------------------
- * Columns
- * ------------------------------------------------------------------------
- */
-
-static void
-const_column(EcOpenGroup *group, int attidx, OpenColumn *column)
+uint32
+ec_opened_block_rows(const EcOpenGroup *group, uint32 block)
 {
-	column->source = OPEN_WHOLE;
-	column->kind = group->types[attidx].kind;
-	column->scale = group->types[attidx].scale;
-	column->whole.phys = group->types[attidx].phys;
-	column->whole.form = EC_FORM_CONST;
-	column->whole.nrows = column->whole.nnulls = group->desc.nrows;
-}
-
-/* The value that rows older than the column have. */
-static void
-missing_column(EcOpenGroup *group, int attidx, OpenColumn *column)
-{
-	bool isnull;
-	Datum value = getmissingattr(group->tupdesc, attidx + 1, &isnull);
-	EcVector v;
-
-	const_column(group, attidx, column);
-	if (isnull)
-		return;
-	if (group->rows == NULL)
-		group->rows = ec_batch_create(group->tupdesc, group->context);
-	ec_batch_append_datum(group->rows, attidx, value, false);
-	ec_builder_view(group->rows->columns[attidx], &v);
-	column->whole.phys = v.phys;
-	column->whole.values = v.values;
-	column->whole.nnulls = 0;
-}
-
-static void
-load_header(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
-{
-	const EcDiskColumn *disk = &group->dir.columns[attidx];
-	uint8 *bytes = palloc(disk->header_len);
-
-	read_image(rel, group, attidx, disk->offset, disk->header_len, bytes);
-	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
-				 ec_chunk_parse(bytes, disk->header_len, &group->allocator, &column->chunk));
-	ec_image_check_chunk(rel, group->desc.number, column_name(group, attidx), group->desc.nrows,
-						 &group->types[attidx], disk, &column->chunk);
-	pfree(bytes);
-}
-
-/* What a column is read from, decided with its first use. */
-static void
-prepare_column(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
-{
-	const EcDiskColumn *disk;
-
-	if (TupleDescAttr(group->tupdesc, attidx)->attisdropped)
-		const_column(group, attidx, column);
-	else if (group->desc.form == EC_FORM_ROWS)
-	{
-		ec_builder_view(group->rows->columns[attidx], &column->whole);
-		column->kind = group->types[attidx].kind;
-		column->scale = group->types[attidx].scale;
-		column->source = OPEN_WHOLE;
-	}
-	else if ((uint32) attidx >= group->dir.natts)
-		missing_column(group, attidx, column);
-	else if (group->dir.columns[attidx].len == 0)
-		const_column(group, attidx, column);
-	else
-	{
-		disk = &group->dir.columns[attidx];
-		load_header(rel, group, attidx, column);
-		column->kind = disk->kind;
-		column->scale = disk->scale;
-		column->blocks =
-			MemoryContextAllocZero(group->context, column->chunk.nblocks * sizeof(OpenPiece *));
-		column->segments = MemoryContextAllocZero(group->context, Max(column->chunk.nsegments, 1) *
-																	  sizeof(OpenPiece *));
-		column->source = OPEN_CHUNK;
-	}
-	count_memory(group);
-}
-
-/* ------------------------------------------------------------------------
- * Pieces
- * ------------------------------------------------------------------------
- */
-
-/* A piece with its stored bytes; *scratch is for decoding them. */
-static OpenPiece *
-read_piece(Relation rel, EcOpenGroup *group, int attidx, const EcPiece *stored, Size scratch_len,
-		   uint8 **bytes, uint8 **scratch)
-{
-	OpenPiece *piece = MemoryContextAllocZero(group->context, sizeof(OpenPiece));
-
-	*bytes = piece_memory(group->context, stored->len, scratch_len, &piece->memory, scratch);
-	read_image(rel, group, attidx, group->dir.columns[attidx].offset + stored->offset, stored->len,
-			   *bytes);
-	return piece;
-}
-
-static void
-keep_piece(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
-{
-	piece->used.group = group;
-	piece->used.place = place;
-	*place = piece;
-	if (!group->cached)
-		return;
-	dlist_push_head(&used_list, &piece->used.node);
-	count_memory(group);
-	limit_memory(group);
-}
-
-static OpenPiece *
-get_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
-{
-	OpenPiece *piece = column->blocks[number];
-	Size scratch_len;
-	uint8 *bytes;
-	uint8 *scratch;
-
-	if (piece != NULL)
-	{
-		if (group->cached)
-			dlist_move_head(&used_list, &piece->used.node);
-		return piece;
-	}
-	scratch_len = ec_view_scratch(&column->chunk, number);
-	piece = read_piece(rel, group, attidx, &column->chunk.blocks[number].piece, scratch_len, &bytes,
-					   &scratch);
-	check_status(
-		rel, group, attidx, number,
-		ec_view_open(decoder, &column->chunk, number, bytes, scratch, scratch_len, &piece->view));
-	if (piece->view.nrows != column->chunk.blocks[number].zone.nrows)
-		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), number,
-								"it has a wrong number of rows");
-	keep_piece(group, &column->blocks[number], piece);
-	return piece;
-}
-
-static OpenPiece *
-get_segment(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
-{
-	OpenPiece *piece = column->segments[number];
-	const EcPiece *stored = &column->chunk.segments[number];
-	uint8 *bytes;
-	uint8 *scratch;
-
-	if (piece != NULL)
-	{
-		if (group->cached)
-			dlist_move_head(&used_list, &piece->used.node);
-		return piece;
-	}
-	piece = read_piece(rel, group, attidx, stored, stored->scratch, &bytes, &scratch);
-	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
-				 ec_segment_decode(decoder, &column->chunk, number, bytes, scratch, stored->scratch,
-								   &piece->entries));
-	keep_piece(group, &column->segments[number], piece);
-	return piece;
-}
-
-/* ------------------------------------------------------------------------
- * Values
- * ------------------------------------------------------------------------
- */
-
-static Datum
-vector_datum(EcOpenGroup *group, int attidx, const EcVector *v, uint32 row)
-{
-	const OpenColumn *column = &group->columns[attidx];
-
-	return ec_datum_from_vector(v, row, &group->types[attidx], column->kind, column->scale);
-}
-
-static Datum
-entry_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 code)
-{
-	OpenColumn *column = &group->columns[attidx];
-	uint32 segment = code / column->chunk.segment_entries;
-	const EcVector *entries;
-
-	if (code >= column->chunk.ndict)
-		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), EC_IMAGE_CHUNK,
-								"a row has no entry in the dictionary");
-	entries = &get_segment(rel, group, attidx, column, segment)->entries;
-	return vector_datum(group, attidx, entries, code % column->chunk.segment_entries);
-}
-
-static Datum
-chunk_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 row, bool *isnull)
-{
-	OpenColumn *column = &group->columns[attidx];
-	uint32 number = row / EC_BLOCK_ROWS;
-	OpenPiece *block = get_block(rel, group, attidx, column, number);
-	EcPoint point;
-	EcVector v = {.phys = block->view.phys, .form = EC_FORM_CONST, .nrows = 1};
-
-	check_status(rel, group, attidx, number,
-				 ec_view_get(&block->view, row % EC_BLOCK_ROWS, &point));
-	*isnull = point.isnull;
-	if (point.isnull)
-		return (Datum) 0;
-	if (point.in_dict)
-		return entry_datum(rel, group, attidx, point.code);
-	v.values.any = &point.value;
-	return vector_datum(group, attidx, &v, 0);
-}
-
-void
-ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end, Datum *values,
-			   bool *isnull)
-{
-	Assert(row < group->desc.nrows && end <= group->tupdesc->natts);
-	for (int i = first; i < end; i++)
-	{
-		OpenColumn *column = &group->columns[i];
-
-		if (column->source == OPEN_UNKNOWN)
-			prepare_column(rel, group, i, column);
-		if (column->source == OPEN_CHUNK)
-			values[i] = chunk_datum(rel, group, i, row, &isnull[i]);
-		else
-		{
-			isnull[i] = ec_vector_is_null(&column->whole, row);
-			values[i] = isnull[i] ? (Datum) 0 : vector_datum(group, i, &column->whole, row);
-		}
-	}
+	return Min(EC_BLOCK_ROWS, group->desc.nrows - block * EC_BLOCK_ROWS);
 }

@@ -36,6 +36,12 @@ ec_opened_open_pending(Relation rel, const EcDescriptor *desc, MemoryContext con
 extern void ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end,
 						   Datum *values, bool *isnull);
 
+/* The row of a numbered group that has this number. */
+extern bool ec_opened_find(Relation rel, EcOpenGroup *group, int64 number, uint32 *row);
+
+/* The number of its rows in one block. */
+extern uint32 ec_opened_block_rows(const EcOpenGroup *group, uint32 block);
+
 /* Empties the cache. */
 extern void ec_opened_forget(void);
 

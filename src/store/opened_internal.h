@@ -1,0 +1,92 @@
+/*
+ * opened_internal.h
+ *	  What opened.c (the cache of opened row groups) and opened_column.c (their
+ *	  columns) share.
+ */
+#ifndef EC_STORE_OPENED_INTERNAL_H
+#define EC_STORE_OPENED_INTERNAL_H
+
+#include "postgres.h"
+
+#include "lib/ilist.h"
+
+#include "base/compat.h"
+#include "store/image.h"
+#include "store/opened.h"
+
+/* In the list of what was used last. */
+typedef struct Used
+{
+	dlist_node node;
+	EcOpenGroup *group;
+	struct OpenPiece **place; /* of a piece; NULL: this is the group itself */
+} Used;
+
+typedef struct OpenPiece
+{
+	Used used;
+	void *memory; /* stored bytes and what they are decoded into */
+	union
+	{
+		EcView view;	  /* of a block */
+		EcVector entries; /* of a segment of the dictionary */
+	};
+} OpenPiece;
+
+typedef enum OpenSource
+{
+	OPEN_UNKNOWN = 0,
+	OPEN_CHUNK,
+	OPEN_WHOLE /* "whole" holds all rows */
+} OpenSource;
+
+typedef struct OpenColumn
+{
+	OpenSource source;
+	EcKind kind;
+	int32 scale;
+	EcVector whole;
+	EcChunk chunk;
+	OpenPiece **blocks;
+	OpenPiece **segments;
+} OpenColumn;
+
+typedef struct OpenKey
+{
+	RelFileLocator locator;
+	int64 number;
+} OpenKey;
+
+struct EcOpenGroup
+{
+	OpenKey key; /* memset before use: hashed as bytes */
+	Oid relid;
+	bool cached;
+	bool stale;
+	Used used;
+	MemoryContext context;
+	EcAllocator allocator;
+	Size memory; /* of the context, as counted in "total" */
+	EcDescriptor desc;
+	TupleDesc tupdesc;
+	EcColType *types;
+	EcDirectory dir;
+	EcBatch *rows;		 /* EC_FORM_ROWS, and missing values */
+	OpenColumn *columns; /* [tupdesc->natts], and the row numbers of a numbered group */
+	bool numbers_known;
+	uint32 *by_number; /* rows by their number; NULL if they stand in that order */
+};
+
+/* The group's memory has changed. */
+extern void ec_opened_count_memory(EcOpenGroup *group);
+
+/* Puts a piece on the list of what was used last, or moves it to its front. */
+extern void ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece);
+extern void ec_opened_touch(EcOpenGroup *group, OpenPiece *piece);
+
+/* Decodes; has no state. */
+extern EcDecoder *ec_opened_decoder(void);
+
+extern void ec_opened_load_directory(Relation rel, EcOpenGroup *group);
+
+#endif /* EC_STORE_OPENED_INTERNAL_H */
