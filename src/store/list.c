@@ -382,6 +382,26 @@ ec_list_begin(Relation rel, Snapshot snapshot)
 }
 
 EcList *
+ec_list_from_groups(Relation rel, const EcReaderPick *picks, uint32 count)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight list", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcList *list = open_list(rel, SnapshotAny);
+
+	list->context = context;
+	for (uint32 i = 0; i < count; i++)
+	{
+		EcListEntry *entry = add_entry(list, EC_ENTRY_GROUP);
+
+		entry->number = picks[i].number;
+		entry->tid = picks[i].tid;
+	}
+	MemoryContextSwitchTo(old);
+	return list;
+}
+
+EcList *
 ec_list_count(Relation rel, Snapshot snapshot, BlockNumber max_pages)
 {
 	EcList *list = open_list(rel, snapshot);

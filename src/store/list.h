@@ -25,6 +25,7 @@
 #include "utils/snapshot.h"
 
 #include "store/catalog.h"
+#include "store/reader.h"
 
 typedef enum EcEntryKind
 {
@@ -94,6 +95,9 @@ typedef struct EcList
 /* The list lives in a context below the current one. */
 extern EcList *ec_list_begin(Relation rel, Snapshot snapshot);
 extern void ec_list_end(EcList *list);
+
+/* A list of these row groups, nothing else; their numbers of rows are not known yet. */
+extern EcList *ec_list_from_groups(Relation rel, const EcReaderPick *picks, uint32 count);
 
 /* Only the sums: no entry, no tombstone is kept.  Of a companion with more pages than max_pages, as many are read. */
 extern EcList *ec_list_count(Relation rel, Snapshot snapshot, BlockNumber max_pages);

@@ -50,15 +50,13 @@ ec_reader_set_tupdesc(EcReader *reader, TupleDesc tupdesc)
 	MemoryContextSwitchTo(old);
 }
 
-EcReader *
-ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
+static EcReader *
+create_reader(Relation rel, Snapshot snapshot, MemoryContext parent)
 {
 	MemoryContext context =
 		AllocSetContextCreate(parent, "ecinsight reader", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	EcReader *reader;
-
-	PredicateLockRelation(rel, snapshot);
 
 	old = MemoryContextSwitchTo(context);
 	reader = palloc0(sizeof(EcReader));
@@ -76,7 +74,28 @@ ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
 	if (!RelationUsesLocalBuffers(rel) && RelationGetNumberOfBlocks(rel) > NBuffers / 4)
 		reader->strategy = GetAccessStrategy(BAS_BULKREAD);
 	MemoryContextSwitchTo(old);
+	return reader;
+}
+
+EcReader *
+ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
+{
+	EcReader *reader;
+
+	PredicateLockRelation(rel, snapshot);
+	reader = create_reader(rel, snapshot, parent);
 	make_list(reader);
+	return reader;
+}
+
+EcReader *
+ec_reader_begin_groups(Relation rel, const EcReaderPick *picks, uint32 count, MemoryContext parent)
+{
+	EcReader *reader = create_reader(rel, NULL, parent);
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
+
+	reader->list = ec_list_from_groups(rel, picks, count);
+	MemoryContextSwitchTo(old);
 	return reader;
 }
 
@@ -84,7 +103,7 @@ void
 ec_reader_rescan(EcReader *reader)
 {
 	reader->current = -1;
-	if (IsMVCCSnapshot(reader->snapshot))
+	if (reader->snapshot == NULL || IsMVCCSnapshot(reader->snapshot))
 		return;
 	ec_list_end(reader->list);
 	make_list(reader);

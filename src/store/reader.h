@@ -39,6 +39,7 @@
 
 #include "postgres.h"
 
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
@@ -66,6 +67,20 @@ typedef struct EcReaderStats
 } EcReaderStats;
 
 extern EcReader *ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent);
+
+/*
+ * A reader of exactly these row groups, whatever their visibility, for compaction:
+ * no row is hidden.  The tids are those of the descriptors.
+ */
+typedef struct EcReaderPick
+{
+	int64 number;
+	ItemPointerData tid;
+} EcReaderPick;
+
+extern EcReader *
+ec_reader_begin_groups(Relation rel, const EcReaderPick *picks, uint32 count, MemoryContext parent);
+
 extern void ec_reader_rescan(EcReader *reader);
 extern void ec_reader_end(EcReader *reader);
 
