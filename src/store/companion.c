@@ -162,6 +162,7 @@ begin_search(EcCompanion *c, EcCatalogKind kind, int64 number, StrategyNumber st
 				ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)));
 	ScanKeyInit(&keys[1], ATT_SEQ, strategy, compare, Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number)));
 	index_rescan(c->scan, keys, 2, NULL, 0);
+	c->exact = strategy == BTEqualStrategyNumber;
 	c->kind = kind;
 	c->number = number;
 }
@@ -174,10 +175,25 @@ ec_companion_search(EcCompanion *c, EcCatalogKind kind, int64 number)
 }
 
 void
+ec_companion_search_from(EcCompanion *c, EcCatalogKind kind, int64 number)
+{
+	begin_search(c, kind, number, BTGreaterEqualStrategyNumber, F_INT4GE);
+	c->direction = ForwardScanDirection;
+}
+
+void
 ec_companion_search_back(EcCompanion *c, EcCatalogKind kind, int64 number)
 {
 	begin_search(c, kind, number, BTLessEqualStrategyNumber, F_INT4LE);
 	c->direction = BackwardScanDirection;
+}
+
+static bool
+is_wanted(const EcCompanion *c, int64 number)
+{
+	if (c->exact)
+		return number == c->number;
+	return ScanDirectionIsForward(c->direction) ? number >= c->number : number <= c->number;
 }
 
 HeapTuple
@@ -189,8 +205,7 @@ ec_companion_next(EcCompanion *c, EcCatalogTuple *out)
 		return NULL;
 	tuple = ExecFetchSlotHeapTuple(c->slot, false, NULL);
 	ec_catalog_open_tuple(c->main, tuple, out);
-	if (out->kind != c->kind ||
-		(ScanDirectionIsForward(c->direction) ? out->number != c->number : out->number > c->number))
+	if (out->kind != c->kind || !is_wanted(c, out->number))
 		ec_catalog_tuple_damaged(c->main, tuple, "Its key is not the one that the index has.");
 	return tuple;
 }

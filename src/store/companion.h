@@ -35,6 +35,7 @@ typedef struct EcCompanion
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 	ScanDirection direction;
+	bool exact; /* only that number */
 	EcCatalogKind kind;
 	int64 number;
 } EcCompanion;
@@ -73,10 +74,12 @@ extern bool ec_companion_claim(EcCompanion *c, ItemPointer tid, CommandId cid);
 
 /*
  * Searches tuples by key, whatever their visibility: those with this number, or
- * (back) all from this number downwards as long as their upper bits are the same.
+ * all from this number upwards (from) or downwards (back), in that order, as long
+ * as their upper bits are the same.
  * The tuple that _next returns is pinned until the next step, search or close.
  */
 extern void ec_companion_search(EcCompanion *c, EcCatalogKind kind, int64 number);
+extern void ec_companion_search_from(EcCompanion *c, EcCatalogKind kind, int64 number);
 extern void ec_companion_search_back(EcCompanion *c, EcCatalogKind kind, int64 number);
 extern HeapTuple ec_companion_next(EcCompanion *c, EcCatalogTuple *out);
 

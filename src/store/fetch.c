@@ -17,6 +17,7 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
 #include "utils/datum.h"
@@ -27,11 +28,49 @@
 #include "base/compat.h"
 #include "store/fetch.h"
 #include "store/groupmap.h"
+#include "store/mask.h"
 #include "store/opened.h"
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/tid.h"
 #include "store/write_state.h"
+
+/* Where a visible row was found. */
+typedef struct Found
+{
+	EcGroupPlace place;
+	EcLookup lookup; /* of the group's descriptor */
+	uint32 row;
+} Found;
+
+/* Descriptors looked up before, by the group's number. */
+#define LOOKUPS_KEPT 64
+
+typedef struct KeptLookup
+{
+	int64 group; /* -1: none */
+	EcLookup lookup;
+} KeptLookup;
+
+/*
+ * What was learned under one MVCC snapshot, for which it stays true.  Not for
+ * serializable transactions, which must look at each tuple after they have locked
+ * it.
+ */
+typedef struct Learned
+{
+	bool valid;
+	TransactionId xmin; /* these identify the snapshot */
+	TransactionId xmax;
+	uint32 xcnt;
+	int32 subxcnt;
+	CommandId curcid;
+	bool map_is_fresh; /* groupmap.c knows all groups that the snapshot sees */
+	int64 no_rows;	   /* there is no row tuple from this number ... */
+	int64 no_rows_end; /* ... up to before this one */
+	Found last;		   /* in a group; place.end == 0: none */
+	KeptLookup lookups[LOOKUPS_KEPT];
+} Learned;
 
 struct EcFetch
 {
@@ -39,15 +78,8 @@ struct EcFetch
 	MemoryContext context; /* of rows being formed; reset with each */
 	bool open;			   /* is there a companion? */
 	EcCompanion companion;
+	Learned learned;
 };
-
-/* Where a visible row was found. */
-typedef struct Found
-{
-	int64 group;
-	uint32 row;
-	EcLookup lookup; /* of its descriptor */
-} Found;
 
 void
 ec_fetch_forget(void)
@@ -57,33 +89,135 @@ ec_fetch_forget(void)
 }
 
 /* ------------------------------------------------------------------------
+ * What stays true
+ * ------------------------------------------------------------------------
+ */
+
+static void
+forget_learned(Learned *learned)
+{
+	memset(learned, 0, offsetof(Learned, lookups));
+	for (int i = 0; i < LOOKUPS_KEPT; i++)
+		learned->lookups[i].group = -1;
+}
+
+/* NULL if nothing may be kept under this snapshot. */
+static Learned *
+learn(EcFetch *fetch, Snapshot snapshot)
+{
+	Learned *learned = &fetch->learned;
+
+	if (snapshot->snapshot_type != SNAPSHOT_MVCC || IsolationIsSerializable())
+		return NULL;
+	if (learned->valid && learned->xmin == snapshot->xmin && learned->xmax == snapshot->xmax &&
+		learned->xcnt == snapshot->xcnt && learned->subxcnt == snapshot->subxcnt &&
+		learned->curcid == snapshot->curcid)
+		return learned;
+	forget_learned(learned);
+	learned->valid = true;
+	learned->xmin = snapshot->xmin;
+	learned->xmax = snapshot->xmax;
+	learned->xcnt = snapshot->xcnt;
+	learned->subxcnt = snapshot->subxcnt;
+	learned->curcid = snapshot->curcid;
+	return learned;
+}
+
+/* ------------------------------------------------------------------------
  * Row groups
  * ------------------------------------------------------------------------
  */
 
-static bool
-place_holds(EcCompanion *c, const EcGroupPlace *place, int64 number, Snapshot snapshot,
-			Found *found)
+static EcLookup
+look_up(EcCompanion *c, const EcGroupPlace *place, Snapshot snapshot, Learned *learned)
 {
-	found->lookup = ec_lookup_group(c, place->number, &place->tid, snapshot, NULL);
-	if (!found->lookup.visible)
+	KeptLookup *kept;
+
+	if (learned == NULL)
+		return ec_lookup_group(c, place->number, &place->tid, snapshot, NULL);
+	kept = &learned->lookups[place->number % LOOKUPS_KEPT];
+	if (kept->group != place->number)
+	{
+		kept->group = -1;
+		kept->lookup = ec_lookup_group(c, place->number, &place->tid, snapshot, NULL);
+		kept->group = place->number;
+	}
+	return kept->lookup;
+}
+
+/* Snapshots that are no point in time take the masks of now: masked rows are dead for everybody. */
+static bool
+is_masked(EcCompanion *c, const Found *found, Snapshot snapshot)
+{
+	int64 group = found->place.number;
+	uint32 block = found->row / EC_BLOCK_ROWS;
+	uint32 in_block = found->row % EC_BLOCK_ROWS;
+	uint64 dead[EC_MASK_WORDS] = {0};
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+
+	if (!found->place.masked || snapshot->snapshot_type == SNAPSHOT_ANY)
 		return false;
-	found->group = place->number;
-	found->row = place->row + (uint32) (number - place->first);
-	return true;
+	ec_companion_search(c, EC_CATALOG_MASK, EC_MASK_NUMBER(group, block));
+	while ((tuple = ec_companion_next(c, &opened)) != NULL)
+	{
+		EcOpenGroup *open;
+
+		if (!ec_companion_sees(c, tuple, IsMVCCSnapshot(snapshot) ? snapshot : SnapshotSelf))
+			continue;
+		open = ec_opened_open(c->main, group, &found->lookup);
+		ec_mask_read(c->main, group, block, opened.payload, opened.len,
+					 ec_opened_block_rows(open, block), dead);
+	}
+	return (dead[in_block / 64] >> in_block % 64 & 1) != 0;
 }
 
 static bool
-find_in_groups(EcCompanion *c, int64 number, Snapshot snapshot, Found *found)
+place_holds(EcCompanion *c, const EcGroupPlace *place, int64 number, Snapshot snapshot,
+			Learned *learned, Found *found)
+{
+	found->place = *place;
+	found->lookup = look_up(c, place, snapshot, learned);
+	if (!found->lookup.visible)
+		return false;
+	if (!place->numbered)
+		found->row = place->row + (uint32) (number - place->first);
+	else if (!ec_opened_find(c->main, ec_opened_open(c->main, place->number, &found->lookup),
+							 number, &found->row))
+		return false;
+	return !is_masked(c, found, snapshot);
+}
+
+static bool
+search_groups(EcCompanion *c, int64 number, bool refresh, Snapshot snapshot, Learned *learned,
+			  Found *found)
 {
 	EcGroupPlace *places;
-	int count = ec_groupmap_find(c, number, &places);
+	int count = ec_groupmap_find(c, number, refresh, &places);
 	bool holds = false;
 
 	for (int i = 0; i < count && !holds; i++)
-		holds = place_holds(c, &places[i], number, snapshot, found);
+		holds = place_holds(c, &places[i], number, snapshot, learned, found);
 	if (count > 0)
 		pfree(places);
+	return holds;
+}
+
+/* learned may be NULL. */
+static bool
+find_in_groups(EcCompanion *c, int64 number, Snapshot snapshot, Learned *learned, Found *found)
+{
+	bool holds;
+
+	if (learned == NULL)
+		return search_groups(c, number, true, snapshot, NULL, found);
+	if (number >= learned->last.place.first && number < learned->last.place.end &&
+		place_holds(c, &learned->last.place, number, snapshot, learned, found))
+		return true;
+	holds = search_groups(c, number, !learned->map_is_fresh, snapshot, learned, found);
+	learned->map_is_fresh = true;
+	if (holds)
+		learned->last = *found;
 	return holds;
 }
 
@@ -92,7 +226,7 @@ ec_fetch_group_holds(EcCompanion *c, int64 number, Snapshot snapshot, Transactio
 {
 	Found found;
 
-	if (!find_in_groups(c, number, snapshot, &found))
+	if (!find_in_groups(c, number, snapshot, NULL, &found))
 		return false;
 	if (xmin != NULL)
 		*xmin = found.lookup.xmin;
@@ -230,12 +364,12 @@ fetch_from_group(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapsho
 	EcCompanion *c = &fetch->companion;
 	Found found;
 
-	if (!find_in_groups(c, number, snapshot, &found))
+	if (!find_in_groups(c, number, snapshot, learn(fetch, snapshot), &found))
 		return false;
 	PredicateLockTID(fetch->rel, tid, snapshot, found.lookup.xmin);
 	if (slot == NULL)
 		return true;
-	ec_slot_store_group(slot, found.group, found.row, &found.lookup);
+	ec_slot_store_group(slot, found.place.number, found.row, &found.lookup);
 	slot->tts_tid = *tid;
 	slot->tts_tableOid = RelationGetRelid(fetch->rel);
 	return true;
@@ -266,13 +400,41 @@ fetch_promise(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapshot,
 	return true;
 }
 
+/* Row tuples are few beside rows in groups: remembers where there are none. */
+static EcRowFound
+probe(EcFetch *fetch, int64 number, Snapshot snapshot, EcRow *row, EcRowDirty *dirty)
+{
+	Learned *learned = learn(fetch, snapshot);
+	EcCatalogTuple opened;
+	int64 end;
+
+	if (learned == NULL)
+		return ec_row_probe(&fetch->companion, number, snapshot, row, dirty);
+	if (number >= learned->no_rows && number < learned->no_rows_end)
+		return EC_ROW_UNKNOWN;
+	ec_companion_search_from(&fetch->companion, EC_CATALOG_ROW, number);
+	if (ec_companion_next(&fetch->companion, &opened) != NULL)
+		end = opened.number;
+	else
+		end = ((number >> EC_CATALOG_SEQ_BITS) + 1) << EC_CATALOG_SEQ_BITS;
+	if (end == number)
+		return ec_row_probe(&fetch->companion, number, snapshot, row, dirty);
+
+	/* the gap may continue the one that is known */
+	if (number > learned->no_rows_end || end < learned->no_rows)
+		learned->no_rows_end = end;
+	learned->no_rows_end = Max(learned->no_rows_end, end);
+	learned->no_rows = number;
+	return EC_ROW_UNKNOWN;
+}
+
 static bool
 fetch_written(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapshot,
 			  TupleTableSlot *slot)
 {
 	EcRowDirty dirty;
 	EcRow row;
-	EcRowFound found = ec_row_probe(&fetch->companion, number, snapshot, &row, &dirty);
+	EcRowFound found = probe(fetch, number, snapshot, &row, &dirty);
 
 	if (found == EC_ROW_GONE)
 		return false;
@@ -282,7 +444,8 @@ fetch_written(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapshot,
 		return true;
 	if (!fetch_from_group(fetch, number, tid, snapshot, slot))
 		return false;
-	ec_row_mark_dirty(snapshot, &dirty);
+	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
+		ec_row_mark_dirty(snapshot, &dirty);
 	return true;
 }
 
@@ -292,6 +455,7 @@ ec_fetch_begin(Relation rel)
 	EcFetch *fetch = palloc0(sizeof(EcFetch));
 
 	fetch->rel = rel;
+	forget_learned(&fetch->learned);
 	fetch->context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight fetch", ALLOCSET_DEFAULT_SIZES);
 	fetch->open = ec_companion_open(rel, AccessShareLock, &fetch->companion);

@@ -235,6 +235,7 @@ typedef enum EcCatalogKind
 
 #define EC_MASK_BLOCK_BITS 6
 #define EC_MASK_NUMBER(group, block) ((int64) (group) << EC_MASK_BLOCK_BITS | (block))
+#define EC_MASK_GROUP(number) ((number) >> EC_MASK_BLOCK_BITS)
 
 #define EC_CATALOG_SEQ_BITS 30
 #define EC_CATALOG_CHUNK_ID(kind, number) ((Oid) (((number) >> EC_CATALOG_SEQ_BITS) << 8 | (kind)))

@@ -58,6 +58,9 @@ typedef struct Building
 	MapNode *nodes;
 	uint32 count;
 	uint32 capacity;
+	int64 *masked; /* numbers of groups with masks, descending */
+	uint32 nmasked;
+	uint32 masked_capacity;
 } Building;
 
 static void
@@ -73,17 +76,58 @@ add_node(Building *b, const EcGroupPlace *place)
 }
 
 static void
-add_descriptor(const EcDescriptor *desc, ItemPointer tid, void *arg)
+add_descriptor(EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened, void *arg)
 {
-	EcGroupPlace place = {.number = desc->number, .numbered = desc->numbered, .tid = *tid};
+	EcGroupPlace place = {.tid = tuple->t_self};
+	EcDescriptor desc;
 
-	for (uint32 i = 0; i < desc->nranges; i++)
+	if (!ec_catalog_read_tuple(c->main, tuple, &desc))
+		return;
+	place.number = desc.number;
+	place.numbered = desc.numbered;
+	for (uint32 i = 0; i < desc.nranges; i++)
 	{
-		place.first = desc->ranges[i].first;
-		place.end = place.first + desc->ranges[i].count;
+		place.first = desc.ranges[i].first;
+		place.end = place.first + desc.ranges[i].count;
 		add_node(arg, &place);
-		place.row += (uint32) desc->ranges[i].count;
+		place.row += (uint32) desc.ranges[i].count;
 	}
+}
+
+/* Masks come by descending number, so each group's are neighbours. */
+static void
+add_mask(EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened, void *arg)
+{
+	Building *b = arg;
+	int64 group = EC_MASK_GROUP(opened->number);
+
+	if (b->nmasked > 0 && b->masked[b->nmasked - 1] == group)
+		return;
+	if (b->nmasked == b->masked_capacity)
+	{
+		b->masked_capacity = Max(b->masked_capacity * 2, 64);
+		b->masked = b->masked == NULL
+						? MemoryContextAlloc(b->context, b->masked_capacity * sizeof(int64))
+						: repalloc_huge(b->masked, b->masked_capacity * sizeof(int64));
+	}
+	b->masked[b->nmasked++] = group;
+}
+
+static int
+compare_descending(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return x > y ? -1 : x < y;
+}
+
+static void
+mark_masked(Building *b)
+{
+	for (uint32 i = 0; i < b->count && b->nmasked > 0; i++)
+		b->nodes[i].place.masked = bsearch(&b->nodes[i].place.number, b->masked, b->nmasked,
+										   sizeof(int64), compare_descending) != NULL;
 }
 
 static int
@@ -128,7 +172,9 @@ build(EcCompanion *c, const EcDiskMeta *meta)
 
 	b.context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight group map", ALLOCSET_SMALL_SIZES);
-	ec_lookup_all(c, meta->next_group, add_descriptor, &b);
+	ec_lookup_all(c, EC_CATALOG_GROUP, meta->next_group, add_descriptor, &b);
+	ec_lookup_all(c, EC_CATALOG_MASK, EC_MASK_NUMBER(meta->next_group, 0), add_mask, &b);
+	mark_masked(&b);
 	qsort(b.nodes, b.count, sizeof(MapNode), compare_nodes);
 	set_max_end(b.nodes, 0, b.count);
 
@@ -163,7 +209,7 @@ create_maps(void)
 }
 
 static GroupMap *
-get_map(EcCompanion *c)
+get_map(EcCompanion *c, bool refresh)
 {
 	Relation rel = c->main;
 	EcDiskMeta meta = {0};
@@ -172,13 +218,18 @@ get_map(EcCompanion *c)
 	bool found;
 
 	create_maps();
-	(void) ec_meta_read(rel, &meta);
 	map = hash_search(maps, &relid, HASH_ENTER, &found);
 	if (!found)
 		memset((char *) map + sizeof(Oid), 0, sizeof(GroupMap) - sizeof(Oid));
-	if (map->context != NULL && !map->stale &&
-		RelFileLocatorEquals(map->locator, rel->rd_locator) && map->changes == meta.changes)
-		return map;
+	if (map->context != NULL && !map->stale && RelFileLocatorEquals(map->locator, rel->rd_locator))
+	{
+		if (!refresh)
+			return map;
+		if (ec_meta_read(rel, &meta) && map->changes == meta.changes)
+			return map;
+	}
+	else
+		(void) ec_meta_read(rel, &meta);
 	build(c, &meta);
 	return hash_search(maps, &relid, HASH_FIND, NULL);
 }
@@ -267,9 +318,9 @@ search(const MapNode *nodes, uint32 low, uint32 high, int64 number, Finding *f)
 }
 
 int
-ec_groupmap_find(EcCompanion *c, int64 number, EcGroupPlace **places)
+ec_groupmap_find(EcCompanion *c, int64 number, bool refresh, EcGroupPlace **places)
 {
-	GroupMap *map = get_map(c);
+	GroupMap *map = get_map(c, refresh);
 	Finding f = {0};
 
 	search(map->nodes, 0, map->count, number, &f);

@@ -112,10 +112,10 @@ ec_lookup_group(EcCompanion *c, int64 number, const ItemPointerData *hint, Snaps
 }
 
 void
-ec_lookup_all(EcCompanion *c, int64 end, EcLookupVisit visit, void *arg)
+ec_lookup_all(EcCompanion *c, EcCatalogKind kind, int64 end, EcLookupVisit visit, void *arg)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight descriptors",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight look-up", ALLOCSET_DEFAULT_SIZES);
 	EcCatalogTuple opened;
 	HeapTuple tuple;
 
@@ -124,14 +124,12 @@ ec_lookup_all(EcCompanion *c, int64 end, EcLookupVisit visit, void *arg)
 	{
 		int64 last = end - 1;
 
-		ec_companion_search_back(c, EC_CATALOG_GROUP, last);
+		ec_companion_search_back(c, kind, last);
 		while ((tuple = ec_companion_next(c, &opened)) != NULL)
 		{
 			MemoryContext old = MemoryContextSwitchTo(context);
-			EcDescriptor desc;
 
-			if (ec_catalog_read_tuple(c->main, tuple, &desc))
-				visit(&desc, &tuple->t_self, arg);
+			visit(c, tuple, &opened, arg);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(context);
 		}
