@@ -285,14 +285,26 @@ estimate_rows(Relation rel, BlockNumber main_pages, BlockNumber catalog_pages)
 	return rows;
 }
 
+static int64
+statistic(PGFunction function, Relation rel)
+{
+	return DatumGetInt64(DirectFunctionCall1(function, ObjectIdGetDatum(RelationGetRelid(rel))));
+}
+
 /* Has the table ever been vacuumed?  Core resets relallvisible, as it finds no visibility map. */
 static bool
 was_vacuumed(Relation rel)
 {
-	Datum relid = ObjectIdGetDatum(RelationGetRelid(rel));
+	return statistic(pg_stat_get_vacuum_count, rel) > 0 ||
+		   statistic(pg_stat_get_autovacuum_count, rel) > 0;
+}
 
-	return DatumGetInt64(DirectFunctionCall1(pg_stat_get_vacuum_count, relid)) > 0 ||
-		   DatumGetInt64(DirectFunctionCall1(pg_stat_get_autovacuum_count, relid)) > 0;
+/* What ANALYZE told, or a test wrote over it, holds while the table hasn't changed. */
+static bool
+unchanged_since_analyze(Relation rel, double rows)
+{
+	return rel->rd_rel->reltuples > 0 && statistic(pg_stat_get_mod_since_analyze, rel) == 0 &&
+		   statistic(pg_stat_get_live_tuples, rel) == (int64) rows;
 }
 
 /*
@@ -311,9 +323,12 @@ estimate_as_heap(Relation rel, double rows, int32 *attr_widths, BlockNumber *pag
 	*pages = (BlockNumber) ceil(rows / Max(1, usable / (MAXALIGN(width) + overhead)));
 	if (*pages < 10 && !known && !rel->rd_rel->relhassubclass)
 		*pages = 10;
-	*tuples = known && rel->rd_rel->reltuples > 0
-				  ? rows
-				  : rint((double) (usable / (width + overhead)) * *pages);
+	if (known && unchanged_since_analyze(rel, rows))
+		*tuples = rel->rd_rel->reltuples;
+	else if (known && rel->rd_rel->reltuples > 0)
+		*tuples = rows;
+	else
+		*tuples = rint((double) (usable / (width + overhead)) * *pages);
 	*allvisfrac = *pages > 0 && was_vacuumed(rel) ? 1 : 0;
 }
 

@@ -24,6 +24,7 @@
 #include "store/fetch.h"
 #include "store/index.h"
 #include "store/slot.h"
+#include "store/page.h"
 #include "store/store.h"
 #include "store/tableam.h"
 #include "store/tid.h"
@@ -222,7 +223,11 @@ tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleT
 static bool
 tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
 {
-	return ec_tid_to_row(tid) >= 0;
+	int64 number = ec_tid_to_row(tid);
+	EcDiskMeta meta;
+
+	/* as a heap takes its pages: numbers that were ever reserved are valid */
+	return number >= 0 && ec_meta_read(scan->rs_rd, &meta) && number < meta.next_row;
 }
 
 /* Rows have one version. */
