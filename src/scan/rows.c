@@ -6,7 +6,8 @@
  * rows.  Zones are asked first, for the whole chunk and then for each block; they
  * lie in the chunk's header.  Then a chunk's dictionary, which filtering its
  * blocks would need anyhow.  A predicate known to be true for all rows isn't
- * evaluated again.
+ * evaluated again.  Deleted rows never qualify; that a zone or a dictionary still
+ * speaks of them only means that a block is read in vain.
  */
 #include "postgres.h"
 
@@ -180,14 +181,23 @@ count_rows(EcScanState *scan)
 	return n;
 }
 
-static void
-select_all(EcScanState *scan)
+/* Starts with the rows that are not deleted; returns their number. */
+static uint32
+select_live(EcScanState *scan)
 {
 	Size nwords = EC_VALIDITY_WORDS(scan->block_rows);
+	uint32 nlive;
+	const uint64 *live = ec_reader_live(scan->reader, scan->block, &nlive);
 
+	if (live != NULL)
+	{
+		memcpy(scan->rows, live, nwords * sizeof(uint64));
+		return nlive;
+	}
 	memset(scan->rows, 0xff, nwords * sizeof(uint64));
 	if (scan->block_rows % 64 != 0)
 		scan->rows[nwords - 1] = (UINT64CONST(1) << scan->block_rows % 64) - 1;
+	return nlive;
 }
 
 /* What the block's zones say of each clause; false if one of them is true for no row. */
@@ -215,19 +225,20 @@ block_may_qualify(EcScanState *scan)
 bool
 ec_scan_enter_block(EcScanState *scan)
 {
+	uint32 live;
 	uint32 left;
 
 	scan->block_rows = ec_reader_block_rows(scan->reader, scan->block);
 	for (int i = 0; i < scan->ncolumns; i++)
 		scan->columns[i].vector = NULL;
-	if (!block_may_qualify(scan))
+	live = block_may_qualify(scan) ? select_live(scan) : 0;
+	if (live == 0)
 	{
 		scan->counts.blocks_skipped++;
 		return false;
 	}
 	scan->counts.blocks_read++;
-	select_all(scan);
-	left = scan->block_rows;
+	left = live;
 	for (int i = 0; i < scan->nclauses && left > 0; i++)
 	{
 		if (scan->clauses[i].by_vector && scan->clauses[i].block_truth == EC_TRUTH_SOME)
@@ -236,6 +247,6 @@ ec_scan_enter_block(EcScanState *scan)
 			left = count_rows(scan);
 		}
 	}
-	InstrCountFiltered1(&scan->css, scan->block_rows - left);
+	InstrCountFiltered1(&scan->css, live - left);
 	return left > 0;
 }

@@ -29,6 +29,7 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "scan/compact.h"
 #include "scan/source.h"
 #include "scan/source_query.h"
 #include "store/reader.h"
@@ -66,6 +67,8 @@ struct EcSource
 	bool in_group;
 	uint32 block;		 /* next one of the current group */
 	EcVector *stand_ins; /* for blocks without NULLs of columns where only those matter */
+	uint32 *selection;	 /* rows of the block that are not deleted, if some are */
+	EcCompactColumn *compacted;
 
 	/* through the executor */
 	EcSourceQuery *query;
@@ -178,6 +181,8 @@ open_direct(EcSource *source, Snapshot snapshot)
 	check_select_privilege(source->rel, source->ncolumns, source->attnums);
 	source->snapshot = RegisterSnapshot(snapshot);
 	source->stand_ins = palloc0(sizeof(EcVector) * source->ncolumns);
+	source->selection = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
+	source->compacted = palloc0(sizeof(EcCompactColumn) * source->ncolumns);
 }
 
 static void
@@ -299,6 +304,18 @@ next_group(EcSource *source)
 	}
 }
 
+/* Has the block wanted rows? */
+static bool
+block_matches(EcSource *source, uint32 block)
+{
+	uint32 nlive;
+
+	if (source->nranges > 0 && !zone_matches(source, block))
+		return false;
+	ec_reader_live(source->reader, block, &nlive);
+	return nlive > 0;
+}
+
 /* Positions the reader on the next block that may hold wanted rows. */
 static bool
 next_block(EcSource *source)
@@ -310,7 +327,7 @@ next_block(EcSource *source)
 		source->in_group = true;
 		for (; source->block < ec_reader_group(source->reader)->nblocks; source->block++)
 		{
-			if (source->nranges == 0 || zone_matches(source, source->block))
+			if (block_matches(source, source->block))
 				return true;
 			ec_reader_count_skipped(source->reader, source->ncolumns);
 		}
@@ -342,13 +359,16 @@ stand_in(EcSource *source, int column, uint32 block, uint32 nrows)
 static uint32
 next_direct(EcSource *source)
 {
+	const uint64 *live;
 	uint32 nrows;
 	uint32 block;
 
 	if (!next_block(source))
 		return 0;
 	block = source->block++;
-	nrows = ec_reader_block_rows(source->reader, block);
+	live = ec_reader_live(source->reader, block, &nrows);
+	if (live != NULL)
+		ec_compact_select(live, ec_reader_block_rows(source->reader, block), source->selection);
 	for (int i = 0; i < source->ncolumns; i++)
 	{
 		int attidx = source->part_attnums[i] - 1;
@@ -357,6 +377,9 @@ next_direct(EcSource *source)
 			continue;
 		source->columns[i] = ec_reader_block(source->reader, attidx, block);
 		source->kinds[i] = ec_reader_kind(source->reader, attidx, &source->scales[i]);
+		if (live != NULL)
+			source->columns[i] =
+				ec_compact(&source->compacted[i], source->columns[i], source->selection, nrows);
 	}
 	return nrows;
 }

@@ -198,6 +198,8 @@ ec_reader_goto_group(EcReader *reader, uint32 i)
 	reader->info.number = reader->entry->number;
 	reader->info.bytes = reader->entry->bytes;
 	load_entry(reader);
+	if (reader->desc != NULL)
+		reader->info.bytes = reader->desc->image_len;
 	reader->info.nblocks = (reader->info.nrows + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS;
 	reader->info.is_inline = reader->desc == NULL || reader->desc->form != EC_FORM_EXTENT;
 	return true;
