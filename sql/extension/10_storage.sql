@@ -38,17 +38,6 @@ CREATE FUNCTION options(relation regclass, OUT option text, OUT setting text, OU
 	AS 'MODULE_PATHNAME', 'ec_options' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 3;
 COMMENT ON FUNCTION options(regclass) IS 'options in force for a columnar table, and where they come from';
 
--- Changes of columnar tables are not decoded.  This is a trigger, as a hook would only
--- see the statements of sessions that have loaded the library.
-
-CREATE FUNCTION check_publication() RETURNS event_trigger
-	AS 'MODULE_PATHNAME', 'ec_check_publication' LANGUAGE C;
-COMMENT ON FUNCTION check_publication() IS 'refuses publications of columnar tables';
-REVOKE ALL ON FUNCTION check_publication() FROM PUBLIC;
-CREATE EVENT TRIGGER ecinsight_check_publication ON ddl_command_start
-	WHEN TAG IN ('CREATE PUBLICATION', 'ALTER PUBLICATION') EXECUTE FUNCTION check_publication();
-ALTER EVENT TRIGGER ecinsight_check_publication ENABLE ALWAYS;
-
 -- Inspection
 
 CREATE FUNCTION row_groups(relation regclass, OUT number bigint, OUT level int, OUT rows int,

@@ -246,9 +246,21 @@ ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrow
  * ------------------------------------------------------------------------
  */
 
-/* One row of the batch as Datums, in the current memory context. */
-static void
-batch_row(EcBatch *batch, const EcVector *views, uint32 row, Datum *values, bool *isnull)
+EcVector *
+ec_image_views(EcBatch *batch)
+{
+	EcVector *views = palloc0(Max(batch->natts, 1) * sizeof(EcVector));
+
+	for (int i = 0; i < batch->natts; i++)
+	{
+		if (batch->columns[i] != NULL)
+			ec_builder_view(batch->columns[i], &views[i]);
+	}
+	return views;
+}
+
+void
+ec_image_row(EcBatch *batch, const EcVector *views, uint32 row, Datum *values, bool *isnull)
 {
 	for (int i = 0; i < batch->natts; i++)
 	{
@@ -272,12 +284,7 @@ ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len)
 		return NULL;
 	values = palloc(Max(tupdesc->natts, 1) * sizeof(Datum));
 	isnull = palloc(Max(tupdesc->natts, 1) * sizeof(bool));
-	views = palloc0(Max(batch->natts, 1) * sizeof(EcVector));
-	for (int i = 0; i < batch->natts; i++)
-	{
-		if (batch->columns[i] != NULL)
-			ec_builder_view(batch->columns[i], &views[i]);
-	}
+	views = ec_image_views(batch);
 	memset(isnull, true, tupdesc->natts * sizeof(bool));
 	out = palloc0(limit);
 	*len = 0;
@@ -285,7 +292,7 @@ ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len)
 	{
 		MinimalTuple tuple;
 
-		batch_row(batch, views, row, values, isnull);
+		ec_image_row(batch, views, row, values, isnull);
 		tuple = ec_compat_form_minimal_tuple(tupdesc, values, isnull);
 		if (*len + MAXALIGN(tuple->t_len) > limit)
 			return NULL;

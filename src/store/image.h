@@ -31,6 +31,11 @@ extern uint32 ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int le
 /* The batch's rows as MinimalTuples, if they take at most limit bytes; else NULL. */
 extern uint8 *ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len);
 
+/* The batch's columns as vectors, and one row of them as Datums, in the current memory context. */
+extern EcVector *ec_image_views(EcBatch *batch);
+extern void
+ec_image_row(EcBatch *batch, const EcVector *views, uint32 row, Datum *values, bool *isnull);
+
 /* Appends the rows of a EC_FORM_ROWS descriptor to a batch made with the same tupdesc. */
 extern void
 ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, EcBatch *batch);

@@ -14,8 +14,6 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
-#include "commands/event_trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
@@ -34,31 +32,11 @@
 #include "store/write_state.h"
 #include "store/writer.h"
 
-PG_FUNCTION_INFO_V1(ec_check_publication);
-
 static ExecutorStart_hook_type previous_start;
 static ExecutorRun_hook_type previous_run;
 static ExecutorEnd_hook_type previous_end;
 static ProcessUtility_hook_type previous_utility;
 static object_access_hook_type previous_access;
-
-/* Is it a columnar table?  The caller holds a lock on it, or can live with a stale answer. */
-static bool
-is_columnar_oid(Oid relid)
-{
-	char relkind = get_rel_relkind(relid);
-	Relation rel;
-	bool columnar;
-
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_MATVIEW)
-		return false;
-	rel = try_table_open(relid, AccessShareLock);
-	if (rel == NULL)
-		return false;
-	columnar = ec_store_is_columnar(rel);
-	table_close(rel, AccessShareLock);
-	return columnar;
-}
 
 static void
 refuse(Oid relid, const char *what, const char *hint)
@@ -194,79 +172,6 @@ executor_end(QueryDesc *queryDesc)
 		previous_end(queryDesc);
 	else
 		standard_ExecutorEnd(queryDesc);
-}
-
-/* ------------------------------------------------------------------------
- * Publications: changes of columnar tables are not decoded, subscribers would
- * silently miss them
- * ------------------------------------------------------------------------
- */
-
-#define HINT_PUBLISH "Changes of columnar tables are not decoded yet; use physical replication."
-
-static void
-refuse_publishing(Oid relid)
-{
-	List *relids = find_all_inheritors(relid, NoLock, NULL);
-	ListCell *cell;
-
-	foreach (cell, relids)
-	{
-		if (is_columnar_oid(lfirst_oid(cell)))
-			refuse(lfirst_oid(cell), "publishing", HINT_PUBLISH);
-	}
-}
-
-static void
-warn_publishing(void)
-{
-	ereport(WARNING, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					  errmsg("rows of columnar tables are not published"), errhint(HINT_PUBLISH)));
-}
-
-static void
-check_publication(List *objects, bool all_tables)
-{
-	ListCell *cell;
-
-	if (all_tables)
-		warn_publishing();
-	foreach (cell, objects)
-	{
-		PublicationObjSpec *object = lfirst_node(PublicationObjSpec, cell);
-
-		if (object->pubobjtype == PUBLICATIONOBJ_TABLE)
-		{
-			Oid relid = RangeVarGetRelid(object->pubtable->relation, AccessShareLock, true);
-
-			if (OidIsValid(relid))
-				refuse_publishing(relid);
-		}
-		else
-			warn_publishing();
-	}
-}
-
-static void
-check_publication_statement(Node *stmt)
-{
-	if (IsA(stmt, CreatePublicationStmt))
-		check_publication(((CreatePublicationStmt *) stmt)->pubobjects,
-						  ((CreatePublicationStmt *) stmt)->for_all_tables);
-	else if (IsA(stmt, AlterPublicationStmt) &&
-			 ((AlterPublicationStmt *) stmt)->action != AP_DropObjects)
-		check_publication(((AlterPublicationStmt *) stmt)->pubobjects, false);
-}
-
-/* Event trigger ddl_command_start of CREATE and ALTER PUBLICATION. */
-Datum
-ec_check_publication(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("%s can only be called as an event trigger", "check_publication")));
-	check_publication_statement(((EventTriggerData *) fcinfo->context)->parsetree);
-	PG_RETURN_VOID();
 }
 
 /* ------------------------------------------------------------------------

@@ -35,6 +35,7 @@
 
 #include "base/guc.h"
 #include "store/group.h"
+#include "store/logical.h"
 #include "store/options.h"
 #include "store/page.h"
 #include "store/store.h"
@@ -100,7 +101,10 @@ flush_pending(Pending *p, Relation rel)
 {
 	Assert(p->key.subid == GetCurrentSubTransactionId());
 	if (p->batch->nrows > 0)
+	{
 		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->key.cid);
+		ec_logical_batch(rel, p->batch);
+	}
 	drop_pending(p);
 }
 

@@ -14,6 +14,7 @@
 
 #include "store/group.h"
 #include "store/image.h"
+#include "store/logical.h"
 #include "store/options.h"
 #include "store/page.h"
 #include "store/space.h"
@@ -126,6 +127,7 @@ ec_store_write_batch(Relation rel, EcBatch *batch, CommandId cid)
 	range.count = batch->nrows;
 	ec_meta_reserve(rel, range.count, &range.first, &number);
 	ec_group_write(rel, batch, number, 1, &range, cid);
+	ec_logical_batch(rel, batch);
 }
 
 uint32

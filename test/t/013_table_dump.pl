@@ -37,23 +37,6 @@ ORDER BY 1, 2;
 EOC
 my $expected = $node->safe_psql('a', $check);
 
-# The tables of a publication are refused even in sessions that haven't loaded the library.
-foreach my $table ('plain', '"odd Schema"."odd Table"', 'part')
-{
-	$node->safe_psql('a', 'CREATE TABLE IF NOT EXISTS heap (a int); DROP PUBLICATION IF EXISTS pub_heap; SET client_min_messages = error; CREATE PUBLICATION pub_heap FOR TABLE heap');
-	foreach my $command ("CREATE PUBLICATION pub FOR TABLE heap, $table", "ALTER PUBLICATION pub_heap ADD TABLE $table", "ALTER PUBLICATION pub_heap SET TABLE $table")
-	{
-		my ($code, $out, $err) = $node->psql('a', $command);
-		like($err, qr/publishing is not supported for columnar table/, "$command: refused in a new session");
-	}
-	is($node->safe_psql('a', 'SELECT count(*) FROM pg_publication_rel'), '1', "$table: not published");
-	$node->safe_psql('a', 'DROP TABLE heap; DROP PUBLICATION pub_heap');
-}
-{
-	my ($code, $out, $err) = $node->psql('a', 'CREATE PUBLICATION pub FOR TABLES IN SCHEMA public; DROP PUBLICATION pub');
-	like($err, qr/WARNING:  rows of columnar tables are not published/, 'a schema: warned of in a new session');
-}
-
 # Options go with their table, also when its drop is what loads the library.
 $node->safe_psql('postgres', 'CREATE DATABASE c');
 $node->safe_psql('c', <<'EOC');
