@@ -1,0 +1,218 @@
+/*
+ * survey.c
+ *	  One pass over the companion: what compaction can merge, drop and fold.
+ *
+ * Only settled tuples count: inserted by transactions that every snapshot sees and
+ * touched by nobody since.  Their rows are visible to all, now and later, so that
+ * it doesn't matter to anybody in which tuple or row group they stand; and no chain
+ * of updates that somebody may still follow leads to them.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/procarray.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "store/mask.h"
+#include "store/row.h"
+#include "store/survey.h"
+
+static void
+add_row(EcSurveyRows *rows, int64 number, ItemPointer tid)
+{
+	if (rows->n == rows->capacity)
+	{
+		rows->capacity = Max(1024, rows->capacity * 2);
+		rows->rows = rows->rows == NULL
+						 ? palloc(rows->capacity * sizeof(EcSurveyRow))
+						 : repalloc_huge(rows->rows, rows->capacity * sizeof(EcSurveyRow));
+	}
+	rows->rows[rows->n].number = number;
+	rows->rows[rows->n].tid = *tid;
+	rows->n++;
+}
+
+static void
+add_group(EcSurvey *survey, const EcDescriptor *desc, ItemPointer tid)
+{
+	EcSurveyGroup *group;
+
+	if (survey->ngroups == survey->capacity)
+	{
+		survey->capacity = Max(256, survey->capacity * 2);
+		survey->groups =
+			survey->groups == NULL
+				? palloc(survey->capacity * sizeof(EcSurveyGroup))
+				: repalloc_huge(survey->groups, survey->capacity * sizeof(EcSurveyGroup));
+	}
+	group = &survey->groups[survey->ngroups++];
+	memset(group, 0, sizeof(*group));
+	group->number = desc->number;
+	group->tid = *tid;
+	group->form = desc->form;
+	group->level = desc->level;
+	group->nrows = desc->nrows;
+	group->nblocks = (desc->nrows + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS;
+	group->bytes = desc->image_len;
+	group->first = desc->ranges[0].first;
+	for (uint32 i = 0; i < desc->nranges; i++)
+	{
+		group->first = Min(group->first, desc->ranges[i].first);
+		group->end = Max(group->end, desc->ranges[i].first + desc->ranges[i].count);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * One tuple
+ * ------------------------------------------------------------------------
+ */
+
+/* Live for everybody; the buffer is locked. */
+static bool
+is_settled(HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	if (HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer) != HEAPTUPLE_LIVE)
+		return false;
+	return HeapTupleHeaderXminFrozen(header) ||
+		   TransactionIdPrecedes(HeapTupleHeaderGetXmin(header), oldest_xmin);
+}
+
+static void
+survey_row(EcSurvey *survey, const EcRow *row)
+{
+	EcSurveyRows *rows = row->state == EC_ROW_DATA	 ? &survey->deltas
+						 : row->state == EC_ROW_DEAD ? &survey->tombstones
+													 : &survey->idle;
+
+	/* a header that somebody has locked will not be had; it costs nothing to try */
+	add_row(rows, row->number, (ItemPointer) &row->ctid);
+}
+
+static void
+survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, bool settled, MemoryContext context)
+{
+	EcCatalogTuple opened;
+	EcDescriptor desc;
+	EcRow row;
+	MemoryContext old;
+
+	ec_catalog_open_tuple(c->main, tuple, &opened);
+	if (!settled)
+	{
+		survey->unsettled += opened.kind == EC_CATALOG_GROUP || opened.kind == EC_CATALOG_ROW;
+		return;
+	}
+	switch ((EcCatalogKind) opened.kind)
+	{
+		case EC_CATALOG_GROUP:
+			old = MemoryContextSwitchTo(context);
+			ec_catalog_read_tuple(c->main, RelationGetDescr(c->heap), tuple, &desc);
+			MemoryContextSwitchTo(old);
+			add_group(survey, &desc, &tuple->t_self);
+			MemoryContextReset(context);
+			break;
+		case EC_CATALOG_ROW:
+			ec_row_parse(c->main, tuple, &opened, &row);
+			survey_row(survey, &row);
+			break;
+		case EC_CATALOG_MASK:
+			add_row(&survey->masks, opened.number, &tuple->t_self);
+			break;
+		case EC_CATALOG_RESERVE:
+		case EC_CATALOG_FREE:
+			break;
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * All
+ * ------------------------------------------------------------------------
+ */
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	int64 x = ((const EcSurveyRow *) a)->number;
+	int64 y = ((const EcSurveyRow *) b)->number;
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+compare_groups(const void *a, const void *b)
+{
+	int64 x = ((const EcSurveyGroup *) a)->first;
+	int64 y = ((const EcSurveyGroup *) b)->first;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+sort_rows(EcSurveyRows *rows)
+{
+	if (rows->n > 1)
+		qsort(rows->rows, rows->n, sizeof(EcSurveyRow), compare_rows);
+}
+
+EcSurvey *
+ec_survey(EcCompanion *c)
+{
+	EcSurvey *survey = palloc0(sizeof(EcSurvey));
+	TableScanDesc scan = table_beginscan_strat(c->heap, SnapshotAny, 0, NULL, true, false);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight survey", ALLOCSET_DEFAULT_SIZES);
+	BlockNumber last = InvalidBlockNumber;
+	HeapTuple tuple;
+
+	survey->oldest_xmin = GetOldestNonRemovableTransactionId(c->heap);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Buffer buffer = ((HeapScanDesc) scan)->rs_cbuf;
+		bool settled;
+
+		if (ItemPointerGetBlockNumber(&tuple->t_self) != last)
+		{
+			last = ItemPointerGetBlockNumber(&tuple->t_self);
+			ec_compat_vacuum_delay_point();
+		}
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		settled = is_settled(tuple, buffer, survey->oldest_xmin);
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+		survey_tuple(c, survey, tuple, settled, context);
+	}
+	table_endscan(scan);
+	MemoryContextDelete(context);
+	if (survey->ngroups > 1)
+		qsort(survey->groups, survey->ngroups, sizeof(EcSurveyGroup), compare_groups);
+	sort_rows(&survey->deltas);
+	sort_rows(&survey->tombstones);
+	sort_rows(&survey->idle);
+	sort_rows(&survey->masks);
+	return survey;
+}
+
+Size
+ec_survey_find(const EcSurveyRows *rows, int64 number)
+{
+	Size low = 0;
+	Size high = rows->n;
+
+	while (low < high)
+	{
+		Size middle = low + (high - low) / 2;
+
+		if (rows->rows[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
