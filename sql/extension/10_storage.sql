@@ -13,12 +13,13 @@ CREATE TABLE table_options (
 	relation regclass PRIMARY KEY,
 	compression text CHECK (compression IN ('none', 'lz4', 'zstd')),
 	compression_level int CHECK (compression_level BETWEEN 1 AND 19),
-	row_group_rows int CHECK (row_group_rows BETWEEN 1024 AND 1048576)
+	row_group_rows int CHECK (row_group_rows BETWEEN 1024 AND 1048576),
+	order_by text
 ) USING heap;
 COMMENT ON TABLE table_options IS 'options of columnar tables; use ecinsight.set_options to change them';
 SELECT pg_catalog.pg_extension_config_dump('table_options',
-	'WHERE relation::oid IN (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = c.relam '
-	'WHERE a.amname = ''ecinsight_columnar'' AND c.relpersistence <> ''t'')');
+	'WHERE relation::oid IN (SELECT c.oid FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam '
+	'WHERE (c.relkind = ''p'' OR a.amname = ''ecinsight_columnar'') AND c.relpersistence <> ''t'')');
 
 CREATE FUNCTION table_options_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'ec_table_options_changed' LANGUAGE C;
@@ -27,16 +28,22 @@ CREATE TRIGGER table_options_changed AFTER INSERT OR UPDATE OR DELETE ON table_o
 
 CREATE FUNCTION set_options(relation regclass, compression text DEFAULT NULL,
 		compression_level int DEFAULT NULL, row_group_rows int DEFAULT NULL,
-		order_by text[] DEFAULT NULL, bloom text[] DEFAULT NULL, summaries text DEFAULT NULL)
+		order_by text DEFAULT NULL, bloom text DEFAULT NULL, summaries text DEFAULT NULL)
 	RETURNS void
 	AS 'MODULE_PATHNAME', 'ec_set_options' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION set_options(regclass, text, int, int, text[], text[], text)
-	IS 'sets options of a columnar table for rows to come; NULL leaves an option as it is';
+COMMENT ON FUNCTION set_options(regclass, text, int, int, text, text, text)
+	IS 'sets options of a columnar table, or of partitions to be, for rows to come; NULL leaves an option as it is';
 
 CREATE FUNCTION options(relation regclass, OUT option text, OUT setting text, OUT source text)
 	RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'ec_options' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 3;
+	AS 'MODULE_PATHNAME', 'ec_options' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 4;
 COMMENT ON FUNCTION options(regclass) IS 'options in force for a columnar table, and where they come from';
+
+CREATE FUNCTION compact(relation regclass, OUT groups_merged bigint, OUT groups_written bigint,
+		OUT rows_written bigint, OUT rows_dropped bigint, OUT tombstones_folded bigint, OUT left_for_later bigint)
+	AS 'MODULE_PATHNAME', 'ec_compact_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION compact(regclass)
+	IS 'merges all row groups of a columnar table that are not full, and its single rows; VACUUM then frees the space';
 
 -- Inspection
 

@@ -246,12 +246,23 @@ ec_compat_update_relstats(Relation rel, BlockNumber pages, double tuples, Transa
 
 /* 18: statistics know how long a VACUUM took */
 static inline void
-ec_compat_report_vacuum(Relation rel, int64 live, TimestampTz start)
+ec_compat_report_vacuum(Relation rel, int64 live, int64 dead, TimestampTz start)
 {
 #if PG_VERSION_NUM >= 180000
-	pgstat_report_vacuum(RelationGetRelid(rel), false, live, 0, start);
+	pgstat_report_vacuum(RelationGetRelid(rel), false, live, dead, start);
 #else
-	pgstat_report_vacuum(RelationGetRelid(rel), false, live, 0);
+	pgstat_report_vacuum(RelationGetRelid(rel), false, live, dead);
+#endif
+}
+
+/* 18: who delays is told what for */
+static inline void
+ec_compat_vacuum_delay_point(void)
+{
+#if PG_VERSION_NUM >= 180000
+	vacuum_delay_point(false);
+#else
+	vacuum_delay_point();
 #endif
 }
 

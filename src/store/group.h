@@ -17,6 +17,38 @@
 extern void ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 						   const EcDiskRange *ranges, CommandId cid);
 
+/* What a row group is beside its rows. */
+typedef struct EcGroupSpec
+{
+	int64 number;
+	uint8 level;
+	uint32 nranges;
+	const EcDiskRange *ranges;
+	const int64 *numbers; /* of the rows, if ranges tell only the least and the span; else NULL */
+} EcGroupSpec;
+
+/*
+ * Encodes the batch and puts it where it belongs; the descriptor, in the current
+ * memory context, is not yet inserted.  If its form is EC_FORM_EXTENT the writers'
+ * lock (space.h) is held until the caller gives it back.
+ */
+extern void
+ec_group_encode(Relation rel, EcBatch *batch, const EcGroupSpec *spec, EcDescriptor *desc);
+
+/*
+ * Encodes, and inserts the descriptor: options are heap_insert's.  Nothing is
+ * counted in pg_stat, and no serializable transaction told: for compaction.
+ */
+extern void
+ec_group_put(Relation rel, EcBatch *batch, const EcGroupSpec *spec, CommandId cid, int options);
+
+/*
+ * Writes rows that have numbers already, in any order, as a new row group; returns
+ * its number.  For compaction too.
+ */
+extern int64 ec_group_write_numbered(Relation rel, EcBatch *batch, const int64 *numbers,
+									 uint8 level, CommandId cid, int options);
+
 /* The same as a payload in memory (EC_FORM_INLINE of any size), for rows that can't be written yet. */
 extern uint8 *ec_group_serialize(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 								 const EcDiskRange *ranges, Size *len);

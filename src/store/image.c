@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "access/htup_details.h"
+#include "catalog/pg_type_d.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -75,39 +76,34 @@ encode_failed(Relation rel, int attidx, EcStatus status)
 			 : 0));
 }
 
-/* Encodes one column behind what out has, and fills its directory entry. */
-static void
-build_column(Relation rel, EcEncoder *encoder, EcBatch *batch, int attidx, EcCodec codec, int level,
-			 EcBuf *out, EcDiskColumn *column)
+typedef struct ImageBuild
 {
-	const EcColType *ct = &batch->types[attidx];
-	EcEncodeOptions opts = {codec, level, ct->kind, ct->scale};
+	Relation rel;
+	EcEncoder *encoder;
+	EcBatch *batch;
+	EcCodec codec;
+	int level;
+	EcBuf *out;
+} ImageBuild;
+
+/* Encodes values behind what out has; attidx is for messages. */
+static void
+build_chunk(const ImageBuild *b, int attidx, const EcVector *v, EcDiskColumn *column)
+{
+	EcEncodeOptions opts = {b->codec, b->level, column->kind, column->scale};
 	EcStatus status;
-	EcVector v;
 	EcChunk chunk;
 
-	memset(column, 0, sizeof(*column));
-	column->typid = ct->typid;
-	column->kind = ct->kind;
-	column->phys = ct->phys;
-	column->scale = ct->scale;
-	column->nnulls = batch->nrows;
-	if (batch->columns[attidx] == NULL)
-		return;
-	ec_builder_view(batch->columns[attidx], &v);
-	if (v.nnulls == v.nrows)
-		return;
-
-	column->offset = out->len;
-	status = ec_chunk_encode(encoder, &v, &opts, out, &column->header_len);
+	column->offset = b->out->len;
+	status = ec_chunk_encode(b->encoder, v, &opts, b->out, &column->header_len);
 	if (status != EC_OK)
-		encode_failed(rel, attidx, status);
-	column->len = out->len - column->offset;
+		encode_failed(b->rel, attidx, status);
+	column->len = b->out->len - column->offset;
 
-	status =
-		ec_chunk_parse(out->data + column->offset, column->header_len, &batch->allocator, &chunk);
+	status = ec_chunk_parse(b->out->data + column->offset, column->header_len, &b->batch->allocator,
+							&chunk);
 	if (status != EC_OK)
-		encode_failed(rel, attidx, status);
+		encode_failed(b->rel, attidx, status);
 	column->phys = chunk.phys;
 	column->nnulls = chunk.zone.nnulls;
 	column->min = chunk.zone.min;
@@ -117,6 +113,43 @@ build_column(Relation rel, EcEncoder *encoder, EcBatch *batch, int attidx, EcCod
 		pfree(chunk.blocks);
 }
 
+/* Encodes one column of the table and fills its directory entry. */
+static void
+build_column(const ImageBuild *b, int attidx, EcDiskColumn *column)
+{
+	const EcColType *ct = &b->batch->types[attidx];
+	EcVector v;
+
+	memset(column, 0, sizeof(*column));
+	column->typid = ct->typid;
+	column->kind = ct->kind;
+	column->phys = ct->phys;
+	column->scale = ct->scale;
+	column->nnulls = b->batch->nrows;
+	if (b->batch->columns[attidx] == NULL)
+		return;
+	ec_builder_view(b->batch->columns[attidx], &v);
+	if (v.nnulls < v.nrows)
+		build_chunk(b, attidx, &v, column);
+}
+
+static void
+build_numbers(const ImageBuild *b, const int64 *numbers, EcDiskColumn *column)
+{
+	EcVector v = {
+		.phys = EC_PHYS_INT64,
+		.form = EC_FORM_FLAT,
+		.nrows = b->batch->nrows,
+		.values.i64 = numbers,
+	};
+
+	memset(column, 0, sizeof(*column));
+	column->typid = INT8OID;
+	column->kind = EC_KIND_INT;
+	column->phys = EC_PHYS_INT64;
+	build_chunk(b, 0, &v, column);
+}
+
 static uint32
 directory_checksum(const uint8 *bytes, Size len)
 {
@@ -124,17 +157,17 @@ directory_checksum(const uint8 *bytes, Size len)
 }
 
 uint32
-ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int level, MemoryContext context,
-			   EcBuf *out)
+ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec, int level,
+			   MemoryContext context, EcBuf *out)
 {
-	EcEncoder *encoder = ec_image_encoder(context);
-	uint32 dir_len = sizeof(EcDiskDirectory) + batch->natts * sizeof(EcDiskColumn);
-	EcDiskColumn *columns =
-		MemoryContextAlloc(context, Max(batch->natts, 1) * sizeof(EcDiskColumn));
+	ImageBuild b = {rel, ec_image_encoder(context), batch, codec, level, out};
+	uint32 natts = batch->natts + (numbers != NULL ? 1 : 0);
+	uint32 dir_len = sizeof(EcDiskDirectory) + natts * sizeof(EcDiskColumn);
+	EcDiskColumn *columns = MemoryContextAlloc(context, Max(natts, 1) * sizeof(EcDiskColumn));
 	EcDiskDirectory directory = {
 		.magic = EC_DIRECTORY_MAGIC,
 		.version = EC_FORMAT_VERSION,
-		.natts = batch->natts,
+		.natts = natts,
 		.nrows = batch->nrows,
 	};
 
@@ -144,9 +177,11 @@ ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int level, MemoryCon
 	for (int i = 0; i < batch->natts; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		build_column(rel, encoder, batch, i, codec, level, out, &columns[i]);
+		build_column(&b, i, &columns[i]);
 	}
-	memcpy(out->data + sizeof(directory), columns, batch->natts * sizeof(EcDiskColumn));
+	if (numbers != NULL)
+		build_numbers(&b, numbers, &columns[batch->natts]);
+	memcpy(out->data + sizeof(directory), columns, natts * sizeof(EcDiskColumn));
 	memcpy(out->data, &directory, sizeof(directory));
 	directory.checksum = directory_checksum(out->data, dir_len);
 	memcpy(out->data, &directory, sizeof(directory));

@@ -24,9 +24,12 @@ typedef struct EcDirectory
 extern EcEncoder *ec_image_encoder(MemoryContext context);
 extern EcDecoder *ec_image_decoder(MemoryContext context);
 
-/* Appends the whole image to out (which allocates in context); returns the directory's length. */
-extern uint32 ec_image_build(Relation rel, EcBatch *batch, EcCodec codec, int level,
-							 MemoryContext context, EcBuf *out);
+/*
+ * Appends the whole image to out (which allocates in context); returns the
+ * directory's length.  numbers: of the rows, for a numbered row group, or NULL.
+ */
+extern uint32 ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec,
+							 int level, MemoryContext context, EcBuf *out);
 
 /* The batch's rows as MinimalTuples, if they take at most limit bytes; else NULL. */
 extern uint8 *ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len);

@@ -8,6 +8,12 @@
  * set_options invalidates; a trigger on table_options does so for restores and
  * manual changes.
  *
+ * A partition takes what it has not set itself from the tables above it.  What
+ * those have set is thus part of what is cached with it, and is invalidated with it.
+ *
+ * The columns of order_by are kept by name; names that the table doesn't have are
+ * left out.
+ *
  * A rewrite (ALTER TABLE, REFRESH MATERIALIZED VIEW) fills a new table named
  * pg_temp_<oid>, which then lends its files to the old one: options of that one
  * hold for it.
@@ -20,7 +26,9 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -34,6 +42,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 
 #include "base/compat.h"
 #include "base/guc.h"
@@ -51,15 +60,18 @@ enum
 	OPT_COMPRESSION,
 	OPT_COMPRESSION_LEVEL,
 	OPT_ROW_GROUP_ROWS,
+	OPT_ORDER_BY,
 	OPT_COLUMNS
 };
 
-/* What a table's row says; -1: nothing. */
+/* What the rows of a table and those above it say; -1: nothing. */
 typedef struct StoredOptions
 {
 	int codec;
 	int level;
 	int row_group_rows;
+	int norder;
+	int order[EC_ORDER_MAX];
 } StoredOptions;
 
 static const char *const codec_names[] = {"none", "lz4", "zstd"};
@@ -109,32 +121,73 @@ int_or_unset(Datum value, bool isnull)
 	return isnull ? -1 : DatumGetInt32(value);
 }
 
-static void
-read_stored(Oid relid, StoredOptions *stored)
+/* The names in an order_by; the list and its strings are palloc'd. */
+static List *
+order_names(const char *order_by)
 {
-	Relation options = open_options(AccessShareLock);
-	SysScanDesc scan;
-	HeapTuple tuple;
+	List *names;
 
-	stored->codec = stored->level = stored->row_group_rows = -1;
-	if (options == NULL)
-		return;
-	scan = begin_lookup(options, relid, NULL);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
+	if (!SplitIdentifierString(pstrdup(order_by), ',', &names) || list_length(names) > EC_ORDER_MAX)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("invalid value for option \"order_by\": \"%s\"", order_by),
+						errhint("It is a list of at most %d column names, separated by commas.",
+								EC_ORDER_MAX)));
+	return names;
+}
+
+static void
+read_order(Relation rel, const char *order_by, StoredOptions *stored)
+{
+	List *names = order_names(order_by);
+	ListCell *cell;
+
+	stored->norder = 0;
+	foreach (cell, names)
 	{
-		Datum values[OPT_COLUMNS];
-		bool isnull[OPT_COLUMNS];
+		AttrNumber attnum = get_attnum(RelationGetRelid(rel), lfirst(cell));
 
-		heap_deform_tuple(tuple, RelationGetDescr(options), values, isnull);
-		if (!isnull[OPT_COMPRESSION])
-			stored->codec = codec_from_name(TextDatumGetCString(values[OPT_COMPRESSION]));
+		if (attnum > 0)
+			stored->order[stored->norder++] = attnum - 1;
+	}
+}
+
+/* Adds what one table's row says to what tables below it have left open. */
+static void
+add_tuple(Relation rel, Relation options, HeapTuple tuple, StoredOptions *stored)
+{
+	Datum values[OPT_COLUMNS];
+	bool isnull[OPT_COLUMNS];
+
+	heap_deform_tuple(tuple, RelationGetDescr(options), values, isnull);
+	if (stored->codec < 0 && !isnull[OPT_COMPRESSION])
+		stored->codec = codec_from_name(TextDatumGetCString(values[OPT_COMPRESSION]));
+	if (stored->level < 0)
 		stored->level = int_or_unset(values[OPT_COMPRESSION_LEVEL], isnull[OPT_COMPRESSION_LEVEL]);
+	if (stored->row_group_rows < 0)
 		stored->row_group_rows =
 			int_or_unset(values[OPT_ROW_GROUP_ROWS], isnull[OPT_ROW_GROUP_ROWS]);
+	if (stored->norder < 0 && !isnull[OPT_ORDER_BY])
+		read_order(rel, TextDatumGetCString(values[OPT_ORDER_BY]), stored);
+}
+
+static void
+read_stored(Relation rel, Oid relid, StoredOptions *stored)
+{
+	Relation options = open_options(AccessShareLock);
+
+	stored->codec = stored->level = stored->row_group_rows = stored->norder = -1;
+	while (options != NULL && OidIsValid(relid))
+	{
+		SysScanDesc scan = begin_lookup(options, relid, NULL);
+		HeapTuple tuple = systable_getnext(scan);
+
+		if (HeapTupleIsValid(tuple))
+			add_tuple(rel, options, tuple, stored);
+		systable_endscan(scan);
+		relid = get_rel_relispartition(relid) ? get_partition_parent(relid, true) : InvalidOid;
 	}
-	systable_endscan(scan);
-	table_close(options, AccessShareLock);
+	if (options != NULL)
+		table_close(options, AccessShareLock);
 }
 
 /* The table whose options hold: for the target of a rewrite, the table being rewritten. */
@@ -161,7 +214,7 @@ cached_options(Relation rel)
 	{
 		StoredOptions *copy;
 
-		read_stored(options_owner(rel), &stored);
+		read_stored(rel, options_owner(rel), &stored);
 		copy = MemoryContextAlloc(CacheMemoryContext, sizeof(StoredOptions));
 		*copy = stored;
 		rel->rd_amcache = copy;
@@ -179,6 +232,8 @@ ec_options_get(Relation rel)
 	options.level = stored->level >= 0 ? stored->level : ec_guc_compression_level;
 	options.row_group_rows =
 		stored->row_group_rows >= 0 ? stored->row_group_rows : ec_guc_row_group_rows;
+	options.norder = Max(stored->norder, 0);
+	memcpy(options.order, stored->order, sizeof(options.order));
 	return options;
 }
 
@@ -186,6 +241,20 @@ ec_options_get(Relation rel)
  * Changing
  * ------------------------------------------------------------------------
  */
+
+/* A table's cached options, and those of all partitions below it. */
+static void
+invalidate_tree(Oid relid)
+{
+	List *relids = find_all_inheritors(relid, NoLock, NULL);
+	ListCell *cell;
+
+	foreach (cell, relids)
+	{
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
+			CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
+	}
+}
 
 void
 ec_options_drop(Oid relid)
@@ -203,6 +272,13 @@ ec_options_drop(Oid relid)
 	table_close(options, RowExclusiveLock);
 }
 
+/* Columnar tables, and partitioned ones for the partitions below them. */
+static bool
+has_options(Relation rel)
+{
+	return ec_store_is_columnar(rel) || rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
 static Relation
 open_for_change(Oid relid)
 {
@@ -211,7 +287,7 @@ open_for_change(Oid relid)
 	if (!ec_compat_owns_relation(relid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
 					   RelationGetRelationName(rel));
-	if (!ec_store_is_columnar(rel))
+	if (!has_options(rel))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s\" is not a columnar table", RelationGetRelationName(rel)),
 						errhint("Create it with USING ecinsight_columnar.")));
@@ -227,10 +303,40 @@ check_range(const char *name, int value, int min, int max)
 						errdetail("Valid values are between \"%d\" and \"%d\".", min, max)));
 }
 
+/* Names of columns that exist, once each, quoted where they must be. */
+static Datum
+check_order(Relation rel, const char *order_by)
+{
+	List *names = order_names(order_by);
+	StringInfoData text;
+	ListCell *cell;
+
+	initStringInfo(&text);
+	foreach (cell, names)
+	{
+		const char *name = lfirst(cell);
+
+		if (get_attnum(RelationGetRelid(rel), name) <= 0)
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+							errmsg("column \"%s\" of relation \"%s\" does not exist", name,
+								   RelationGetRelationName(rel))));
+		for (int i = 0; i < foreach_current_index(cell); i++)
+		{
+			if (strcmp(name, list_nth(names, i)) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("column \"%s\" appears twice in option \"order_by\"", name)));
+		}
+		appendStringInfo(&text, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
+						 quote_identifier(name));
+	}
+	return CStringGetTextDatum(text.data);
+}
+
 static void
 check_options(FunctionCallInfo fcinfo)
 {
-	static const char *const not_yet[] = {"order_by", "bloom", "summaries"};
+	static const char *const not_yet[] = {"bloom", "summaries"};
 
 	if (!PG_ARGISNULL(OPT_COMPRESSION))
 		codec_from_name(text_to_cstring(PG_GETARG_TEXT_PP(OPT_COMPRESSION)));
@@ -249,7 +355,8 @@ check_options(FunctionCallInfo fcinfo)
 
 /*
  * set_options(relation, compression, compression_level, row_group_rows, order_by,
- * bloom, summaries): the argument that is NULL leaves its option as it is.
+ * bloom, summaries): the argument that is NULL leaves its option as it is.  An empty
+ * order_by means no order.
  */
 Datum
 ec_set_options(PG_FUNCTION_ARGS)
@@ -272,7 +379,9 @@ ec_set_options(PG_FUNCTION_ARGS)
 		isnull[i] = PG_ARGISNULL(i);
 		replace[i] = !isnull[i];
 		if (!isnull[i])
-			values[i] = PG_GETARG_DATUM(i);
+			values[i] = i != OPT_ORDER_BY
+							? PG_GETARG_DATUM(i)
+							: check_order(rel, TextDatumGetCString(PG_GETARG_DATUM(i)));
 	}
 
 	options = open_options(RowExclusiveLock);
@@ -291,9 +400,47 @@ ec_set_options(PG_FUNCTION_ARGS)
 	systable_endscan(scan);
 	table_close(options, RowExclusiveLock);
 	CommandCounterIncrement();
-	CacheInvalidateRelcache(rel);
+	invalidate_tree(RelationGetRelid(rel));
 	table_close(rel, NoLock);
 	PG_RETURN_VOID();
+}
+
+void
+ec_options_copy(Oid source, Oid target)
+{
+	Relation options = open_options(RowExclusiveLock);
+	SysScanDesc scan;
+	HeapTuple tuple;
+	Datum values[OPT_COLUMNS] = {ObjectIdGetDatum(target)};
+	bool isnull[OPT_COLUMNS] = {0};
+	bool replace[OPT_COLUMNS] = {true};
+
+	if (options == NULL)
+		return;
+	ec_options_drop(target);
+	CommandCounterIncrement();
+	scan = begin_lookup(options, source, NULL);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		CatalogTupleInsert(
+			options, heap_modify_tuple(tuple, RelationGetDescr(options), values, isnull, replace));
+	systable_endscan(scan);
+	table_close(options, RowExclusiveLock);
+	CommandCounterIncrement();
+	invalidate_tree(target);
+}
+
+static char *
+order_text(Relation rel, const EcTableOptions *options)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < options->norder; i++)
+		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(NameStr(
+							 TupleDescAttr(RelationGetDescr(rel), options->order[i])->attname)));
+	return text.data;
 }
 
 /* Options in force, as name and value; "source" tells where each comes from. */
@@ -303,25 +450,27 @@ ec_options(PG_FUNCTION_ARGS)
 	Relation rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	StoredOptions stored;
 	EcTableOptions options;
-	const char *names[] = {"compression", "compression_level", "row_group_rows"};
-	char *texts[3];
-	bool is_stored[3];
+	const char *names[] = {"compression", "compression_level", "row_group_rows", "order_by"};
+	char *texts[4];
+	bool is_stored[4];
 
-	if (!ec_store_is_columnar(rel))
+	if (!has_options(rel))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s\" is not a columnar table", RelationGetRelationName(rel))));
 	options = ec_options_get(rel);
-	read_stored(RelationGetRelid(rel), &stored);
-	table_close(rel, AccessShareLock);
+	read_stored(rel, RelationGetRelid(rel), &stored);
 	texts[0] = pstrdup(codec_names[options.codec]);
 	texts[1] = psprintf("%d", options.level);
 	texts[2] = psprintf("%u", options.row_group_rows);
 	is_stored[0] = stored.codec >= 0;
 	is_stored[1] = stored.level >= 0;
+	texts[3] = order_text(rel, &options);
 	is_stored[2] = stored.row_group_rows >= 0;
+	is_stored[3] = stored.norder >= 0;
+	table_close(rel, AccessShareLock);
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 	{
 		Datum values[3] = {CStringGetTextDatum(names[i]), CStringGetTextDatum(texts[i]),
 						   CStringGetTextDatum(is_stored[i] ? "table" : "parameter")};
@@ -343,7 +492,7 @@ invalidate_owner(HeapTuple tuple, TupleDesc tupdesc)
 		return;
 	relid = heap_getattr(tuple, OPT_RELATION + 1, tupdesc, &isnull);
 	if (!isnull && SearchSysCacheExists1(RELOID, relid))
-		CacheInvalidateRelcacheByRelid(DatumGetObjectId(relid));
+		invalidate_tree(DatumGetObjectId(relid));
 }
 
 /* Trigger of table_options, for rows that come by COPY (pg_restore) or by hand. */

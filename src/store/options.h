@@ -11,11 +11,16 @@
 
 #include "encoding/encoding.h"
 
+/* Columns that a table can be ordered by. */
+#define EC_ORDER_MAX 8
+
 typedef struct EcTableOptions
 {
 	EcCodec codec;
 	int level;
 	uint32 row_group_rows;
+	int norder;
+	int order[EC_ORDER_MAX]; /* attidx of the columns by which compaction sorts */
 } EcTableOptions;
 
 /* The table's options, defaults filled in from the configuration parameters. */
@@ -28,5 +33,8 @@ extern EcTableOptions ec_options_get(Relation rel);
  * and for the OID of each new columnar table.
  */
 extern void ec_options_drop(Oid relid);
+
+/* CREATE TABLE ... (LIKE source INCLUDING STORAGE): the new table starts with the source's options. */
+extern void ec_options_copy(Oid source, Oid target);
 
 #endif /* EC_STORE_OPTIONS_H */

@@ -14,7 +14,6 @@
 #include "access/transam.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -73,16 +72,23 @@ add_group(EcSurvey *survey, const EcDescriptor *desc, ItemPointer tid)
  * ------------------------------------------------------------------------
  */
 
-/* Live for everybody; the buffer is locked. */
+/* A live tuple that was there before any snapshot. */
 static bool
-is_settled(HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin)
+is_settled(HeapTuple tuple, HTSV_Result state, TransactionId oldest_xmin)
 {
-	HeapTupleHeader header = tuple->t_data;
+	return state == HEAPTUPLE_LIVE &&
+		   (HeapTupleHeaderXminFrozen(tuple->t_data) ||
+			TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), oldest_xmin));
+}
 
-	if (HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer) != HEAPTUPLE_LIVE)
-		return false;
-	return HeapTupleHeaderXminFrozen(header) ||
-		   TransactionIdPrecedes(HeapTupleHeaderGetXmin(header), oldest_xmin);
+/* Only one compaction at a time runs on a table, so what is in progress is our own. */
+static void
+survey_mask(EcSurvey *survey, int64 number, HTSV_Result state, ItemPointer tid)
+{
+	if (state == HEAPTUPLE_LIVE)
+		add_row(&survey->masks, number, tid);
+	else if (state == HEAPTUPLE_INSERT_IN_PROGRESS || state == HEAPTUPLE_DELETE_IN_PROGRESS)
+		add_row(&survey->busy, number, tid);
 }
 
 static void
@@ -97,7 +103,8 @@ survey_row(EcSurvey *survey, const EcRow *row)
 }
 
 static void
-survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, bool settled, MemoryContext context)
+survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result state,
+			 MemoryContext context)
 {
 	EcCatalogTuple opened;
 	EcDescriptor desc;
@@ -105,7 +112,9 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, bool settled, Me
 	MemoryContext old;
 
 	ec_catalog_open_tuple(c->main, tuple, &opened);
-	if (!settled)
+	if (opened.kind == EC_CATALOG_MASK)
+		survey_mask(survey, opened.number, state, &tuple->t_self);
+	else if (!is_settled(tuple, state, survey->oldest_xmin))
 	{
 		survey->unsettled += opened.kind == EC_CATALOG_GROUP || opened.kind == EC_CATALOG_ROW;
 		return;
@@ -114,7 +123,7 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, bool settled, Me
 	{
 		case EC_CATALOG_GROUP:
 			old = MemoryContextSwitchTo(context);
-			ec_catalog_read_tuple(c->main, RelationGetDescr(c->heap), tuple, &desc);
+			ec_catalog_read_tuple(c->main, tuple, &desc);
 			MemoryContextSwitchTo(old);
 			add_group(survey, &desc, &tuple->t_self);
 			MemoryContextReset(context);
@@ -124,8 +133,6 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, bool settled, Me
 			survey_row(survey, &row);
 			break;
 		case EC_CATALOG_MASK:
-			add_row(&survey->masks, opened.number, &tuple->t_self);
-			break;
 		case EC_CATALOG_RESERVE:
 		case EC_CATALOG_FREE:
 			break;
@@ -162,8 +169,21 @@ sort_rows(EcSurveyRows *rows)
 		qsort(rows->rows, rows->n, sizeof(EcSurveyRow), compare_rows);
 }
 
+static void
+mark_busy(EcSurvey *survey)
+{
+	for (uint32 i = 0; i < survey->ngroups && survey->busy.n > 0; i++)
+	{
+		EcSurveyGroup *group = &survey->groups[i];
+		Size at = ec_survey_find(&survey->busy, EC_MASK_NUMBER(group->number, 0));
+
+		group->busy = at < survey->busy.n &&
+					  survey->busy.rows[at].number < EC_MASK_NUMBER(group->number + 1, 0);
+	}
+}
+
 EcSurvey *
-ec_survey(EcCompanion *c)
+ec_survey(EcCompanion *c, TransactionId oldest_xmin)
 {
 	EcSurvey *survey = palloc0(sizeof(EcSurvey));
 	TableScanDesc scan = table_beginscan_strat(c->heap, SnapshotAny, 0, NULL, true, false);
@@ -172,11 +192,11 @@ ec_survey(EcCompanion *c)
 	BlockNumber last = InvalidBlockNumber;
 	HeapTuple tuple;
 
-	survey->oldest_xmin = GetOldestNonRemovableTransactionId(c->heap);
+	survey->oldest_xmin = oldest_xmin;
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		Buffer buffer = ((HeapScanDesc) scan)->rs_cbuf;
-		bool settled;
+		HTSV_Result state;
 
 		if (ItemPointerGetBlockNumber(&tuple->t_self) != last)
 		{
@@ -184,9 +204,9 @@ ec_survey(EcCompanion *c)
 			ec_compat_vacuum_delay_point();
 		}
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		settled = is_settled(tuple, buffer, survey->oldest_xmin);
+		state = HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-		survey_tuple(c, survey, tuple, settled, context);
+		survey_tuple(c, survey, tuple, state, context);
 	}
 	table_endscan(scan);
 	MemoryContextDelete(context);
@@ -196,6 +216,8 @@ ec_survey(EcCompanion *c)
 	sort_rows(&survey->tombstones);
 	sort_rows(&survey->idle);
 	sort_rows(&survey->masks);
+	sort_rows(&survey->busy);
+	mark_busy(survey);
 	return survey;
 }
 

@@ -17,6 +17,7 @@ typedef struct EcSurveyGroup
 	uint8 form;			 /* EcGroupForm */
 	uint8 level;		 /* EcGroupLevel */
 	bool merge;			 /* chosen by compaction */
+	bool busy;			 /* this transaction has changed its masks: leave it alone */
 	uint32 nrows;		 /* masked ones included */
 	uint32 ndead;		 /* of them masked, or deleted by tombstones that every snapshot sees */
 	int64 first;		 /* least row number */
@@ -49,12 +50,17 @@ typedef struct EcSurvey
 	EcSurveyRows deltas;	 /* rows on their own that every snapshot sees */
 	EcSurveyRows tombstones; /* of deletions that every snapshot sees */
 	EcSurveyRows idle;		 /* headers of rows that nobody locks or deletes */
-	EcSurveyRows masks;
-	int64 unsettled; /* tuples of rows and groups that not every snapshot sees, or sees no more */
+	EcSurveyRows
+		masks; /* of these groups and others: whoever wrote them, the rows are dead for all */
+	EcSurveyRows busy; /* masks that this transaction has made or replaced */
+	int64 unsettled;   /* tuples of rows and groups that not every snapshot sees, or sees no more */
 } EcSurvey;
 
-/* All in the current memory context.  The caller keeps VACUUM away from the companion. */
-extern EcSurvey *ec_survey(EcCompanion *c);
+/*
+ * Settled is what is older than oldest_xmin.  All is in the current memory context.
+ * The caller keeps VACUUM away from the companion.
+ */
+extern EcSurvey *ec_survey(EcCompanion *c, TransactionId oldest_xmin);
 
 /* The first entry whose number isn't below this one; rows->n if there is none. */
 extern Size ec_survey_find(const EcSurveyRows *rows, int64 number);

@@ -90,7 +90,8 @@ append_rows(EcBatch *batch, int attidx, const EcVector *v, EcKind kind, int32 sc
 static MemoryContext
 datum_context(void)
 {
-	return AllocSetContextCreate(CurrentMemoryContext, "ecinsight transfer", ALLOCSET_DEFAULT_SIZES);
+	return AllocSetContextCreate(CurrentMemoryContext, "ecinsight transfer",
+								 ALLOCSET_DEFAULT_SIZES);
 }
 
 void

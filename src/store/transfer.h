@@ -14,12 +14,12 @@
  * Appends the rows whose positions in the reader's block are listed, to all
  * columns of a batch made with the reader's tuple descriptor.
  */
-extern void ec_transfer_block(EcReader *reader, uint32 block, const uint32 *rows, uint32 nrows,
-							  EcBatch *batch);
+extern void
+ec_transfer_block(EcReader *reader, uint32 block, const uint32 *rows, uint32 nrows, EcBatch *batch);
 
 /* A batch with the same rows in the order that is given, in the same parent context. */
-extern EcBatch *ec_transfer_permute(EcBatch *batch, TupleDesc tupdesc, const uint32 *order,
-									MemoryContext parent);
+extern EcBatch *
+ec_transfer_permute(EcBatch *batch, TupleDesc tupdesc, const uint32 *order, MemoryContext parent);
 
 /*
  * Order of the batch's rows by the columns listed (attidx), then by number.  The

@@ -179,6 +179,37 @@ executor_end(QueryDesc *queryDesc)
  * ------------------------------------------------------------------------
  */
 
+/* CREATE TABLE that will make a table like others, storage included: the first of those, else NULL. */
+static RangeVar *
+liked_table(Node *parsetree)
+{
+	ListCell *cell;
+
+	if (!IsA(parsetree, CreateStmt))
+		return NULL;
+	foreach (cell, castNode(CreateStmt, parsetree)->tableElts)
+	{
+		TableLikeClause *like = (TableLikeClause *) lfirst(cell);
+
+		if (IsA(like, TableLikeClause) && (like->options & CREATE_TABLE_LIKE_STORAGE) != 0)
+			return OidIsValid(
+					   RangeVarGetRelid(castNode(CreateStmt, parsetree)->relation, NoLock, true))
+					   ? NULL
+					   : like->relation;
+	}
+	return NULL;
+}
+
+static void
+copy_options(RangeVar *source, RangeVar *target)
+{
+	Oid from = RangeVarGetRelid(source, NoLock, true);
+	Oid to = RangeVarGetRelid(target, NoLock, true);
+
+	if (OidIsValid(from) && OidIsValid(to) && is_columnar_oid(to))
+		ec_options_copy(from, to);
+}
+
 static void
 flush_around_utility(void)
 {
@@ -193,6 +224,7 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 {
 	bool vacuum = IsA(pstmt->utilityStmt, VacuumStmt) &&
 				  castNode(VacuumStmt, pstmt->utilityStmt)->is_vacuumcmd;
+	RangeVar *like = liked_table(pstmt->utilityStmt);
 
 	flush_around_utility();
 	if (vacuum)
@@ -204,6 +236,8 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 								qc);
 	if (vacuum)
 		ec_vacuum_statement_end();
+	if (like != NULL)
+		copy_options(like, castNode(CreateStmt, pstmt->utilityStmt)->relation);
 	flush_around_utility();
 }
 
@@ -216,7 +250,8 @@ object_access(ObjectAccessType access, Oid class_oid, Oid object_oid, int sub_id
 	{
 		char relkind = get_rel_relkind(object_oid);
 
-		if (relkind == RELKIND_RELATION || relkind == RELKIND_MATVIEW)
+		if (relkind == RELKIND_RELATION || relkind == RELKIND_MATVIEW ||
+			relkind == RELKIND_PARTITIONED_TABLE)
 			ec_options_drop(object_oid);
 	}
 }

@@ -8,11 +8,16 @@
  *	reclaim		heap's own VACUUM of the companion removes descriptors and rows that
  *				nobody sees; pages that no descriptor needs any more become free, the
  *				free end of the file goes back to the file system (space.c)
+ *	compact		small row groups, rows on their own and tombstones go into full row
+ *				groups (compact.c)
  *
  * What this transaction deletes can be reclaimed by the next VACUUM at the earliest.
  * An explicit VACUUM does that at the end of the statement, in a transaction of
  * its own, if this library's utility hook is there; autovacuum is told of dead
  * rows and comes again.
+ *
+ * ecinsight.compact() does the second phase in the caller's transaction, and merges
+ * all that isn't full.
  *
  * VACUUM's transaction is one that others leave out of their snapshots and
  * horizons (PROC_IN_VACUUM), so that what it writes would be seen in the middle of
@@ -22,26 +27,37 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/multixact.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/objectaddress.h"
 #include "commands/vacuum.h"
+#include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "store/catalog.h"
+#include "store/compact.h"
 #include "store/list.h"
 #include "store/space.h"
 #include "store/tableam.h"
 #include "store/vacuum.h"
+#include "store/write_state.h"
 #include "store/writer.h"
+
+PG_FUNCTION_INFO_V1(ec_compact_table);
 
 /* Tables to reclaim at the end of the running VACUUM statement, if one runs under our hook. */
 static bool in_statement;
@@ -82,21 +98,22 @@ lock_companion(Relation rel)
 	return true;
 }
 
-static void
-reclaim(Relation rel, VacuumParams *params, BufferAccessStrategy strategy, EcSpace *space)
+static bool
+open_companion(Relation rel, EcCompanion *c)
 {
-	EcCompanion c;
+	return lock_companion(rel) && ec_companion_open(rel, RowExclusiveLock, c);
+}
+
+static void
+reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
+		EcSpace *space)
+{
 	VacuumParams heap_params = *params;
 
-	memset(space, 0, sizeof(*space));
-	space->pages = RelationGetNumberOfBlocks(rel);
-	if (!lock_companion(rel) || !ec_companion_open(rel, RowExclusiveLock, &c))
-		return;
 	heap_params.nworkers = -1;
 	heap_params.options &= ~VACOPT_VERBOSE;
-	heap_vacuum_rel(c.heap, &heap_params, strategy);
-	ec_space_reclaim(rel, &c, params->truncate != VACOPTVALUE_DISABLED, space);
-	ec_companion_close(&c);
+	heap_vacuum_rel(c->heap, &heap_params, strategy);
+	ec_space_reclaim(rel, c, params->truncate != VACOPTVALUE_DISABLED, space);
 }
 
 /* ------------------------------------------------------------------------
@@ -116,20 +133,49 @@ remember_table(Oid relid)
 	MemoryContextSwitchTo(old);
 }
 
+/* Against wraparound only what can't wait is done. */
+static void
+vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
+				 EcCompaction *compaction)
+{
+	EcSpace space;
+
+	reclaim(rel, c, params, strategy, &space);
+	if (!params->is_wraparound)
+		ec_compact(rel, c, false, compaction);
+	ereport(
+		params->options & VACOPT_VERBOSE ? INFO : DEBUG2,
+		(errmsg("\"%s\": " INT64_FORMAT " row groups of " INT64_FORMAT
+				" rows in place of " INT64_FORMAT ", " INT64_FORMAT
+				" deleted rows removed, %u pages free, %u pages truncated",
+				RelationGetRelationName(rel), compaction->groups_written, compaction->rows_written,
+				compaction->groups_merged, compaction->rows_dropped, space.free, space.truncated)));
+}
+
 void
 ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy)
 {
 	TimestampTz start = GetCurrentTimestamp();
-	EcSpace space;
+	EcCompaction compaction = {0};
+	EcCompanion c;
 	int64 rows;
+	int64 dead;
 
 	leave_vacuum_mode();
-	reclaim(rel, params, strategy, &space);
+	if (open_companion(rel, &c))
+	{
+		vacuum_companion(rel, &c, params, strategy, &compaction);
+		ec_companion_close(&c);
+	}
 	rows = ec_list_count_rows(rel, SnapshotSelf);
-	ec_compat_update_relstats(rel, space.pages, (double) rows,
+	ec_compat_update_relstats(rel, RelationGetNumberOfBlocks(rel), (double) rows,
 							  GetOldestNonRemovableTransactionId(rel), GetOldestMultiXactId());
-	ec_compat_report_vacuum(rel, rows, start);
-	remember_table(RelationGetRelid(rel));
+
+	/* what has been replaced takes space until the next VACUUM: the rows there are dead */
+	dead = in_statement ? 0 : compaction.rows_written;
+	ec_compat_report_vacuum(rel, rows, dead + compaction.rows_dropped, start);
+	if (compaction.tuples_dropped > 0)
+		remember_table(RelationGetRelid(rel));
 }
 
 /* ------------------------------------------------------------------------
@@ -167,6 +213,7 @@ reclaim_again(Oid relid)
 		.nworkers = -1,
 	};
 	EcSpace space;
+	EcCompanion c;
 	Relation rel;
 
 	StartTransactionCommand();
@@ -174,8 +221,11 @@ reclaim_again(Oid relid)
 	if (ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
 	{
 		rel = try_table_open(relid, NoLock);
-		if (rel != NULL && ec_store_is_columnar(rel))
-			reclaim(rel, &params, NULL, &space);
+		if (rel != NULL && ec_store_is_columnar(rel) && open_companion(rel, &c))
+		{
+			reclaim(rel, &c, &params, NULL, &space);
+			ec_companion_close(&c);
+		}
 		if (rel != NULL)
 			table_close(rel, NoLock);
 	}
@@ -200,4 +250,58 @@ ec_vacuum_statement_end(void)
 		reclaim_again(lfirst_oid(cell));
 	list_free(relids);
 	StartTransactionCommand();
+}
+
+/* ------------------------------------------------------------------------
+ * ecinsight.compact
+ * ------------------------------------------------------------------------
+ */
+
+static Relation
+open_for_compaction(Oid relid)
+{
+	Relation rel = table_open(relid, ShareUpdateExclusiveLock);
+
+	if (!ec_compat_owns_relation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
+	if (!ec_store_is_columnar(rel))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is not a columnar table", RelationGetRelationName(rel)),
+						errhint("Create it with USING ecinsight_columnar.")));
+	if (RELATION_IS_OTHER_TEMP(rel))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot access temporary tables of other sessions")));
+	return rel;
+}
+
+Datum
+ec_compact_table(PG_FUNCTION_ARGS)
+{
+	Relation rel;
+	EcCompanion c;
+	EcCompaction result = {0};
+	TupleDesc tupdesc;
+	bool isnull[6] = {0};
+	Datum values[6];
+
+	PreventCommandIfReadOnly("ecinsight.compact()");
+	PreventCommandDuringRecovery("ecinsight.compact()");
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	rel = open_for_compaction(PG_GETARG_OID(0));
+	ec_write_flush_relation(rel);
+	if (open_companion(rel, &c))
+	{
+		ec_compact(rel, &c, true, &result);
+		ec_companion_close(&c);
+	}
+	table_close(rel, NoLock);
+	values[0] = Int64GetDatum(result.groups_merged);
+	values[1] = Int64GetDatum(result.groups_written);
+	values[2] = Int64GetDatum(result.rows_written);
+	values[3] = Int64GetDatum(result.rows_dropped);
+	values[4] = Int64GetDatum(result.rows_folded);
+	values[5] = Int64GetDatum(result.unsettled);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, isnull)));
 }

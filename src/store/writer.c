@@ -31,6 +31,7 @@ place_image(Relation rel, EcDescriptor *desc, const EcBuf *image)
 		return;
 	}
 	desc->form = EC_FORM_EXTENT;
+	ec_space_lock_writer(rel);
 	desc->first_block = ec_extent_write(rel, image->data, image->len, &desc->npages);
 	if (desc->image_dir_len <= EC_DIRECTORY_INLINE_MAX)
 	{
@@ -40,51 +41,128 @@ place_image(Relation rel, EcDescriptor *desc, const EcBuf *image)
 }
 
 void
-ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
-			   const EcDiskRange *ranges, CommandId cid)
+ec_group_encode(Relation rel, EcBatch *batch, const EcGroupSpec *spec, EcDescriptor *desc)
+{
+	MemoryContext context = CurrentMemoryContext;
+	EcTableOptions options = ec_options_get(rel);
+	EcAllocator allocator = ec_context_allocator(context);
+	EcBuf image = {.alloc = &allocator};
+	Size rows_len;
+
+	Assert(spec->nranges > 0 && spec->nranges <= EC_RANGES_MAX);
+	memset(desc, 0, sizeof(*desc));
+	desc->number = spec->number;
+	desc->level = spec->level;
+	desc->numbered = spec->numbers != NULL;
+	desc->nrows = batch->nrows;
+	desc->natts = batch->natts;
+	desc->nranges = spec->nranges;
+	desc->ranges = spec->ranges;
+	if (!desc->numbered)
+		desc->data = ec_image_build_rows(batch, RelationGetDescr(rel), EC_INLINE_MAX, &rows_len);
+	if (desc->data != NULL)
+	{
+		desc->form = EC_FORM_ROWS;
+		desc->image_len = rows_len;
+		return;
+	}
+	desc->image_dir_len =
+		ec_image_build(rel, batch, spec->numbers, options.codec, options.level, context, &image);
+	place_image(rel, desc, &image);
+}
+
+void
+ec_group_put(Relation rel, EcBatch *batch, const EcGroupSpec *spec, CommandId cid, int options)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight row group", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	EcDescriptor desc = {
-		.number = number,
-		.nrows = batch->nrows,
-		.natts = batch->natts,
-		.nranges = nranges,
-		.ranges = ranges,
-	};
-	Size rows_len;
+	EcDescriptor desc;
+	uint8 *payload;
+	Size len;
 
-	Assert(nranges > 0 && nranges <= EC_RANGES_MAX);
+	ec_group_encode(rel, batch, spec, &desc);
+	len = ec_descriptor_size(&desc);
+	payload = palloc(len);
+	ec_descriptor_build(&desc, payload);
+	ec_catalog_insert_payload(rel, EC_CATALOG_GROUP, desc.number, payload, len, cid, options);
+	if (desc.form == EC_FORM_EXTENT)
+		ec_space_unlock_writer(rel);
+	ec_meta_announce(rel);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+void
+ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
+			   const EcDiskRange *ranges, CommandId cid)
+{
+	EcGroupSpec spec = {.number = number, .nranges = nranges, .ranges = ranges};
 
 	/* TRUNCATE and rewrites look for conflicts with the table itself, not with its companion */
 	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
-
-	desc.data = ec_image_build_rows(batch, RelationGetDescr(rel), EC_INLINE_MAX, &rows_len);
-	if (desc.data != NULL)
-	{
-		desc.form = EC_FORM_ROWS;
-		desc.image_len = rows_len;
-	}
-	else
-	{
-		EcTableOptions options = ec_options_get(rel);
-		EcAllocator allocator = ec_context_allocator(context);
-		EcBuf image = {.alloc = &allocator};
-
-		desc.image_dir_len =
-			ec_image_build(rel, batch, options.codec, options.level, context, &image);
-		ec_space_lock_writer(rel);
-		place_image(rel, &desc, &image);
-	}
-	ec_catalog_insert(rel, cid, &desc);
-	if (desc.form != EC_FORM_ROWS)
-		ec_space_unlock_writer(rel);
-	ec_meta_announce(rel);
+	ec_group_put(rel, batch, &spec, cid, 0);
 	pgstat_count_heap_insert(rel, batch->nrows);
+}
 
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+/* The ranges that ascending numbers form; 0 if they are too many, or if they don't ascend. */
+static uint32
+find_ranges(const int64 *numbers, uint32 n, EcDiskRange *ranges)
+{
+	uint32 nranges = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		EcDiskRange *last = nranges > 0 ? &ranges[nranges - 1] : NULL;
+
+		if (last != NULL && numbers[i] == last->first + last->count)
+		{
+			last->count++;
+			continue;
+		}
+		if (nranges == EC_RANGES_MAX || (last != NULL && numbers[i] < last->first + last->count))
+			return 0;
+		ranges[nranges].first = numbers[i];
+		ranges[nranges].count = 1;
+		nranges++;
+	}
+	return nranges;
+}
+
+static EcDiskRange
+number_span(const int64 *numbers, uint32 n)
+{
+	int64 least = numbers[0];
+	int64 greatest = numbers[0];
+	EcDiskRange span;
+
+	for (uint32 i = 1; i < n; i++)
+	{
+		least = Min(least, numbers[i]);
+		greatest = Max(greatest, numbers[i]);
+	}
+	span.first = least;
+	span.count = greatest - least + 1;
+	return span;
+}
+
+int64
+ec_group_write_numbered(Relation rel, EcBatch *batch, const int64 *numbers, uint8 level,
+						CommandId cid, int options)
+{
+	EcDiskRange ranges[EC_RANGES_MAX];
+	EcGroupSpec spec = {.level = level, .ranges = ranges};
+
+	ec_meta_reserve(rel, 0, NULL, &spec.number);
+	spec.nranges = find_ranges(numbers, batch->nrows, ranges);
+	if (spec.nranges == 0)
+	{
+		ranges[0] = number_span(numbers, batch->nrows);
+		spec.nranges = 1;
+		spec.numbers = numbers;
+	}
+	ec_group_put(rel, batch, &spec, cid, options);
+	return spec.number;
 }
 
 uint8 *
@@ -105,7 +183,7 @@ ec_group_serialize(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 	};
 	uint8 *payload;
 
-	desc.image_dir_len = ec_image_build(rel, batch, EC_CODEC_NONE, 0, context, &image);
+	desc.image_dir_len = ec_image_build(rel, batch, NULL, EC_CODEC_NONE, 0, context, &image);
 	desc.image_len = image.len;
 	desc.data = image.data;
 	*len = ec_descriptor_size(&desc);

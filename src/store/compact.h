@@ -1,0 +1,41 @@
+/*
+ * compact.h
+ *	  Compaction: few full row groups in place of many small ones, rows on their own
+ *	  and tombstones.
+ */
+#ifndef EC_STORE_COMPACT_H
+#define EC_STORE_COMPACT_H
+
+#include "postgres.h"
+
+#include "store/companion.h"
+
+/* How a row group came to be; its descriptor's level. */
+typedef enum EcGroupLevel
+{
+	EC_LEVEL_WRITTEN = 0, /* by INSERT, COPY, ingest */
+	EC_LEVEL_MERGED = 1,  /* by compaction, not full */
+	EC_LEVEL_FULL = 2,	  /* by compaction, full */
+	EC_LEVEL_SORTED = 3	  /* full, and in the order of option order_by */
+} EcGroupLevel;
+
+typedef struct EcCompaction
+{
+	int64 groups_merged;  /* replaced */
+	int64 groups_written; /* in their place */
+	int64 rows_written;
+	int64 rows_dropped;	  /* deleted ones that are gone now */
+	int64 rows_folded;	  /* tombstones that became masks */
+	int64 tuples_dropped; /* deleted from the companion */
+	int64 unsettled;	  /* tuples that had to be left for later */
+} EcCompaction;
+
+/*
+ * Compacts what is settled (survey.h).  "all" merges every row group that isn't
+ * full; else small ones wait until they are worth it.  The caller has
+ * ShareUpdateExclusiveLock on the relation and on its companion, and an ordinary
+ * transaction, at whose end the result becomes visible.
+ */
+extern void ec_compact(Relation rel, EcCompanion *c, bool all, EcCompaction *result);
+
+#endif /* EC_STORE_COMPACT_H */

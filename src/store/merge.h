@@ -1,0 +1,42 @@
+/*
+ * merge.h
+ *	  Steps of compaction: row groups and delta rows into new row groups; claims.
+ */
+#ifndef EC_STORE_MERGE_H
+#define EC_STORE_MERGE_H
+
+#include "postgres.h"
+
+#include "store/compact.h"
+#include "store/reader.h"
+#include "store/survey.h"
+
+/* What is done at the end, at once: until then nobody has to wait for us. */
+typedef struct EcCompact
+{
+	Relation rel;
+	EcCompanion *c;
+	EcSurvey *survey;
+	EcCompaction *result;
+	bool *dropped; /* [tombstones.n] to be deleted: their rows are gone, or folded */
+	bool merge_deltas;
+} EcCompact;
+
+/* The reader's picks are groups [0, n) for which wanted says true; NULL if there are none. */
+extern EcReader *ec_compact_reader(EcCompact *k, bool (*wanted)(EcCompact *, EcSurveyGroup *));
+
+/* The survey's group that the reader stands on (the first of a run). */
+extern EcSurveyGroup *ec_compact_group(EcCompact *k, EcReader *reader);
+
+/*
+ * Rows of the reader's group that are dead for everybody, as EC_MASK_WORDS words a
+ * block: masked ones, and those with a tombstone, whose number is counted in *fresh.
+ * With "drop" these tombstones are marked as dropped.
+ */
+extern uint64 *ec_compact_dead(EcCompact *k, EcReader *reader, EcSurveyGroup *group, bool drop,
+							   uint32 *ndead, uint32 *fresh);
+
+/* The live rows of all groups with "merge" set and, if told, the delta rows. */
+extern void ec_merge(EcCompact *k);
+
+#endif /* EC_STORE_MERGE_H */
