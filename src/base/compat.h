@@ -266,17 +266,6 @@ ec_compat_vacuum_delay_point(void)
 #endif
 }
 
-/* 18: who delays is told what for */
-static inline void
-ec_compat_vacuum_delay_point(void)
-{
-#if PG_VERSION_NUM >= 180000
-	vacuum_delay_point(false);
-#else
-	vacuum_delay_point();
-#endif
-}
-
 /* 17: reindex_relation is told its statement, for event triggers */
 static inline void
 ec_compat_reindex_relation(Oid relid)
