@@ -24,7 +24,8 @@ download_source()
 	return 1
 }
 
-# have_source DIR: leave the tests' directories of PostgreSQL's source in DIR/src/test.
+# have_source DIR: leave the tests' directories of PostgreSQL's source in DIR/src/test, its version
+# in DIR/upstream.
 have_source()
 {
 	local dir=$1 version tmp=$1.tmp.$$
@@ -40,6 +41,7 @@ have_source()
 	# Debian's patches leave these directories alone, so the original archive is all we need.
 	tar -xf "$(echo "$tmp"/postgresql-"$EC_PG_MAJOR"_*.orig.tar.*)" -C "$dir" --strip-components=1 --no-same-owner \
 		--wildcards '*/src/test/regress' '*/src/test/isolation'
+	basename "$tmp"/postgresql-*.orig.tar.* | sed -E 's/^[^_]*_(.*)\.orig\.tar\..*$/\1/' >"$dir/upstream"
 	rm -rf "$tmp"
 	printf '%s\n' "$version" >"$dir/version"
 }
