@@ -406,7 +406,7 @@ claim_rows(EcCompact *k, CommandId cid)
  */
 
 void
-ec_compact(Relation rel, EcCompanion *c, bool all, EcCompaction *result)
+ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight compaction", ALLOCSET_DEFAULT_SIZES);

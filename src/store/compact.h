@@ -36,6 +36,6 @@ typedef struct EcCompaction
  * ShareUpdateExclusiveLock on the relation and on its companion, and an ordinary
  * transaction, at whose end the result becomes visible.
  */
-extern void ec_compact(Relation rel, EcCompanion *c, bool all, EcCompaction *result);
+extern void ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result);
 
 #endif /* EC_STORE_COMPACT_H */

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -205,9 +206,14 @@ copy_options(RangeVar *source, RangeVar *target)
 {
 	Oid from = RangeVarGetRelid(source, NoLock, true);
 	Oid to = RangeVarGetRelid(target, NoLock, true);
+	Relation rel;
 
-	if (OidIsValid(from) && OidIsValid(to) && is_columnar_oid(to))
+	if (!OidIsValid(from) || !OidIsValid(to))
+		return;
+	rel = relation_open(to, AccessShareLock);
+	if (ec_store_is_columnar(rel))
 		ec_options_copy(from, to);
+	relation_close(rel, AccessShareLock);
 }
 
 static void

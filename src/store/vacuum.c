@@ -142,7 +142,7 @@ vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcces
 
 	reclaim(rel, c, params, strategy, &space);
 	if (!params->is_wraparound)
-		ec_compact(rel, c, false, compaction);
+		ec_compact_relation(rel, c, false, compaction);
 	ereport(
 		params->options & VACOPT_VERBOSE ? INFO : DEBUG2,
 		(errmsg("\"%s\": " INT64_FORMAT " row groups of " INT64_FORMAT
@@ -293,7 +293,7 @@ ec_compact_table(PG_FUNCTION_ARGS)
 	ec_write_flush_relation(rel);
 	if (open_companion(rel, &c))
 	{
-		ec_compact(rel, &c, true, &result);
+		ec_compact_relation(rel, &c, true, &result);
 		ec_companion_close(&c);
 	}
 	table_close(rel, NoLock);
