@@ -205,16 +205,18 @@ reserve_rows(Relation rel, Pending *p, int64 expected)
 	p->nranges++;
 }
 
-static int64
-next_row_number(Relation rel, Pending *p, int64 expected)
+/* Gives rows just appended their numbers, which are reserved. */
+static void
+number_rows(Relation rel, Pending *p, TupleTableSlot **slots, int nslots)
 {
-	EcDiskRange *range;
+	EcDiskRange *range = &p->ranges[p->nranges - 1];
 
-	if (p->reserved == 0)
-		reserve_rows(rel, p, expected);
-	range = &p->ranges[p->nranges - 1];
-	p->reserved--;
-	return range->first + range->count++;
+	for (int i = 0; i < nslots; i++)
+	{
+		ec_tid_from_row(range->first + range->count++, &slots[i]->tts_tid);
+		slots[i]->tts_tableOid = RelationGetRelid(rel);
+	}
+	p->reserved -= nslots;
 }
 
 static bool
@@ -272,19 +274,20 @@ void
 ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 {
 	Pending *p = get_pending(rel, cid);
+	int n;
 
-	for (int i = 0; i < nslots; i++)
+	for (int done = 0; done < nslots; done += n)
 	{
-		int64 row = next_row_number(rel, p, nslots - i);
-
-		ec_batch_append_slot(p->batch, slots[i]);
-		ec_tid_from_row(row, &slots[i]->tts_tid);
-		slots[i]->tts_tableOid = RelationGetRelid(rel);
+		if (p->reserved == 0)
+			reserve_rows(rel, p, nslots - done);
+		n = (int) Min(Min(nslots - done, EC_BATCH_SLOTS), p->reserved);
+		ec_batch_append_slots(p->batch, slots + done, n);
+		number_rows(rel, p, slots + done, n);
 		count_memory(p);
 		if (is_full(p))
 		{
 			flush_pending(p, rel);
-			if (i + 1 < nslots)
+			if (done + n < nslots)
 				p = get_pending(rel, cid);
 		}
 	}

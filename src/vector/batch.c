@@ -136,6 +136,83 @@ ec_batch_append_slot(EcBatch *batch, TupleTableSlot *slot)
 	ec_batch_row_done(batch);
 }
 
+/* Integers of a column: together if no row is NULL. */
+static void
+append_int64s(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
+{
+	const EcColType *ct = &batch->types[attidx];
+	int64 values[EC_BATCH_SLOTS] = {0};
+	bool any_null = false;
+
+	for (int i = 0; i < nslots; i++)
+	{
+		any_null |= slots[i]->tts_isnull[attidx];
+		values[i] =
+			slots[i]->tts_isnull[attidx] ? 0 : ec_datum_to_int64(slots[i]->tts_values[attidx], ct);
+	}
+	if (!any_null)
+		ec_builder_append_int64s(batch->columns[attidx], values, nslots);
+	for (int i = 0; any_null && i < nslots; i++)
+	{
+		if (slots[i]->tts_isnull[attidx])
+			ec_builder_append_null(batch->columns[attidx]);
+		else
+			ec_builder_append_int64(batch->columns[attidx], values[i]);
+	}
+}
+
+static void
+append_varlenas(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
+{
+	EcBytes values[EC_BATCH_SLOTS] = {0};
+	struct varlena *copies[EC_BATCH_SLOTS];
+	int ncopies = 0;
+
+	for (int i = 0; i < nslots; i++)
+	{
+		struct varlena *packed;
+
+		values[i].ptr = NULL;
+		values[i].len = 0;
+		if (slots[i]->tts_isnull[attidx])
+			continue;
+		packed = PG_DETOAST_DATUM_PACKED(slots[i]->tts_values[attidx]);
+		if ((Pointer) packed != DatumGetPointer(slots[i]->tts_values[attidx]))
+			copies[ncopies++] = packed;
+		values[i].ptr = (const uint8_t *) VARDATA_ANY(packed);
+		values[i].len = VARSIZE_ANY_EXHDR(packed);
+	}
+	ec_builder_append_texts(batch->columns[attidx], values, nslots);
+	while (ncopies > 0)
+		pfree(copies[--ncopies]);
+}
+
+void
+ec_batch_append_slots(EcBatch *batch, TupleTableSlot **slots, int nslots)
+{
+	Assert(nslots <= EC_BATCH_SLOTS);
+	for (int i = 0; i < nslots; i++)
+		slot_getallattrs(slots[i]);
+	for (int att = 0; att < batch->natts; att++)
+	{
+		const EcColType *ct = &batch->types[att];
+
+		if (batch->columns[att] == NULL)
+			continue;
+		if (ct->kind == EC_KIND_INT || ct->kind == EC_KIND_FLOAT)
+			append_int64s(batch, att, slots, nslots);
+		else if (ct->kind == EC_KIND_TEXT || (ct->kind == EC_KIND_RAW && ct->typlen == -1))
+			append_varlenas(batch, att, slots, nslots);
+		else
+		{
+			for (int i = 0; i < nslots; i++)
+				ec_batch_append_datum(batch, att, slots[i]->tts_values[att],
+									  slots[i]->tts_isnull[att]);
+		}
+	}
+	batch->nrows += nslots;
+}
+
 void
 ec_batch_truncate(EcBatch *batch, uint32 nrows)
 {

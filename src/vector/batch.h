@@ -27,6 +27,9 @@ extern void ec_batch_destroy(EcBatch *batch);
 
 /* Appends a row; values are copied (detoasted). */
 extern void ec_batch_append_slot(EcBatch *batch, TupleTableSlot *slot);
+/* The same for nslots <= EC_BATCH_SLOTS rows, faster than one by one. */
+#define EC_BATCH_SLOTS 128
+extern void ec_batch_append_slots(EcBatch *batch, TupleTableSlot **slots, int nslots);
 extern void ec_batch_append_datum(EcBatch *batch, int attidx, Datum value, bool isnull);
 
 /*

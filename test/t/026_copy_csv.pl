@@ -123,7 +123,7 @@ check('table of the same transaction', $filler x 6, own => 0.8, only => 'file', 
 check('savepoint', $filler x 2, own => 0.7, only => 'file', set => 'BEGIN; SAVEPOINT s', after => 'SELECT count(*) FROM t; ROLLBACK TO s; SELECT count(*) FROM t; COMMIT;');
 check('a few refused pieces', ($filler x 12) . "7,a\"b\"c,1,\n" . ($filler x 12) . "7,a\"b\"c,1,\n" . $filler, own => 0.4);
 check('byte order mark at a later line', $filler . "\xef\xbb\xbf1,x,2,\n" . $filler, error => qr/invalid input syntax for type integer/);
-check('column privileges', ($filler x 2) =~ s/^(\d+),[^\n]*/$1/mgr, own => 0.5, only => 'client', list => '(a)', user => 'nobody',
+check('column privileges', ($filler x 12) =~ s/^(\d+),[^\n]*/$1/mgr, own => 0.5, only => 'client', list => '(a)', user => 'nobody',
 	table => "CREATE TABLE t ($columns); GRANT INSERT (a) ON t TO nobody");
 check('may read files', $filler x 2, own => 0.7, only => 'file', user => 'reader', table => "CREATE TABLE t ($columns); GRANT INSERT ON t TO reader");
 
