@@ -134,8 +134,6 @@ ec_index_build_range_scan(Relation rel, Relation index, IndexInfo *info, bool al
 		scan = table_beginscan(rel, registered != InvalidSnapshot ? registered : SnapshotSelf, 0,
 							   NULL);
 	}
-	else if (scan->rs_snapshot == SnapshotAny)
-		scan->rs_snapshot = SnapshotSelf; /* a parallel build that is not concurrent */
 
 	begin_former(&former, rel, info);
 	rows = build_from_scan(scan, index, &former, progress, callback, state);

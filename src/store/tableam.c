@@ -119,7 +119,8 @@ scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData *key,
 
 	RelationIncrementReferenceCount(rel);
 	scan->base.rs_rd = rel;
-	scan->base.rs_snapshot = snapshot;
+	/* Only an index build scans in parallel under SnapshotAny; to it the rows alive matter (index_build.c). */
+	scan->base.rs_snapshot = parallel != NULL && snapshot == SnapshotAny ? SnapshotSelf : snapshot;
 	scan->base.rs_nkeys = nkeys;
 	scan->base.rs_flags = flags;
 	scan->base.rs_parallel = parallel;
