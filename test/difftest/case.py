@@ -8,7 +8,7 @@ import re
 import ddl
 import dml
 import model
-from libpq import IDLE, IN_ERROR
+from libpq import IDLE, IN_ERROR, IN_TRANSACTION
 from twins import Stuck
 
 
@@ -52,7 +52,9 @@ class Case:
 
     def _refresh(self, session):
         s = self.twins.sessions[session]
-        if not s.waiting and s.state("h") not in (IN_ERROR,):
+        if s.state("h") == IN_TRANSACTION:
+            self.do("sql", session, "SELECT 1")     # reading the catalog takes the snapshot, so on both sides
+        if not s.waiting and s.state("h") != IN_ERROR:
             self.model = model.read(s.connection["h"])
 
     def _pick(self, choices, session):

@@ -76,6 +76,7 @@ class Twins:
     def begin(self):
         """Empty schemas and fresh sessions."""
         self.end()
+        self.server.wait_ready()
         self.log_position = self.server.log_size()
         self.monitor = self.server.connect(self.database)
         self.monitor.run("SET client_min_messages = error; SET timezone = 'UTC'")

@@ -64,11 +64,11 @@ class Server:
     def kill_backend(self, pid):
         """kill -9: the postmaster restarts everything; returns when connections are accepted again."""
         os.kill(pid, signal.SIGKILL)
+        time.sleep(0.3)
         self.wait_ready()
 
     def wait_ready(self, seconds=60):
         end = time.monotonic() + seconds
-        time.sleep(0.2)
         while True:
             try:
                 connection = self.connect("postgres")
