@@ -13,7 +13,9 @@
  *
  * Dirty snapshots: whether a tombstone counts is a question of the single row
  * (rowscan.c asks it), so "dead" then holds the numbers of all rows that have a
- * header or a tombstone, visible or not.
+ * header or a tombstone, visible or not.  Compaction may move rows between the list
+ * and the reading of an entry; so that none is missed, whatever an ordinary snapshot
+ * of the list's time sees counts as visible too, and is judged by itself later.
  */
 #include "postgres.h"
 
@@ -45,6 +47,18 @@
  * ------------------------------------------------------------------------
  */
 
+static bool
+judge(EcList *list, HeapTuple tuple, Buffer buffer)
+{
+	bool visible = HeapTupleSatisfiesVisibility(tuple, list->snapshot, buffer);
+
+	if (list->guard == NULL)
+		return visible;
+	list->unsettled = !visible || TransactionIdIsValid(list->snapshot->xmin) ||
+					  TransactionIdIsValid(list->snapshot->xmax);
+	return visible || HeapTupleSatisfiesVisibility(tuple, list->guard, buffer);
+}
+
 static void
 visit_page(EcList *list, Relation companion, Buffer buffer, OffsetNumber first, OffsetNumber last,
 		   EcListVisit visit, void *arg)
@@ -67,7 +81,7 @@ visit_page(EcList *list, Relation companion, Buffer buffer, OffsetNumber first, 
 		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
 		tuple.t_len = ItemIdGetLength(item);
 		ItemPointerSet(&tuple.t_self, block, offset);
-		visible = all_visible || HeapTupleSatisfiesVisibility(&tuple, list->snapshot, buffer);
+		visible = all_visible || judge(list, &tuple, buffer);
 		HeapCheckForSerializableConflictOut(visible, list->rel, &tuple, buffer, list->snapshot);
 		visit(&tuple, visible, arg);
 	}
@@ -175,6 +189,7 @@ add_to_run(EcList *list, HeapTuple tuple, uint32 nrows, Size bytes)
 	run->nrows += nrows;
 	run->count++;
 	run->bytes += bytes;
+	run->unsettled |= list->unsettled;
 }
 
 static bool
@@ -218,6 +233,7 @@ list_group(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 	entry->bytes = disk.image_len;
 	entry->nrows = disk.nrows;
 	entry->level = disk.level;
+	entry->unsettled = list->unsettled;
 	entry->tid = tuple->t_self;
 }
 
@@ -251,7 +267,7 @@ list_row(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened, bool visib
 		if (list->context != NULL)
 			add_to_run(list, tuple, 1, opened->len);
 	}
-	else if (list->snapshot->snapshot_type == SNAPSHOT_DIRTY)
+	else if (list->guard != NULL)
 		list_dead(list, opened->number);
 	else if (visible && row.state == EC_ROW_DEAD && list->snapshot != SnapshotAny)
 		list_dead(list, opened->number);
@@ -279,7 +295,7 @@ list_tuple(HeapTuple tuple, bool visible, void *arg)
 	EcList *list = arg;
 	EcCatalogTuple opened;
 
-	if (!visible && list->snapshot->snapshot_type != SNAPSHOT_DIRTY)
+	if (!visible && list->guard == NULL)
 		return;
 	ec_catalog_open_tuple(list->rel, tuple, &opened);
 	if (opened.kind == EC_CATALOG_ROW)
@@ -370,6 +386,8 @@ ec_list_begin(Relation rel, Snapshot snapshot)
 	EcList *list = open_list(rel, snapshot);
 
 	list->context = context;
+	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
+		list->guard = RegisterSnapshot(GetLatestSnapshot());
 	if (OidIsValid(list->companion))
 		visit_all(list, list_tuple, InvalidBlockNumber);
 	if (!list->dead_sorted)
@@ -424,6 +442,8 @@ ec_list_count_rows(Relation rel, Snapshot snapshot)
 void
 ec_list_end(EcList *list)
 {
+	if (list->guard != NULL)
+		UnregisterSnapshot(list->guard);
 	if (list->strategy != NULL)
 		FreeAccessStrategy(list->strategy);
 	if (list->context != NULL)
@@ -488,6 +508,12 @@ ec_list_first_dead(const EcList *list, int64 number)
 			high = middle;
 	}
 	return low;
+}
+
+bool
+ec_list_is_unsettled(const EcList *list, const EcListEntry *entry, int64 number)
+{
+	return entry->unsettled || ec_list_is_dead(list, number);
 }
 
 bool

@@ -42,8 +42,9 @@ typedef struct EcListEntry
 	uint32 count; /* tuples of a run; payload of EC_ENTRY_PENDING */
 	ItemPointerData tid;
 	ItemPointerData end;
-	uint8 kind;	 /* EcEntryKind */
-	uint8 level; /* of the row group */
+	uint8 kind;		/* EcEntryKind */
+	uint8 level;	/* of the row group */
+	bool unsettled; /* dirty snapshots: some transaction is at work on its tuples */
 } EcListEntry;
 
 /* A MASK tuple. */
@@ -66,6 +67,7 @@ typedef struct EcList
 	Relation rel;
 	Oid companion; /* invalid: the table has none */
 	Snapshot snapshot;
+	Snapshot guard; /* under a dirty snapshot: what was visible at the start stays so, see list.c */
 	BufferAccessStrategy strategy;
 	MemoryContext context;
 	EcListEntry *entries;
@@ -87,8 +89,8 @@ typedef struct EcList
 	int64 ndelta;		/* rows that stand in tuples of their own */
 	uint64 delta_bytes; /* of these */
 	BlockNumber npages; /* of the companion that were read */
-	/* the run that is growing */
-	bool in_run;
+	bool unsettled;		/* the tuple in work */
+	bool in_run;		/* the last entry is a run and may grow */
 	uint32 run_rows_max;
 } EcList;
 
@@ -129,6 +131,9 @@ ec_list_payload(EcList *list, const ItemPointerData *tid, EcCatalogKind kind, in
 
 /* Index of the first tombstone whose row number is at least this. */
 extern Size ec_list_first_dead(const EcList *list, int64 number);
+
+/* Under a dirty snapshot: must the row be judged by itself? */
+extern bool ec_list_is_unsettled(const EcList *list, const EcListEntry *entry, int64 number);
 
 /* Does a tombstone hide the row? */
 extern bool ec_list_is_dead(const EcList *list, int64 number);

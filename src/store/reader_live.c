@@ -165,7 +165,7 @@ has_tombstones(const EcReader *reader)
 	const EcDiskRange *range;
 	Size first;
 
-	if (list->ndead == 0 || reader->snapshot->snapshot_type == SNAPSHOT_DIRTY)
+	if (list->ndead == 0 || list->guard != NULL)
 		return false;
 	if (reader->run != NULL || !reader->desc->numbered)
 		return true;

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "store/fetch.h"
 #include "store/reader_internal.h"
 #include "store/rowscan.h"
 #include "store/slot.h"
@@ -207,6 +208,34 @@ is_hidden(EcRowScan *scan, uint32 row)
 	return scan->live != NULL && (scan->live[in_block / 64] >> in_block % 64 & 1) == 0;
 }
 
+/*
+ * A dirty snapshot is to say of each row who else is at work on it.  Most rows are
+ * of long ago; the others are judged by themselves.
+ */
+static bool
+judge_dirty(EcRowScan *scan, uint32 row)
+{
+	EcReader *reader = scan->reader;
+	Snapshot snapshot = reader->snapshot;
+	int64 number = ec_reader_row_number(reader, row);
+	ItemPointerData tid;
+
+	snapshot->xmin = snapshot->xmax = InvalidTransactionId;
+	snapshot->speculativeToken = 0;
+	if (!ec_list_is_unsettled(reader->list, reader->entry, number))
+		return true;
+	ec_tid_from_row(number, &tid);
+	return ec_fetch_row(scan->rel, &tid, snapshot, NULL);
+}
+
+static bool
+is_returned(EcRowScan *scan, uint32 row)
+{
+	if (is_hidden(scan, row))
+		return false;
+	return scan->reader->list->guard == NULL || judge_dirty(scan, row);
+}
+
 static bool
 step_row(EcRowScan *scan, ScanDirection direction)
 {
@@ -219,9 +248,9 @@ step_row(EcRowScan *scan, ScanDirection direction)
 			scan->row += delta;
 			if (scan->row >= 0 && scan->row < ec_reader_group(scan->reader)->nrows)
 			{
-				if (is_hidden(scan, (uint32) scan->row))
-					continue;
-				return true;
+				if (is_returned(scan, (uint32) scan->row))
+					return true;
+				continue;
 			}
 		}
 		if (!step_group(scan, direction))
