@@ -7,7 +7,9 @@
  * Reads a CSV of the shop's nine columns (header line, no quotes: what ecgen
  * writes), builds row groups with the column builders, encodes them, decodes every
  * block, checks the values and prints per column: encodings chosen, bytes a row,
- * nanoseconds a row of append, encode and decode (CPU time), and the memory used.
+ * nanoseconds a row of append, encode and decode (CPU time), microseconds to open a
+ * block (and its segment of the dictionary) for a single row and nanoseconds to read
+ * one of an opened block, and the memory used.
  *
  *	cc -O3 -Isrc -o encoding_bench test/bench/encoding_bench.c src/vector/vector.c \
  *	   src/vector/builder.c src/encoding/[a-z]*.c -llz4 -lzstd
@@ -53,6 +55,10 @@ typedef struct Column
 	double append_s;
 	double encode_s;
 	double decode_s;
+	double open_s; /* a view of a block, and one segment */
+	double get_s;
+	uint64_t opened;
+	uint64_t got;
 } Column;
 
 static Column columns[NCOLUMNS] = {
@@ -305,6 +311,50 @@ decode(Column *c, const EcVector *v, uint32_t header_len)
 	free(chunk.blocks);
 }
 
+/* Blocks opened for single rows, as a look-up by index does; 64 rows of each. */
+static void
+read_points(Column *c, const EcVector *v, uint32_t header_len)
+{
+	EcChunk chunk;
+	EcView view;
+	EcVector segment = {0};
+	uint32_t b;
+	uint32_t i;
+
+	check(ec_chunk_parse(out.data, header_len, &ec_malloc_allocator, &chunk), "parse");
+	for (b = 0; b < chunk.nblocks; b++)
+	{
+		const EcPiece *piece = &chunk.blocks[b].piece;
+		void *to = at_least(&scratch, &scratch_len, ec_view_scratch(&chunk, b));
+		double start = now();
+		EcPoint point;
+
+		check(ec_view_open(decoder, &chunk, b, out.data + piece->offset, to, scratch_len, &view),
+			  "view");
+		check(ec_view_get(&view, 0, &point), "row");
+		if (point.in_dict)
+		{
+			uint32_t s = point.code / chunk.segment_entries;
+
+			to = at_least(&dict_scratch, &dict_scratch_len, chunk.segments[s].scratch);
+			check(ec_segment_decode(decoder, &chunk, s, out.data + chunk.segments[s].offset, to,
+									dict_scratch_len, &segment),
+				  "segment");
+			i = point.code % chunk.segment_entries;
+			if (!same_value(v, b * EC_BLOCK_ROWS, &segment, i))
+				fail("a single value differs");
+		}
+		c->open_s += now() - start;
+		c->opened++;
+		start = now();
+		for (i = 0; i < 64; i++)
+			check(ec_view_get(&view, (i * 7919 + 5) % chunk.blocks[b].zone.nrows, &point), "row");
+		c->get_s += now() - start;
+		c->got += 64;
+	}
+	free(chunk.blocks);
+}
+
 static void
 finish_group(Column *c)
 {
@@ -321,6 +371,7 @@ finish_group(Column *c)
 	c->encode_s += now() - start;
 	c->bytes += out.len;
 	decode(c, &v, header_len);
+	read_points(c, &v, header_len);
 	ec_builder_reset(c->builder);
 }
 
@@ -356,15 +407,17 @@ report(uint64_t rows)
 	int c;
 	int e;
 
-	printf("%-14s %9s %9s %8s %8s %8s %8s  %s\n", "column", "bytes/row", "dict b/r", "distinct",
-		   "append", "encode", "decode", "blocks (times in ns/row)");
+	printf("%-14s %9s %9s %8s %8s %8s %8s %8s %8s  %s\n", "column", "bytes/row", "dict b/r",
+		   "distinct", "append", "encode", "decode", "open/us", "get/ns",
+		   "blocks (times in ns/row)");
 	for (c = 0; c < NCOLUMNS; c++)
 	{
 		Column *col = &columns[c];
 
-		printf("%-14s %9.3f %9.3f %8.4f %8.2f %8.2f %8.2f ", col->name, (double) col->bytes / rows,
-			   (double) col->dict_bytes / rows, (double) col->ndict / rows, col->append_s * ns,
-			   col->encode_s * ns, col->decode_s * ns);
+		printf("%-14s %9.3f %9.3f %8.4f %8.2f %8.2f %8.2f %8.1f %8.1f ", col->name,
+			   (double) col->bytes / rows, (double) col->dict_bytes / rows,
+			   (double) col->ndict / rows, col->append_s * ns, col->encode_s * ns,
+			   col->decode_s * ns, col->open_s / col->opened * 1e6, col->get_s / col->got * 1e9);
 		for (e = 0; e < NENCODINGS; e++)
 		{
 			if (col->blocks[e] > 0)

@@ -6,13 +6,13 @@ declare -A FIG
 VENV=$EC_TOP/.deps/bench-venv
 QUERIES="top_user_categories top_user_category_brands price_sensitivity popular_categories"
 
-# DuckDB and pyarrow come from PyPI into a virtual environment of the clone.
+# DuckDB, pyarrow and tpchgen-cli come from PyPI into a virtual environment of the clone.
 peers_install()
 {
-	if [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c 'import duckdb, pyarrow' 2>/dev/null; then return; fi
-	step "peers (DuckDB and pyarrow from PyPI)"
+	if [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c 'import duckdb, pyarrow' 2>/dev/null && [ -x "$VENV/bin/tpchgen-cli" ]; then return; fi
+	step "peers (DuckDB, pyarrow and tpchgen-cli from PyPI)"
 	python3 -m venv "$VENV"
-	"$VENV/bin/pip" install -q duckdb pyarrow
+	"$VENV/bin/pip" install -q duckdb pyarrow tpchgen-cli
 }
 
 sql() { "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -h "$PG_SOCK" -p "$PG_PORT" -U postgres -d bench "$@"; }

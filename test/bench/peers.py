@@ -2,6 +2,7 @@
 """Peers on the same rows, for test/bench/run.
 
     peers.py files CSV DIR      ORC and Parquet by pyarrow: prints "orc_zstd_bytes N" and so on
+    peers.py lineitem CSV DIR   TPC-H's lineitem as Parquet by pyarrow: prints "lineitem_parquet_bytes N"
     peers.py duckdb CSV DIR     the insights in DuckDB with one thread: prints "duckdb_<query> SECONDS"
                                 (median of 3) and writes DIR/duckdb_<query>.csv for comparison
 
@@ -63,6 +64,24 @@ def files(csv_path, directory):
     os.unlink(parquet_path)
 
 
+def lineitem(csv_path, directory):
+    import pyarrow as pa
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
+    money = pa.decimal128(15, 2)
+    types = {
+        "l_orderkey": pa.int64(), "l_partkey": pa.int64(), "l_suppkey": pa.int64(), "l_linenumber": pa.int32(),
+        "l_quantity": money, "l_extendedprice": money, "l_discount": money, "l_tax": money,
+        "l_returnflag": pa.string(), "l_linestatus": pa.string(), "l_shipdate": pa.date32(), "l_commitdate": pa.date32(),
+        "l_receiptdate": pa.date32(), "l_shipinstruct": pa.string(), "l_shipmode": pa.string(), "l_comment": pa.string(),
+    }
+    path = os.path.join(directory, "lineitem.parquet")
+    pq.write_table(pc.read_csv(csv_path, convert_options=pc.ConvertOptions(column_types=types)), path, compression="zstd")
+    say("lineitem_parquet_bytes", os.path.getsize(path))
+    os.unlink(path)
+
+
 def duckdb(csv_path, directory):
     import csv
     import duckdb as db
@@ -92,4 +111,4 @@ def duckdb(csv_path, directory):
 
 
 if __name__ == "__main__":
-    {"files": files, "duckdb": duckdb}[sys.argv[1]](*sys.argv[2:])
+    {"files": files, "lineitem": lineitem, "duckdb": duckdb}[sys.argv[1]](*sys.argv[2:])
