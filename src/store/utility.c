@@ -201,23 +201,6 @@ liked_table(Node *parsetree)
 	return NULL;
 }
 
-/* Is it a columnar table?  The caller holds a lock on it, or can live with a stale answer. */
-static bool
-is_columnar_oid(Oid relid)
-{
-	Relation rel;
-	bool columnar;
-
-	if (get_rel_relkind(relid) != RELKIND_RELATION)
-		return false;
-	rel = try_table_open(relid, AccessShareLock);
-	if (rel == NULL)
-		return false;
-	columnar = ec_store_is_columnar(rel);
-	table_close(rel, AccessShareLock);
-	return columnar;
-}
-
 static void
 copy_options(RangeVar *source, RangeVar *target)
 {
