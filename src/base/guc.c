@@ -24,7 +24,7 @@ bool ec_guc_enable_columnar_scan = true;
 bool ec_guc_enable_csv_copy = true;
 bool ec_guc_debug_heap_plans = false;
 char *ec_guc_debug_stop_point = NULL;
-int ec_guc_fetch_cache = 65536;
+int ec_guc_fetch_cache = 131072;
 int ec_guc_max_stream_partitions = 4096;
 int ec_guc_max_streams = 64;
 char *ec_guc_since = NULL;
@@ -81,7 +81,7 @@ ec_guc_init(void)
 	DefineCustomIntVariable("ecinsight.fetch_cache",
 							"Memory of a session for row groups that single rows are fetched from.",
 							"What was decoded stays there until others need the room.",
-							&ec_guc_fetch_cache, 65536, 1024, MAX_KILOBYTES, PGC_USERSET,
+							&ec_guc_fetch_cache, 131072, 1024, MAX_KILOBYTES, PGC_USERSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
 	/* these size shared memory */
 	if (process_shared_preload_libraries_in_progress)

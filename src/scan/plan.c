@@ -4,7 +4,7 @@
  *
  * It takes the place of core's sequential scan on every columnar table, also as a
  * partition or inheritance child, since that decodes all columns of all rows for
- * the same result.  Index paths stay and compete by cost.  Besides the plain path
+ * the same result.  Index paths stay and compete by cost (index_cost.c).  Besides the plain path
  * (parameterised by what LATERAL demands) there is one for each set of outer
  * relations whose join clauses zones can use, so that a nested loop skips row
  * groups by its outer row's values.
@@ -248,8 +248,7 @@ is_current_of(RelOptInfo *rel)
 static bool
 is_candidate(RelOptInfo *rel, RangeTblEntry *rte)
 {
-	return ec_guc_enable_columnar_scan && !ec_guc_debug_heap_plans &&
-		   rte->rtekind == RTE_RELATION && !rte->inh &&
+	return !ec_guc_debug_heap_plans && rte->rtekind == RTE_RELATION && !rte->inh &&
 		   (rte->relkind == RELKIND_RELATION || rte->relkind == RELKIND_MATVIEW) &&
 		   rte->tablesample == NULL && !IS_DUMMY_REL(rel) &&
 		   (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_OTHER_MEMBER_REL);
@@ -262,7 +261,8 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation)
 	double share;
 	Path *path;
 
-	if (reads_row_header(attrs) || is_current_of(rel))
+	ec_scan_price_index_paths(root, rel, relation, attrs);
+	if (!ec_guc_enable_columnar_scan || reads_row_header(attrs) || is_current_of(rel))
 		return;
 	path = make_path(root, rel, relation, attrs, rel->lateral_relids, 0, &share);
 	drop_seqscans(rel);
@@ -321,4 +321,5 @@ ec_scan_init(void)
 	RegisterCustomScanMethods(&ec_scan_methods);
 	previous_hook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = rel_pathlist_hook;
+	ec_index_cost_init();
 }

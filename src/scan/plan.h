@@ -18,4 +18,9 @@ extern EcPred *ec_scan_pushable(RelOptInfo *rel, RestrictInfo *rinfo, List *clau
 extern double
 ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path, Bitmapset *attrs);
 
+/* index_cost.c: prices the relation's index and bitmap paths anew. */
+extern void
+ec_scan_price_index_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation, Bitmapset *attrs);
+extern void ec_index_cost_init(void);
+
 #endif /* EC_SCAN_PLAN_H */
