@@ -125,8 +125,8 @@ claim_free(EcCompanion *c, ItemPointer tid)
 	return ec_companion_claim(c, tid, GetCurrentCommandId(true) + 1);
 }
 
-static void
-read_free(Relation rel, const EcCatalogTuple *tuple, EcDiskFree *disk)
+void
+ec_space_read_free(Relation rel, const EcCatalogTuple *tuple, EcDiskFree *disk)
 {
 	memset(disk, 0, sizeof(*disk));
 	memcpy(disk, tuple->payload, Min(tuple->len, sizeof(*disk)));
@@ -167,7 +167,7 @@ take_first(EcCompanion *c, uint32 high, uint32 npages, BlockNumber nblocks)
 		ec_catalog_open_tuple(c->main, tuple, &opened);
 		if (opened.kind != EC_CATALOG_FREE)
 			continue;
-		read_free(c->main, &opened, &disk);
+		ec_space_read_free(c->main, &opened, &disk);
 		first = (BlockNumber) opened.number;
 		if (disk.npages < npages || first >= nblocks || disk.npages > nblocks - first ||
 			!claim_free(c, &tuple->t_self))
@@ -282,7 +282,7 @@ count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, Runs *busy, Runs
 	else if (opened.kind == EC_CATALOG_FREE && state != HEAPTUPLE_DEAD &&
 			 state != HEAPTUPLE_RECENTLY_DEAD)
 	{
-		read_free(c->main, &opened, &disk);
+		ec_space_read_free(c->main, &opened, &disk);
 
 		/* who takes pages, or gives them back, hasn't ended: they are not ours to touch */
 		add_run(state == HEAPTUPLE_LIVE ? free : busy, (BlockNumber) opened.number, disk.npages,

@@ -22,6 +22,9 @@ extern void ec_space_unlock_writer(Relation rel);
 /* First page of a free run of npages pages, now the caller's; InvalidBlockNumber if there is none. */
 extern BlockNumber ec_space_take(Relation rel, uint32 npages);
 
+/* The run of free pages that a FREE tuple tells of, checked. */
+extern void ec_space_read_free(Relation rel, const EcCatalogTuple *tuple, EcDiskFree *disk);
+
 typedef struct EcSpace
 {
 	BlockNumber pages;	   /* of the main fork */

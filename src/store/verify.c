@@ -4,8 +4,10 @@
  *
  * Each column of each row group is read in a subtransaction of its own, so that a
  * damaged one is reported and the rest still read.  Beyond what readers check, it
- * compares zones with the values, and looks for row groups that share pages or row
- * numbers or lie outside of what the metapage knows.
+ * compares zones with the values, looks for row groups that share pages or row
+ * numbers or lie outside of what the metapage knows, checks each tuple of the
+ * companion (verify_tuples.c) and compares btree indexes with the rows
+ * (verify_index.c).
  */
 #include "postgres.h"
 
@@ -24,31 +26,13 @@
 #include "store/inspect.h"
 #include "store/page.h"
 #include "store/reader_internal.h"
+#include "store/verify.h"
 
 PG_FUNCTION_INFO_V1(ec_verify);
 
-typedef struct VerifyRanges
-{
-	EcDiskRange *ranges;
-	Size count;
-	Size size;
-} VerifyRanges;
-
-typedef struct Verify
-{
-	FunctionCallInfo fcinfo;
-	Relation rel;
-	EcReader *reader;
-	uint32 group; /* in work */
-	int attidx;	  /* column in work */
-	EcDiskMeta meta;
-	VerifyRanges extents;
-	VerifyRanges numbers; /* of rows that are not hidden */
-} Verify;
-
 /* attidx -1: no particular column */
-static void
-report(Verify *verify, int64 group, int attidx, const char *problem)
+void
+ec_verify_report(EcVerify *verify, int64 group, int attidx, const char *problem)
 {
 	Datum values[3] = {Int64GetDatum(group), (Datum) 0, CStringGetTextDatum(problem)};
 	bool isnull[3] = {group < 0, attidx < 0, false};
@@ -62,8 +46,8 @@ report(Verify *verify, int64 group, int attidx, const char *problem)
  * Runs a check in a subtransaction.  Errors become rows of the result, but for
  * those that have nothing to do with the data (cancellation, out of memory).
  */
-static bool
-try_check(Verify *verify, void (*check)(Verify *verify), int64 group, int attidx)
+bool
+ec_verify_try(EcVerify *verify, void (*check)(EcVerify *verify), int64 group, int attidx)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -87,7 +71,7 @@ try_check(Verify *verify, void (*check)(Verify *verify), int64 group, int attidx
 		MemoryContextSwitchTo(context);
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTERNAL_ERROR)
 			ReThrowError(error);
-		report(verify, group, attidx, error->message);
+		ec_verify_report(verify, group, attidx, error->message);
 		FreeErrorData(error);
 		ok = false;
 	}
@@ -125,7 +109,7 @@ zone_value(const EcVector *v, uint32 row, EcKind kind)
 
 /* Forms all values and compares the zone; damage is an error here. */
 static void
-check_block(Verify *verify, uint32 block, MemoryContext values_context)
+check_block(EcVerify *verify, uint32 block, MemoryContext values_context)
 {
 	EcReader *reader = verify->reader;
 	const EcVector *v = ec_reader_block(reader, verify->attidx, block);
@@ -158,7 +142,7 @@ check_block(Verify *verify, uint32 block, MemoryContext values_context)
 }
 
 static void
-check_column(Verify *verify)
+check_column(EcVerify *verify)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight verify", ALLOCSET_DEFAULT_SIZES);
@@ -181,13 +165,13 @@ check_column(Verify *verify)
 
 /* A list that can be made here can be made again by the reader, outside of the subtransaction. */
 static void
-check_list(Verify *verify)
+check_list(EcVerify *verify)
 {
 	ec_list_end(ec_list_begin(verify->rel, GetActiveSnapshot()));
 }
 
-static void
-add_range(VerifyRanges *to, int64 first, int64 count)
+void
+ec_verify_add_range(EcVerifyRanges *to, int64 first, int64 count)
 {
 	EcDiskRange *last = to->count > 0 ? &to->ranges[to->count - 1] : NULL;
 
@@ -208,7 +192,7 @@ add_range(VerifyRanges *to, int64 first, int64 count)
 }
 
 static void
-enter_group(Verify *verify)
+enter_group(EcVerify *verify)
 {
 	EcReader *reader = verify->reader;
 
@@ -216,17 +200,18 @@ enter_group(Verify *verify)
 	if (reader->run == NULL)
 		ec_reader_load_directory(reader);
 	if (reader->desc != NULL && reader->desc->form == EC_FORM_EXTENT)
-		add_range(&verify->extents, reader->desc->first_block, reader->desc->npages);
+		ec_verify_add_range(&verify->extents, reader->desc->first_block, reader->desc->npages);
 }
 
 /* Row numbers, tombstones and masks; all rows that are not hidden count as the numbers' owners. */
 static void
-check_numbers(Verify *verify)
+check_numbers(EcVerify *verify)
 {
 	EcReader *reader = verify->reader;
 
 	if (reader->entry->number >= verify->meta.next_group)
-		report(verify, reader->entry->number, -1, "the metapage does not know its number");
+		ec_verify_report(verify, reader->entry->number, -1,
+						 "the metapage does not know its number");
 	for (uint32 block = 0; block < reader->info.nblocks; block++)
 	{
 		uint32 nrows = ec_reader_block_rows(reader, block);
@@ -237,21 +222,21 @@ check_numbers(Verify *verify)
 		for (uint32 row = 0; row < nrows; row++)
 		{
 			if (live == NULL || (live[row / 64] >> row % 64 & 1) != 0)
-				add_range(&verify->numbers, numbers[row], 1);
+				ec_verify_add_range(&verify->numbers, numbers[row], 1);
 		}
 	}
 }
 
 static void
-check_group(Verify *verify)
+check_group(EcVerify *verify)
 {
-	try_check(verify, check_numbers, verify->reader->entry->number, -1);
+	ec_verify_try(verify, check_numbers, verify->reader->entry->number, -1);
 	for (int i = 0; i < verify->reader->tupdesc->natts; i++)
 	{
 		if (TupleDescAttr(verify->reader->tupdesc, i)->attisdropped)
 			continue;
 		verify->attidx = i;
-		try_check(verify, check_column, ec_reader_group(verify->reader)->number, i);
+		ec_verify_try(verify, check_column, ec_reader_group(verify->reader)->number, i);
 	}
 }
 
@@ -266,7 +251,7 @@ compare_numbers(const void *a, const void *b)
 
 /* Ranges [first, first + count) must be disjoint and end at most at "end". */
 static void
-check_disjoint(Verify *verify, VerifyRanges *all, int64 end, const char *what)
+check_disjoint(EcVerify *verify, EcVerifyRanges *all, int64 end, const char *what)
 {
 	EcDiskRange *ranges = all->ranges;
 
@@ -276,18 +261,18 @@ check_disjoint(Verify *verify, VerifyRanges *all, int64 end, const char *what)
 	for (Size i = 0; i < all->count; i++)
 	{
 		if (i > 0 && ranges[i - 1].first + ranges[i - 1].count > ranges[i].first)
-			report(verify, -1, -1,
-				   psprintf("two row groups share %s " INT64_FORMAT, what, ranges[i].first));
+			ec_verify_report(verify, -1, -1,
+							 psprintf("%s " INT64_FORMAT " is used twice", what, ranges[i].first));
 		if (ranges[i].first + ranges[i].count > end)
-			report(verify, -1, -1,
-				   psprintf("%s " INT64_FORMAT " does not exist", what,
-							ranges[i].first + ranges[i].count - 1));
+			ec_verify_report(verify, -1, -1,
+							 psprintf("%s " INT64_FORMAT " does not exist", what,
+									  ranges[i].first + ranges[i].count - 1));
 	}
 	pfree(ranges);
 }
 
 static void
-check_meta(Verify *verify)
+check_meta(EcVerify *verify)
 {
 	if (!ec_meta_read(verify->rel, &verify->meta) && ec_reader_ngroups(verify->reader) > 0)
 		ereport(ERROR,
@@ -295,7 +280,7 @@ check_meta(Verify *verify)
 }
 
 static void
-check_groups(Verify *verify)
+check_groups(EcVerify *verify)
 {
 	EcReader *reader = verify->reader;
 
@@ -303,7 +288,7 @@ check_groups(Verify *verify)
 	{
 		int64 number = reader->list->entries[verify->group].number;
 
-		if (try_check(verify, enter_group, number, -1))
+		if (ec_verify_try(verify, enter_group, number, -1))
 			check_group(verify);
 	}
 }
@@ -311,21 +296,23 @@ check_groups(Verify *verify)
 Datum
 ec_verify(PG_FUNCTION_ARGS)
 {
-	Verify verify = {.fcinfo = fcinfo, .rel = ec_inspect_open(PG_GETARG_OID(0))};
+	EcVerify verify = {.fcinfo = fcinfo, .rel = ec_inspect_open(PG_GETARG_OID(0))};
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (try_check(&verify, check_list, -1, -1))
+	if (ec_verify_try(&verify, check_list, -1, -1))
 	{
 		bool meta_ok;
 
 		verify.reader = ec_reader_begin(verify.rel, GetActiveSnapshot(), fcinfo->flinfo->fn_mcxt);
-		meta_ok = try_check(&verify, check_meta, -1, -1);
+		meta_ok = ec_verify_try(&verify, check_meta, -1, -1);
 		if (!meta_ok)
 			verify.meta.next_group = verify.meta.next_row = PG_INT64_MAX;
 		check_groups(&verify);
+		ec_verify_try(&verify, ec_verify_tuples, -1, -1);
 		check_disjoint(&verify, &verify.extents, RelationGetNumberOfBlocks(verify.rel), "block");
 		check_disjoint(&verify, &verify.numbers, verify.meta.next_row, "row number");
 		ec_reader_end(verify.reader);
+		ec_verify_indexes(&verify);
 	}
 	table_close(verify.rel, NoLock);
 	PG_RETURN_NULL();

@@ -87,6 +87,16 @@ truncate($cut, 3 * 8192);
 $node->start;
 is($node->safe_psql('postgres', "SELECT digest('cut')"), 'XX001', 'a cut file is an error');
 is($node->safe_psql('postgres', "SELECT checked('cut')"), 'damaged', 'which verify reports');
+# An index that isn't the table's.
+$node->safe_psql('postgres', 'CREATE TABLE u (a int PRIMARY KEY) USING ecinsight_columnar; CREATE TABLE w (LIKE u INCLUDING ALL) USING ecinsight_columnar;'
+	. 'INSERT INTO u SELECT 10 - i FROM generate_series(1, 7) i; INSERT INTO w SELECT i FROM generate_series(1, 6) i');
+is($node->safe_psql('postgres', "SELECT checked('u'), checked('w')"), 'clean|clean', 'indexes agree with their tables');
+my ($u, $w) = map { $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('${_}_pkey')") } 'u', 'w';
+$node->stop;
+system('cp', $w, $u) == 0 or die;
+$node->start;
+is($node->safe_psql('postgres', "SELECT count(*) FILTER (WHERE problem LIKE '%has no entry%'), count(*) FILTER (WHERE problem LIKE '%other values%') FROM ecinsight.verify('u')"), '6|5',
+	'an index that does not agree is told, row by row');
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP:/, 'no process crashed');
 $node->stop;
 done_testing();

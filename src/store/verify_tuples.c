@@ -1,0 +1,111 @@
+/*
+ * verify_tuples.c
+ *	  ecinsight.verify: each tuple of the companion that the snapshot sees.
+ *
+ * Its index must find it; what it says must lie within the table; a tombstone must
+ * have a row to hide.  Free pages go to the extents, which verify.c compares.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/tableam.h"
+#include "miscadmin.h"
+#include "utils/snapmgr.h"
+
+#include "store/companion.h"
+#include "store/fetch.h"
+#include "store/row.h"
+#include "store/space.h"
+#include "store/verify.h"
+
+static void
+problem(EcVerify *verify, HeapTuple tuple, const char *what)
+{
+	ec_verify_report(verify, -1, -1,
+					 psprintf("tuple (%u,%u) of the TOAST table: %s",
+							  ItemPointerGetBlockNumber(&tuple->t_self),
+							  ItemPointerGetOffsetNumber(&tuple->t_self), what));
+}
+
+static bool
+index_finds(EcCompanion *c, const EcCatalogTuple *opened, ItemPointer tid)
+{
+	EcCatalogTuple found;
+	HeapTuple tuple;
+
+	ec_companion_search(c, opened->kind, opened->number);
+	while ((tuple = ec_companion_next(c, &found)) != NULL)
+	{
+		if (ItemPointerEquals(&tuple->t_self, tid))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_row(EcVerify *verify, EcCompanion *c, HeapTuple tuple)
+{
+	EcRow row;
+
+	ec_row_from_tuple(verify->rel, tuple, &row);
+	if (row.number >= verify->meta.next_row)
+		problem(verify, tuple, psprintf("row " INT64_FORMAT " does not exist", row.number));
+	if (row.state == EC_ROW_DEAD && !ec_fetch_group_holds(c, row.number, GetActiveSnapshot(), NULL))
+		problem(verify, tuple,
+				psprintf("no row group has row " INT64_FORMAT ", which it says is deleted",
+						 row.number));
+}
+
+static void
+check_free(EcVerify *verify, const EcCatalogTuple *opened)
+{
+	EcDiskFree disk;
+
+	ec_space_read_free(verify->rel, opened, &disk);
+	ec_verify_add_range(&verify->extents, opened->number, disk.npages);
+}
+
+static void
+check_tuple(EcVerify *verify, EcCompanion *c, HeapTuple tuple)
+{
+	EcCatalogTuple opened;
+
+	ec_catalog_open_tuple(verify->rel, tuple, &opened);
+	switch ((EcCatalogKind) opened.kind)
+	{
+		case EC_CATALOG_GROUP:
+		case EC_CATALOG_MASK:
+			/* the reader has checked them */
+			break;
+		case EC_CATALOG_ROW:
+			check_row(verify, c, tuple);
+			break;
+		case EC_CATALOG_RESERVE:
+			problem(verify, tuple, "a reservation of row numbers was never ended");
+			break;
+		case EC_CATALOG_FREE:
+			check_free(verify, &opened);
+			break;
+	}
+	if (!index_finds(c, &opened, &tuple->t_self))
+		problem(verify, tuple, "its index does not find it");
+}
+
+void
+ec_verify_tuples(EcVerify *verify)
+{
+	EcCompanion c;
+	TableScanDesc scan;
+	HeapTuple tuple;
+
+	if (!ec_companion_open(verify->rel, AccessShareLock, &c))
+		return;
+	scan = table_beginscan(c.heap, GetActiveSnapshot(), 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		check_tuple(verify, &c, tuple);
+	}
+	table_endscan(scan);
+	ec_companion_close(&c);
+}
