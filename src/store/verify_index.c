@@ -200,7 +200,7 @@ compare(EcVerify *verify, Tuplesortstate *rows, Tuplesortstate *entries)
 {
 	int64 row = -1;
 	int64 entry = -1;
-	int64 previous = -1; /* row that was found */
+	int64 previous = -1; /* row, found or not */
 	bool has_row = next_fingerprint(rows, &row);
 	bool has_entry = next_fingerprint(entries, &entry);
 	int problems = 0;
@@ -217,6 +217,7 @@ compare(EcVerify *verify, Tuplesortstate *rows, Tuplesortstate *entries)
 		{
 			tell(verify, "has no entry with the values of", row);
 			problems++;
+			previous = row;
 			has_row = next_fingerprint(rows, &row);
 		}
 		else
