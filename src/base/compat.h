@@ -13,6 +13,7 @@
 #endif
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/relscan.h"
 #include "access/sysattr.h"
 #include "access/tableam.h"
@@ -355,6 +356,40 @@ ec_compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int 
 	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+#if PG_VERSION_NUM >= 160000
+#define EC_COMPAT_UPDATE_ALL TU_All
+#define EC_COMPAT_UPDATE_NONE TU_None
+#else
+#define EC_COMPAT_UPDATE_ALL true
+#define EC_COMPAT_UPDATE_NONE false
+#endif
+
+/* 16: heap_update tells which indexes need entries: of our companion, all do */
+static inline TM_Result
+ec_compat_heap_update(Relation rel, ItemPointer otid, HeapTuple tuple, CommandId cid,
+					  Snapshot crosscheck, bool wait, struct TM_FailureData *tmfd,
+					  LockTupleMode *lockmode)
+{
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes update_indexes;
+
+	return heap_update(rel, otid, tuple, cid, crosscheck, wait, tmfd, lockmode, &update_indexes);
+#else
+	return heap_update(rel, otid, tuple, cid, crosscheck, wait, tmfd, lockmode);
+#endif
+}
+
+/* 16: updates that went to another page are counted too */
+static inline void
+ec_compat_count_update(Relation rel)
+{
+#if PG_VERSION_NUM >= 160000
+	pgstat_count_heap_update(rel, false, false);
+#else
+	pgstat_count_heap_update(rel, false);
 #endif
 }
 

@@ -21,6 +21,8 @@
 
 #include "store/blockscan.h"
 #include "store/catalog.h"
+#include "store/delta.h"
+#include "store/dml.h"
 #include "store/fetch.h"
 #include "store/index.h"
 #include "store/slot.h"
@@ -49,10 +51,6 @@ ec_store_unsupported(Relation rel, const char *what, const char *hint)
 						   RelationGetRelationName(rel)),
 					errhint("%s", hint)));
 }
-
-#define HINT_REBUILD                                                                               \
-	"Insert the rows that should remain into a new table, or keep rows that change in a heap "     \
-	"table."
 
 /* ------------------------------------------------------------------------
  * Slots and scans
@@ -231,12 +229,6 @@ tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
 	return number >= 0 && ec_meta_read(scan->rs_rd, &meta) && number < meta.next_row;
 }
 
-/* Rows have one version. */
-static void
-tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
-{
-}
-
 static bool
 tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
 {
@@ -248,18 +240,23 @@ tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
  * ------------------------------------------------------------------------
  */
 
+/* Bulk loads and rewrites come with a bistate. */
 static void
 tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
 			 struct BulkInsertStateData *bistate)
 {
-	ec_write_rows(rel, &slot, 1, cid);
+	if (bistate != NULL || ec_delta_insert(rel, &slot, 1, cid) == 0)
+		ec_write_rows(rel, &slot, 1, cid);
 }
 
 static void
 multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, int options,
 			 struct BulkInsertStateData *bistate)
 {
-	ec_write_rows(rel, slots, nslots, cid);
+	int done = ec_delta_insert(rel, slots, nslots, cid);
+
+	if (done < nslots)
+		ec_write_rows(rel, slots + done, nslots - done, cid);
 }
 
 /*
@@ -275,41 +272,6 @@ finish_bulk_insert(Relation rel, int options)
 		return;
 	ec_catalog_ensure(rel);
 	ec_write_flush_relation(rel);
-}
-
-static void
-tuple_insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
-						 struct BulkInsertStateData *bistate, uint32 token)
-{
-	ec_store_unsupported(rel, "INSERT ... ON CONFLICT", HINT_REBUILD);
-}
-
-static void
-tuple_complete_speculative(Relation rel, TupleTableSlot *slot, uint32 token, bool succeeded)
-{
-	ec_store_unsupported(rel, "INSERT ... ON CONFLICT", HINT_REBUILD);
-}
-
-static TM_Result
-tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, Snapshot crosscheck,
-			 bool wait, TM_FailureData *tmfd, bool changing_partition)
-{
-	ec_store_unsupported(rel, "DELETE", HINT_REBUILD);
-}
-
-static TM_Result
-tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid, Snapshot snapshot,
-			 Snapshot crosscheck, bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode,
-			 EcUpdateIndexes *update_indexes)
-{
-	ec_store_unsupported(rel, "UPDATE", HINT_REBUILD);
-}
-
-static TM_Result
-tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot, CommandId cid,
-		   LockTupleMode mode, LockWaitPolicy wait_policy, uint8 flags, TM_FailureData *tmfd)
-{
-	ec_store_unsupported(rel, "locking rows", "Lock the table with LOCK TABLE instead.");
 }
 
 /* ------------------------------------------------------------------------
@@ -344,6 +306,7 @@ static void
 relation_nontransactional_truncate(Relation rel)
 {
 	ec_fetch_forget();
+	ec_delta_forget(RelationGetRelid(rel));
 	RelationTruncate(rel, 0);
 }
 
@@ -384,17 +347,17 @@ static const TableAmRoutine methods = {
 
 	.tuple_fetch_row_version = tuple_fetch_row_version,
 	.tuple_tid_valid = tuple_tid_valid,
-	.tuple_get_latest_tid = tuple_get_latest_tid,
+	.tuple_get_latest_tid = ec_dml_latest_tid,
 	.tuple_satisfies_snapshot = tuple_satisfies_snapshot,
 	.index_delete_tuples = ec_index_delete_tuples,
 
 	.tuple_insert = tuple_insert,
-	.tuple_insert_speculative = tuple_insert_speculative,
-	.tuple_complete_speculative = tuple_complete_speculative,
+	.tuple_insert_speculative = ec_dml_insert_speculative,
+	.tuple_complete_speculative = ec_dml_complete_speculative,
 	.multi_insert = multi_insert,
-	.tuple_delete = tuple_delete,
-	.tuple_update = tuple_update,
-	.tuple_lock = tuple_lock,
+	.tuple_delete = ec_dml_delete,
+	.tuple_update = ec_dml_update,
+	.tuple_lock = ec_dml_lock,
 	.finish_bulk_insert = finish_bulk_insert,
 
 	.relation_set_new_filelocator = ec_set_new_filelocator,

@@ -18,13 +18,12 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/plannodes.h"
-#include "parser/parsetree.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "store/delta.h"
 #include "store/groupmap.h"
 #include "store/options.h"
 #include "store/opened.h"
@@ -54,53 +53,6 @@ refuse(Oid relid, const char *what, const char *hint)
  * ------------------------------------------------------------------------
  */
 
-#define HINT_CHANGE                                                                                \
-	"Insert the rows that should remain into a new table, or keep rows that change in a heap "     \
-	"table."
-
-static const char *
-operation_name(CmdType operation)
-{
-	switch (operation)
-	{
-		case CMD_UPDATE:
-			return "UPDATE";
-		case CMD_DELETE:
-			return "DELETE";
-		case CMD_MERGE:
-			return "MERGE";
-		default:
-			return NULL;
-	}
-}
-
-/* Partitions are left to the callbacks: a row may well be in a heap partition. */
-static void
-check_modify_table(PlannedStmt *stmt, ModifyTable *plan)
-{
-	const char *name = operation_name(plan->operation);
-	RangeTblEntry *rte = rt_fetch(plan->nominalRelation, stmt->rtable);
-
-	if (name != NULL && rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_RELATION)
-		refuse(rte->relid, name, HINT_CHANGE);
-}
-
-static void
-check_row_marks(PlannedStmt *stmt)
-{
-	ListCell *cell;
-
-	foreach (cell, stmt->rowMarks)
-	{
-		PlanRowMark *mark = lfirst_node(PlanRowMark, cell);
-		RangeTblEntry *rte = rt_fetch(mark->rti, stmt->rtable);
-
-		if (RowMarkRequiresRowShareLock(mark->markType) && rte->rtekind == RTE_RELATION &&
-			rte->relkind == RELKIND_RELATION)
-			refuse(rte->relid, "locking rows", "Lock the table with LOCK TABLE instead.");
-	}
-}
-
 /* A bitmap heap scan must not prefetch our virtual blocks (tid.h) as if they were pages. */
 static bool
 stop_prefetching(PlanState *state, void *context)
@@ -114,17 +66,6 @@ stop_prefetching(PlanState *state, void *context)
 static void
 executor_start(QueryDesc *queryDesc, int eflags)
 {
-	PlannedStmt *stmt = queryDesc->plannedstmt;
-	ListCell *cell;
-
-	if (stmt->planTree != NULL && IsA(stmt->planTree, ModifyTable))
-		check_modify_table(stmt, (ModifyTable *) stmt->planTree);
-	foreach (cell, stmt->subplans)
-	{
-		if (lfirst(cell) != NULL && IsA(lfirst(cell), ModifyTable))
-			check_modify_table(stmt, lfirst(cell));
-	}
-	check_row_marks(stmt);
 	if (previous_start != NULL)
 		previous_start(queryDesc, eflags);
 	else
@@ -280,6 +221,7 @@ ec_utility_init(void)
 void
 ec_store_init(void)
 {
+	ec_delta_init();
 	ec_write_state_init();
 	ec_groupmap_init();
 	ec_opened_init();

@@ -1,6 +1,7 @@
 /*
  * write_state.c
- *	  Gathers inserted rows into batches until they are worth a row group.
+ *	  Gathers inserted rows into batches until they are worth a row group.  (Few rows
+ *	  never come here, see delta.c.)
  *
  * A batch holds rows of one relation, one subtransaction and one command: all of a
  * row group's rows must share the visibility of its descriptor.  Row numbers (so
@@ -25,6 +26,7 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "lib/ilist.h"
@@ -34,10 +36,12 @@
 #include "utils/rel.h"
 
 #include "base/guc.h"
+#include "store/delta.h"
 #include "store/group.h"
 #include "store/logical.h"
 #include "store/options.h"
 #include "store/page.h"
+#include "store/row.h"
 #include "store/store.h"
 #include "store/tid.h"
 #include "store/write_state.h"
@@ -70,12 +74,15 @@ typedef struct Pending
 	uint32 nranges;
 	int64 reserved; /* rows left of the last range */
 	int64 step;
+	ItemPointerData *reservations; /* tuples of the companion (row.h), in the batch's context */
+	int nreservations;
 } Pending;
 
 static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
 static HTAB *pending_hash; /* of Pending; NULL until the transaction's first row */
 static Size pending_memory;
-static bool held; /* see ec_write_hold */
+static bool held;		 /* see ec_write_hold */
+static bool any_written; /* in this transaction */
 
 static void
 drop_pending(Pending *p)
@@ -95,6 +102,54 @@ count_memory(Pending *p)
 	p->memory = now;
 }
 
+/* ------------------------------------------------------------------------
+ * Row numbers of tables with indexes are reserved for others to see: an index
+ * entry leads them to a row that they can't find yet
+ * ------------------------------------------------------------------------
+ */
+
+static void
+reserve_visibly(Relation rel, Pending *p, int64 first, int64 count)
+{
+	EcCompanion companion;
+
+	/* nobody else sees a new table */
+	if (!rel->rd_rel->relhasindex || rel->rd_createSubid != InvalidSubTransactionId ||
+		!ec_companion_open(rel, RowExclusiveLock, &companion))
+		return;
+	while (count > 0)
+	{
+		int64 n = Min(count, EC_RESERVE_SPAN - first % EC_RESERVE_SPAN);
+		Size size = (p->nreservations + 1) * sizeof(ItemPointerData);
+
+		p->reservations = p->reservations == NULL ? MemoryContextAlloc(p->batch->context, size)
+												  : repalloc(p->reservations, size);
+		ec_row_reserve(&companion, first, n, p->key.cid, &p->reservations[p->nreservations]);
+		p->nreservations++;
+		first += n;
+		count -= n;
+	}
+	ec_companion_close(&companion);
+}
+
+/* The row group stands, so nobody needs them any more. */
+static void
+end_reservations(Relation rel, Pending *p)
+{
+	EcCompanion companion;
+
+	if (p->nreservations == 0 || !ec_companion_open(rel, RowExclusiveLock, &companion))
+		return;
+	for (int i = 0; i < p->nreservations; i++)
+		heap_abort_speculative(companion.heap, &p->reservations[i]);
+	ec_companion_close(&companion);
+}
+
+/* ------------------------------------------------------------------------
+ * Writing a batch
+ * ------------------------------------------------------------------------
+ */
+
 /* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
 static void
 flush_pending(Pending *p, Relation rel)
@@ -104,7 +159,9 @@ flush_pending(Pending *p, Relation rel)
 	{
 		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->key.cid);
 		ec_logical_batch(rel, p->batch);
+		pgstat_count_heap_insert(rel, p->batch->nrows);
 	}
+	end_reservations(rel, p);
 	drop_pending(p);
 }
 
@@ -175,6 +232,7 @@ create_pending(Relation rel, const PendingKey *key)
 	(void) GetCurrentTransactionId();
 	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 
+	any_written = true;
 	batch = ec_batch_create(RelationGetDescr(rel), TopTransactionContext);
 	p = hash_search(pending_hash, key, HASH_ENTER, NULL);
 	memset((char *) p + sizeof(PendingKey), 0, sizeof(Pending) - sizeof(PendingKey));
@@ -197,6 +255,7 @@ reserve_rows(Relation rel, Pending *p, int64 expected)
 	ec_meta_reserve(rel, n, &first, p->number < 0 ? &p->number : NULL);
 	p->step = Min(p->step * 2, RESERVE_MAX);
 	p->reserved = n;
+	reserve_visibly(rel, p, first, n);
 	if (p->nranges > 0 &&
 		p->ranges[p->nranges - 1].first + p->ranges[p->nranges - 1].count == first)
 		return;
@@ -402,6 +461,57 @@ ec_write_any_pending(void)
 	return !dlist_is_empty(&pending_list);
 }
 
+bool
+ec_write_any_written(void)
+{
+	return any_written;
+}
+
+/* ------------------------------------------------------------------------
+ * Reading what is not written
+ * ------------------------------------------------------------------------
+ */
+
+/* Where in the batch the row with this number stands, or -1. */
+static int64
+find_in_ranges(const Pending *p, int64 number)
+{
+	int64 row = 0;
+
+	for (uint32 i = 0; i < p->nranges; i++)
+	{
+		const EcDiskRange *range = &p->ranges[i];
+
+		if (number >= range->first && number - range->first < range->count)
+			return row + (number - range->first);
+		row += range->count;
+	}
+	return -1;
+}
+
+bool
+ec_write_pending_find(Relation rel, int64 number, EcPendingRow *found)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+		int64 row;
+
+		if (p->key.relid != RelationGetRelid(rel))
+			continue;
+		row = find_in_ranges(p, number);
+		if (row < 0 || row >= p->batch->nrows)
+			continue;
+		found->cid = p->key.cid;
+		found->batch = p->batch;
+		found->row = (uint32) row;
+		return true;
+	}
+	return false;
+}
+
 EcPendingGroup *
 ec_write_pending_groups(Relation rel, int *count)
 {
@@ -455,6 +565,8 @@ forget_hash(void)
 	pending_hash = NULL;
 	pending_memory = 0;
 	held = false;
+	any_written = false;
+	ec_delta_at_xact_end();
 }
 
 static void

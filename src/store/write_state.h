@@ -50,6 +50,19 @@ typedef struct EcPendingGroup
 
 extern EcPendingGroup *ec_write_pending_groups(Relation rel, int *count);
 
+/* A row of this transaction that stands in a batch: row "row" of it. */
+typedef struct EcPendingRow
+{
+	CommandId cid;
+	EcBatch *batch;
+	uint32 row;
+} EcPendingRow;
+
+extern bool ec_write_pending_find(Relation rel, int64 number, EcPendingRow *found);
+
+/* Has this transaction written any batch? */
+extern bool ec_write_any_written(void);
+
 /* Does this transaction hold any rows that are not yet written? */
 extern bool ec_write_any_pending(void);
 

@@ -102,7 +102,6 @@ ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 	/* TRUNCATE and rewrites look for conflicts with the table itself, not with its companion */
 	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 	ec_group_put(rel, batch, &spec, cid, 0);
-	pgstat_count_heap_insert(rel, batch->nrows);
 }
 
 /* The ranges that ascending numbers form; 0 if they are too many, or if they don't ascend. */
@@ -206,6 +205,7 @@ ec_store_write_batch(Relation rel, EcBatch *batch, CommandId cid)
 	ec_meta_reserve(rel, range.count, &range.first, &number);
 	ec_group_write(rel, batch, number, 1, &range, cid);
 	ec_logical_batch(rel, batch);
+	pgstat_count_heap_insert(rel, batch->nrows);
 }
 
 uint32

@@ -1,0 +1,36 @@
+/*
+ * delta.h
+ *	  Single new rows: their numbers, and when they go into row tuples of their own.
+ */
+#ifndef EC_STORE_DELTA_H
+#define EC_STORE_DELTA_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+
+/* Rows of one command in one table that become row tuples; more of them go to a batch. */
+#define EC_DELTA_ROWS 64
+
+/* Takes a row number that nobody else gets. */
+extern int64 ec_delta_next_number(Relation rel);
+
+/* Forgets what is reserved for a table (InvalidOid: for all), because its file is emptied. */
+extern void ec_delta_forget(Oid relid);
+
+/*
+ * Inserts the rows as row tuples, as long as they are few: returns how many were
+ * taken, from the first on.  The rest goes to a batch.  Sets their tids.
+ */
+extern int ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
+
+/* What a new row's slot must know, and what others must know of it. */
+extern void ec_delta_inserted(Relation rel, TupleTableSlot *slot, int64 number, CommandId cid);
+
+/* At the end of each transaction. */
+extern void ec_delta_at_xact_end(void);
+
+extern void ec_delta_init(void);
+
+#endif /* EC_STORE_DELTA_H */

@@ -1,0 +1,214 @@
+/*
+ * target.c
+ *	  From a row's number to the tuple on which heap's own functions do what is done
+ *	  to the row.
+ *
+ * A row with a tuple of its own (EC_ROW_DATA) is that tuple.  A row of a row group
+ * gets a header (EC_ROW_LIVE), the first time somebody touches it.  Headers are
+ * inserted frozen, so that everybody finds the same one, under a lock on the row's
+ * tid in the table (where nobody else locks tids), looking again after the lock is
+ * there.
+ *
+ * Compaction removes tuples by heap_delete, though their rows live on: EC_ROW_DATA
+ * when it has moved the row into a group, EC_ROW_LIVE when nobody needs it.  Whoever
+ * runs into such a deleted tuple starts over.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/multixact.h"
+#include "access/xact.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "store/slot.h"
+#include "store/fetch.h"
+#include "store/target.h"
+#include "store/tid.h"
+#include "store/write_state.h"
+
+void
+ec_target_init(EcTarget *target, ItemPointer tid)
+{
+	memset(target, 0, sizeof(*target));
+	target->number = ec_tid_to_row(tid);
+	if (target->number < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("tid (%u,%u) is not that of a row", ItemPointerGetBlockNumberNoCheck(tid),
+						ItemPointerGetOffsetNumberNoCheck(tid))));
+}
+
+/* ------------------------------------------------------------------------
+ * Finding
+ * ------------------------------------------------------------------------
+ */
+
+/* The header whose deletion belongs to the tombstone. */
+static bool
+find_deleted_header(EcCompanion *c, EcTarget *target)
+{
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+
+	ec_companion_search(c, EC_CATALOG_ROW, target->number);
+	while ((tuple = ec_companion_next(c, &opened)) != NULL)
+	{
+		HeapTupleHeader header = tuple->t_data;
+		EcRow row;
+
+		ec_row_parse(c->main, tuple, &opened, &row);
+		if (row.state != EC_ROW_LIVE || (header->t_infomask & HEAP_XMAX_INVALID) != 0 ||
+			HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) ||
+			!TransactionIdEquals(HeapTupleHeaderGetUpdateXid(header), target->deleter))
+			continue;
+		target->state = EC_ROW_LIVE;
+		target->ctid = row.ctid;
+		return true;
+	}
+	return false;
+}
+
+/* A header is taken if it is not deleted, or is just being deleted by somebody else. */
+static bool
+header_in_use(EcCompanion *c, HeapTuple tuple)
+{
+	SnapshotData dirty;
+
+	InitDirtySnapshot(dirty);
+	return ec_companion_sees(c, tuple, &dirty);
+}
+
+bool
+ec_target_find(EcCompanion *c, EcTarget *target)
+{
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+	bool found = false;
+
+	target->deleter = InvalidTransactionId;
+	ec_companion_search(c, EC_CATALOG_ROW, target->number);
+	while (!found && (tuple = ec_companion_next(c, &opened)) != NULL)
+	{
+		EcRow row;
+
+		ec_row_parse(c->main, tuple, &opened, &row);
+		if (row.state == EC_ROW_DATA)
+			found = !target->moved;
+		else if (row.state == EC_ROW_LIVE)
+			found = header_in_use(c, tuple);
+		else if (ec_companion_sees(c, tuple, SnapshotSelf))
+			target->deleter = HeapTupleHeaderGetXmin(tuple->t_data);
+		if (found)
+		{
+			target->state = row.state;
+			target->ctid = row.ctid;
+		}
+	}
+	return found || (TransactionIdIsValid(target->deleter) && find_deleted_header(c, target));
+}
+
+static void
+make_header(EcCompanion *c, EcTarget *target, CommandId cid)
+{
+	target->state = EC_ROW_LIVE;
+	ec_row_insert_mark(c, target->number, EC_ROW_LIVE, 0, cid, HEAP_INSERT_FROZEN, &target->ctid);
+}
+
+bool
+ec_target_get(EcCompanion *c, EcTarget *target, CommandId cid)
+{
+	ItemPointerData tid;
+	bool found;
+
+	if (ec_target_find(c, target))
+		return true;
+	if (TransactionIdIsValid(target->deleter))
+		return false;
+	ec_tid_from_row(target->number, &tid);
+	LockTuple(c->main, &tid, ExclusiveLock);
+	found = ec_target_find(c, target);
+	if (!found && !TransactionIdIsValid(target->deleter))
+	{
+		make_header(c, target, cid);
+		found = true;
+	}
+	UnlockTuple(c->main, &tid, ExclusiveLock);
+	return found;
+}
+
+/* ------------------------------------------------------------------------
+ * Judging
+ * ------------------------------------------------------------------------
+ */
+
+bool
+ec_target_moved(EcCompanion *c, EcTarget *target)
+{
+	Snapshot snapshot;
+
+	if (target->state == EC_ROW_LIVE)
+	{
+		ec_target_find(c, target);
+		return !TransactionIdIsValid(target->deleter);
+	}
+
+	/* the latest state as a whole: another compaction may be replacing the group just now */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	target->moved = ec_fetch_group_holds(c, target->number, snapshot, NULL);
+	UnregisterSnapshot(snapshot);
+	return target->moved;
+}
+
+bool
+ec_target_visible(EcCompanion *c, const EcTarget *target, CommandId cid)
+{
+	TupleTableSlot *slot;
+	ItemPointerData tid;
+	bool visible = true;
+
+	if (target->state == EC_ROW_DATA || !ec_write_any_written())
+		return true;
+	slot = table_slot_create(c->main, NULL);
+	ec_tid_from_row(target->number, &tid);
+	if (ec_fetch_row(c->main, &tid, SnapshotAny, slot))
+	{
+		TransactionId xmin = ((EcSlot *) slot)->xmin;
+
+		visible = !TransactionIdIsValid(xmin) || !TransactionIdIsCurrentTransactionId(xmin) ||
+				  ((EcSlot *) slot)->cmin < cid;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return visible;
+}
+
+/* ------------------------------------------------------------------------
+ * Failures
+ * ------------------------------------------------------------------------
+ */
+
+void
+ec_target_translate(EcCompanion *c, const EcTarget *target, TM_FailureData *tmfd)
+{
+	EcCatalogTuple opened;
+	int64 number = target->number;
+
+	if (ItemPointerIndicatesMovedPartitions(&tmfd->ctid))
+		return;
+	if (!ItemPointerEquals(&tmfd->ctid, (ItemPointer) &target->ctid) &&
+		ec_companion_fetch(c, &tmfd->ctid, &opened) != NULL && opened.kind == EC_CATALOG_ROW)
+		number = opened.number;
+	ec_tid_from_row(number, &tmfd->ctid);
+}
+
+void
+ec_target_failed(const EcTarget *target, TM_FailureData *tmfd)
+{
+	ec_tid_from_row(target->number, &tmfd->ctid);
+	tmfd->xmax = target->deleter;
+	tmfd->cmax = InvalidCommandId;
+	tmfd->traversed = false;
+}
