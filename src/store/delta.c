@@ -47,6 +47,7 @@ typedef struct Delta
 static HTAB *deltas;
 static Delta *last; /* found last, or NULL */
 static uint64 transaction;
+static CommandId bulk_command = InvalidCommandId; /* of the current transaction */
 
 static void
 create_hash(void)
@@ -139,6 +140,12 @@ count_rows(Relation rel, CommandId cid, int nslots)
 }
 
 void
+ec_delta_expect_many(CommandId cid)
+{
+	bulk_command = cid;
+}
+
+void
 ec_delta_inserted(Relation rel, TupleTableSlot *slot, int64 number, CommandId cid)
 {
 	/* readers look for what serializable transactions do in the table, not in its companion */
@@ -155,7 +162,7 @@ ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 	EcCompanion companion;
 	int done = 0;
 
-	if (nslots >= EC_DELTA_ROWS || !count_rows(rel, cid, nslots) ||
+	if (nslots >= EC_DELTA_ROWS || cid == bulk_command || !count_rows(rel, cid, nslots) ||
 		!ec_companion_open(rel, RowExclusiveLock, &companion))
 		return 0;
 	while (done < nslots)
@@ -180,6 +187,7 @@ void
 ec_delta_at_xact_end(void)
 {
 	transaction++;
+	bulk_command = InvalidCommandId;
 }
 
 static void

@@ -25,6 +25,9 @@ extern void ec_delta_forget(Oid relid);
  */
 extern int ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
 
+/* The command is known to insert many rows: all go to batches. */
+extern void ec_delta_expect_many(CommandId cid);
+
 /* What a new row's slot must know, and what others must know of it. */
 extern void ec_delta_inserted(Relation rel, TupleTableSlot *slot, int64 number, CommandId cid);
 

@@ -33,6 +33,7 @@
 #include "store/catalog.h"
 #include "store/options.h"
 #include "store/page.h"
+#include "store/row.h"
 #include "store/tableam.h"
 
 /* ------------------------------------------------------------------------
@@ -122,6 +123,25 @@ move_extent(Relation old_table, Relation new_table, EcDescriptor *desc)
 	pfree(image);
 }
 
+/* Rows, tombstones and masks keep their numbers.  Free pages stay behind. */
+static void
+carry_over(Relation old_table, RewriteState rewrite, HeapTuple tuple, double *num_tuples)
+{
+	EcCatalogTuple opened;
+	EcRow row;
+
+	ec_catalog_open_tuple(old_table, tuple, &opened);
+	if (opened.kind == EC_CATALOG_FREE || opened.kind == EC_CATALOG_RESERVE)
+		return;
+	if (opened.kind == EC_CATALOG_ROW)
+	{
+		ec_row_parse(old_table, tuple, &opened, &row);
+		if (row.state == EC_ROW_DATA)
+			*num_tuples += 1;
+	}
+	rewrite_heap_tuple(rewrite, tuple, heap_copytuple(tuple));
+}
+
 /* Rewrites the companion, keeping the tuples' visibility, and moves the extents along. */
 static void
 rewrite_companion(Relation old_table, Relation new_table, Relation old_companion,
@@ -156,6 +176,8 @@ rewrite_companion(Relation old_table, Relation new_table, Relation old_companion
 			rewrite_heap_tuple(rewrite, tuple,
 							   ec_catalog_form_tuple(RelationGetDescr(new_companion), &desc));
 		}
+		else
+			carry_over(old_table, rewrite, tuple, num_tuples);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}

@@ -18,6 +18,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -63,6 +64,17 @@ stop_prefetching(PlanState *state, void *context)
 	return planstate_tree_walker(state, stop_prefetching, context);
 }
 
+/* An INSERT of many rows need not begin with single ones. */
+static void
+expect_rows(QueryDesc *queryDesc)
+{
+	Plan *plan = queryDesc->plannedstmt->planTree;
+
+	if (queryDesc->operation == CMD_INSERT && plan != NULL && IsA(plan, ModifyTable) &&
+		outerPlan(plan) != NULL && outerPlan(plan)->plan_rows > EC_DELTA_ROWS)
+		ec_delta_expect_many(queryDesc->estate->es_output_cid);
+}
+
 static void
 executor_start(QueryDesc *queryDesc, int eflags)
 {
@@ -70,6 +82,7 @@ executor_start(QueryDesc *queryDesc, int eflags)
 		previous_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+	expect_rows(queryDesc);
 	if (queryDesc->planstate != NULL)
 		(void) stop_prefetching(queryDesc->planstate, NULL);
 }
