@@ -21,6 +21,7 @@
 
 #include "base/compat.h"
 #include "store/delta.h"
+#include "store/logical.h"
 #include "store/page.h"
 #include "store/row.h"
 #include "store/slot.h"
@@ -172,6 +173,7 @@ ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 		if (!ec_row_insert(&companion, number, slots[done], 0, cid, NULL))
 			break;
 		ec_delta_inserted(rel, slots[done], number, cid);
+		ec_logical_insert(rel, slots[done]);
 		done++;
 	}
 	ec_companion_close(&companion);

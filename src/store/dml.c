@@ -27,10 +27,9 @@
 
 #include "store/delta.h"
 #include "store/dml.h"
-#include "store/group.h"
-#include "store/page.h"
-#include "store/slot.h"
 #include "store/fetch.h"
+#include "store/logical.h"
+#include "store/slot.h"
 #include "store/target.h"
 #include "store/tid.h"
 
@@ -63,6 +62,36 @@ fails_crosscheck(EcCompanion *c, const EcTarget *target, ItemPointer tid, Snapsh
 		return false;
 	ec_target_failed(target, tmfd);
 	return true;
+}
+
+/* The old row, which the caller frees. */
+static TupleTableSlot *
+fetch_old(Relation rel, ItemPointer tid)
+{
+	TupleTableSlot *old = table_slot_create(rel, NULL);
+
+	if (!ec_fetch_row(rel, tid, SnapshotAny, old))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("row (%u,%u) of table \"%s\" is nowhere", ItemPointerGetBlockNumber(tid),
+						ItemPointerGetOffsetNumber(tid), RelationGetRelationName(rel))));
+	return old;
+}
+
+/* Old rows are logged only if someone may decode them. */
+static void
+log_old(Relation rel, ItemPointer tid, TupleTableSlot *new)
+{
+	TupleTableSlot *old;
+
+	if (!ec_logical_wanted(rel))
+		return;
+	old = fetch_old(rel, tid);
+	if (new != NULL)
+		ec_logical_update(rel, old, new);
+	else
+		ec_logical_delete(rel, old);
+	ExecDropSingleTupleTableSlot(old);
 }
 
 /* ------------------------------------------------------------------------
@@ -113,6 +142,7 @@ ec_dml_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, S
 	{
 		if (target.state == EC_ROW_LIVE)
 			ec_row_insert_mark(&companion, target.number, EC_ROW_DEAD, 0, cid, 0, NULL);
+		log_old(rel, tid, NULL);
 		check_serializable(rel, tid);
 		pgstat_count_heap_delete(rel);
 	}
@@ -182,8 +212,8 @@ changes_key(Relation rel, ItemPointer otid, TupleTableSlot *new)
 
 	if (bms_is_empty(columns))
 		return false;
-	old = table_slot_create(rel, NULL);
-	changed = !ec_fetch_row(rel, otid, SnapshotAny, old) || !same_columns(columns, old, new);
+	old = fetch_old(rel, otid);
+	changed = !same_columns(columns, old, new);
 	ExecDropSingleTupleTableSlot(old);
 	bms_free(columns);
 	return changed;
@@ -306,6 +336,7 @@ ec_dml_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId ci
 			ec_row_insert_mark(&companion, target.number, EC_ROW_DEAD, 0, cid, 0, NULL);
 		if (new.wide)
 			ec_dml_write_wide(rel, slot, new.number, cid);
+		log_old(rel, otid, slot);
 		check_serializable(rel, otid);
 		CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 		ec_tid_from_row(new.number, &slot->tts_tid);

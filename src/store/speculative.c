@@ -23,6 +23,7 @@
 #include "store/delta.h"
 #include "store/dml.h"
 #include "store/group.h"
+#include "store/logical.h"
 #include "store/page.h"
 #include "store/row.h"
 #include "store/slot.h"
@@ -92,7 +93,9 @@ ec_dml_complete_speculative(Relation rel, TupleTableSlot *slot, uint32 token, bo
 	int64 number = ec_tid_to_row(&slot->tts_tid);
 	EcCompanion companion;
 
-	if (!succeeded && ec_companion_open(rel, RowExclusiveLock, &companion))
+	if (succeeded)
+		ec_logical_insert(rel, slot);
+	else if (ec_companion_open(rel, RowExclusiveLock, &companion))
 	{
 		if (wide_row == number)
 			take_back(&companion, EC_CATALOG_GROUP, wide_group);

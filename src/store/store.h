@@ -17,6 +17,4 @@
 extern void ec_store_init(void);
 extern void ec_utility_init(void);
 
-pg_noreturn extern void ec_store_unsupported(Relation rel, const char *what, const char *hint);
-
 #endif /* EC_STORE_H */

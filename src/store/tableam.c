@@ -2,8 +2,6 @@
  * tableam.c
  *	  The table access method ecinsight_columnar: thin shims from PostgreSQL's
  *	  callbacks to the files that do the work.
- *
- * Callbacks that are not there yet raise feature_not_supported, naming the table.
  */
 #include "postgres.h"
 
@@ -41,15 +39,6 @@ bool
 ec_store_is_columnar(Relation rel)
 {
 	return rel->rd_tableam == &methods;
-}
-
-void
-ec_store_unsupported(Relation rel, const char *what, const char *hint)
-{
-	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("%s is not supported for columnar table \"%s\" yet", what,
-						   RelationGetRelationName(rel)),
-					errhint("%s", hint)));
 }
 
 /* ------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 /*
  * utility.c
- *	  Hooks: when pending rows must be written, and statements that columnar tables
- *	  refuse before they do any work.
+ *	  Hooks: when pending rows must be written, what statements are about to do.
  *
  * Without shared_preload_libraries a session loads this library with the first
  * columnar table that it touches; refusals that must not depend on that are also
@@ -38,16 +37,6 @@ static ExecutorRun_hook_type previous_run;
 static ExecutorEnd_hook_type previous_end;
 static ProcessUtility_hook_type previous_utility;
 static object_access_hook_type previous_access;
-
-static void
-refuse(Oid relid, const char *what, const char *hint)
-{
-	Relation rel = table_open(relid, AccessShareLock);
-
-	if (ec_store_is_columnar(rel))
-		ec_store_unsupported(rel, what, hint);
-	table_close(rel, AccessShareLock);
-}
 
 /* ------------------------------------------------------------------------
  * Executor
