@@ -108,7 +108,7 @@ SELECT tableoid::regclass, count(*), sum(a) FROM p GROUP BY 1 ORDER BY 1;
 UPDATE p SET b = 'changed' WHERE a = 1500; SELECT count(*) FROM p WHERE b = 'changed';
 UPDATE p SET a = 5 WHERE a = 1500; SELECT tableoid::regclass, * FROM p WHERE b = 'changed';
 DELETE FROM p WHERE a = 1501; SELECT count(*) FROM p WHERE a = 1501;
-UPDATE p SET b = 'refused' WHERE a = 1;
+UPDATE p SET b = 'changed' WHERE a = 1;
 DELETE FROM p WHERE a = 1;
 ALTER TABLE p DETACH PARTITION p1; SELECT count(*) FROM p; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (1000); SELECT count(*) FROM p;
 CREATE TABLE par (a int) USING ecinsight_columnar; CREATE TABLE chi (b int) INHERITS (par) USING ecinsight_columnar;

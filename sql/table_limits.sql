@@ -1,4 +1,4 @@
--- What columnar tables do not do yet says so, and leaves the table as it was.
+-- Statements of all kinds, briefly: what columnar tables once refused.
 CREATE SCHEMA table_limits;
 SET search_path = table_limits, public;
 CREATE TABLE c (a int, b text) USING ecinsight_columnar;
@@ -8,7 +8,7 @@ INSERT INTO h VALUES (1, 'one'), (2, 'two');
 
 UPDATE c SET b = 'x';
 UPDATE c SET b = 'x' WHERE false;
-EXPLAIN UPDATE c SET b = 'x';
+EXPLAIN (COSTS OFF) UPDATE c SET b = 'x';
 DELETE FROM c WHERE a = 1;
 WITH d AS (DELETE FROM c RETURNING *) SELECT * FROM d;
 MERGE INTO c USING h ON c.a = h.a WHEN MATCHED THEN UPDATE SET b = 'm' WHEN NOT MATCHED THEN INSERT VALUES (h.a, h.b);
@@ -25,19 +25,7 @@ SELECT * FROM c WHERE ctid = '(0,1)';
 SELECT * FROM c WHERE ctid > '(0,1)' ORDER BY a;
 SELECT count(xmin) > 0 AS xmin FROM c;
 
--- publications would silently miss its rows
-CREATE PUBLICATION pub FOR TABLE c;
-SET client_min_messages = error; CREATE PUBLICATION pub FOR TABLE h; RESET client_min_messages;
-ALTER PUBLICATION pub ADD TABLE c;
-ALTER PUBLICATION pub SET TABLE h, c;
-ALTER PUBLICATION pub DROP TABLE c;
-CREATE TABLE part (a int) PARTITION BY LIST (a);
-CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1) USING ecinsight_columnar;
-ALTER PUBLICATION pub ADD TABLE part;
-ALTER PUBLICATION pub SET TABLES IN SCHEMA table_limits;
-DROP PUBLICATION pub;
-
--- referring to others works, being referred to needs a key
+-- referring to others
 CREATE TABLE ref (a int REFERENCES h (a)) USING ecinsight_columnar;
 INSERT INTO ref VALUES (1), (NULL);
 INSERT INTO ref VALUES (99);
