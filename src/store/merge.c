@@ -140,6 +140,16 @@ put_in_order(Merge *m)
 }
 
 static void
+store_group(Merge *m, uint8 level, const uint32 *order)
+{
+	uint32 nrows = m->batch->nrows;
+
+	remember_moved(m, order);
+	remember_written(m, ec_group_write_numbered(m->k->rel, m->batch, m->numbers, level, m->cid, 0),
+					 nrows);
+}
+
+static void
 write_group(Merge *m, bool full)
 {
 	uint8 level = !full					   ? EC_LEVEL_MERGED
@@ -150,9 +160,13 @@ write_group(Merge *m, bool full)
 	if (m->batch->nrows == 0)
 		return;
 	order = put_in_order(m);
-	remember_moved(m, order);
-	remember_written(m, ec_group_write_numbered(m->k->rel, m->batch, m->numbers, level, m->cid, 0),
-					 m->batch->nrows);
+	if (m->k->sink != NULL)
+	{
+		m->k->sink(m->k->sink_arg, m->batch, m->numbers);
+		m->k->result->rows_written += m->batch->nrows;
+	}
+	else
+		store_group(m, level, order);
 	if (order != NULL)
 		pfree(order);
 	ec_batch_destroy(m->batch);
@@ -334,6 +348,8 @@ begin_merge(EcCompact *k)
 	m->tupdesc = RelationGetDescr(k->rel);
 	m->options = ec_options_get(k->rel);
 	m->options.row_group_rows = Min(m->options.row_group_rows, EC_GROUP_ROWS_MAX);
+	if (k->sink != NULL)
+		m->options.norder = 0;
 	max_rows = m->options.row_group_rows;
 	m->cid = GetCurrentCommandId(true);
 	m->batch = ec_batch_create(m->tupdesc, m->context);

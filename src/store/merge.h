@@ -10,6 +10,7 @@
 #include "store/compact.h"
 #include "store/reader.h"
 #include "store/survey.h"
+#include "vector/batch.h"
 
 /* What is done at the end, at once: until then nobody has to wait for us. */
 typedef struct EcCompact
@@ -20,6 +21,13 @@ typedef struct EcCompact
 	EcCompaction *result;
 	bool *dropped; /* [tombstones.n] to be deleted: their rows are gone, or folded */
 	bool merge_deltas;
+
+	/*
+	 * A rewrite takes the rows itself, in batches of a row group, by number; nothing is
+	 * claimed then.
+	 */
+	void (*sink)(void *arg, EcBatch *batch, const int64 *numbers);
+	void *sink_arg;
 } EcCompact;
 
 /* The reader's picks are groups [0, n) for which wanted says true; NULL if there are none. */

@@ -40,4 +40,11 @@ typedef struct EcSpace
  */
 extern void ec_space_reclaim(Relation rel, EcCompanion *c, bool truncate, EcSpace *space);
 
+/*
+ * If much is free, moves row groups there from the end of the file (space_move.c);
+ * tells how many pages.  Their old places are free when that is committed and
+ * reclaimed.  The same callers as of ec_space_reclaim, after it.
+ */
+extern BlockNumber ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space);
+
 #endif /* EC_STORE_SPACE_H */

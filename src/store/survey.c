@@ -59,6 +59,7 @@ add_group(EcSurvey *survey, const EcDescriptor *desc, ItemPointer tid)
 	group->nrows = desc->nrows;
 	group->nblocks = (desc->nrows + EC_BLOCK_ROWS - 1) / EC_BLOCK_ROWS;
 	group->bytes = desc->image_len;
+	group->first_block = desc->first_block;
 	group->first = desc->ranges[0].first;
 	for (uint32 i = 0; i < desc->nranges; i++)
 	{
@@ -72,9 +73,8 @@ add_group(EcSurvey *survey, const EcDescriptor *desc, ItemPointer tid)
  * ------------------------------------------------------------------------
  */
 
-/* A live tuple that was there before any snapshot. */
-static bool
-is_settled(HeapTuple tuple, HTSV_Result state, TransactionId oldest_xmin)
+bool
+ec_survey_is_settled(HeapTuple tuple, HTSV_Result state, TransactionId oldest_xmin)
 {
 	return state == HEAPTUPLE_LIVE &&
 		   (HeapTupleHeaderXminFrozen(tuple->t_data) ||
@@ -114,9 +114,13 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 	ec_catalog_open_tuple(c->main, tuple, &opened);
 	if (opened.kind == EC_CATALOG_MASK)
 		survey_mask(survey, opened.number, state, &tuple->t_self);
-	else if (!is_settled(tuple, state, survey->oldest_xmin))
+	else if (!ec_survey_is_settled(tuple, state, survey->oldest_xmin))
 	{
-		survey->unsettled += opened.kind == EC_CATALOG_GROUP || opened.kind == EC_CATALOG_ROW;
+		bool row = opened.kind == EC_CATALOG_ROW;
+
+		if (state != HEAPTUPLE_DEAD && row)
+			add_row(&survey->open, opened.number, &tuple->t_self);
+		survey->unsettled += state != HEAPTUPLE_DEAD && (row || opened.kind == EC_CATALOG_GROUP);
 		return;
 	}
 	switch ((EcCatalogKind) opened.kind)
@@ -217,6 +221,7 @@ ec_survey(EcCompanion *c, TransactionId oldest_xmin)
 	sort_rows(&survey->idle);
 	sort_rows(&survey->masks);
 	sort_rows(&survey->busy);
+	sort_rows(&survey->open);
 	mark_busy(survey);
 	return survey;
 }

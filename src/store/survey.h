@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "access/heapam.h"
+
 #include "store/companion.h"
 
 /* A row group that every snapshot sees. */
@@ -24,6 +26,7 @@ typedef struct EcSurveyGroup
 	int64 end;			 /* one beyond the greatest */
 	uint64 bytes;
 	uint32 nblocks;
+	BlockNumber first_block; /* EC_FORM_EXTENT */
 } EcSurveyGroup;
 
 /* A tuple about one row: number and place. */
@@ -50,10 +53,10 @@ typedef struct EcSurvey
 	EcSurveyRows deltas;	 /* rows on their own that every snapshot sees */
 	EcSurveyRows tombstones; /* of deletions that every snapshot sees */
 	EcSurveyRows idle;		 /* headers of rows that nobody locks or deletes */
-	EcSurveyRows
-		masks; /* of these groups and others: whoever wrote them, the rows are dead for all */
-	EcSurveyRows busy; /* masks that this transaction has made or replaced */
-	int64 unsettled;   /* tuples of rows and groups that not every snapshot sees, or sees no more */
+	EcSurveyRows masks;		 /* live ones, however new: their rows are dead for all */
+	EcSurveyRows busy;		 /* masks that this transaction has made or replaced */
+	EcSurveyRows open;		 /* other tuples of rows that aren't dead */
+	int64 unsettled;		 /* tuples of rows and groups that not all see, or not all see dead */
 } EcSurvey;
 
 /*
@@ -61,6 +64,9 @@ typedef struct EcSurvey
  * The caller keeps VACUUM away from the companion.
  */
 extern EcSurvey *ec_survey(EcCompanion *c, TransactionId oldest_xmin);
+
+/* Live, and older than any snapshot; state is what heap's visibility rules say of it. */
+extern bool ec_survey_is_settled(HeapTuple tuple, HTSV_Result state, TransactionId oldest_xmin);
 
 /* The first entry whose number isn't below this one; rows->n if there is none. */
 extern Size ec_survey_find(const EcSurveyRows *rows, int64 number);

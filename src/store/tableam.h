@@ -36,11 +36,13 @@ extern void ec_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *page
 /* vacuum.c */
 extern void ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy);
 
-/* maintain.c */
+/* rewrite.c */
 extern void
 ec_copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, bool use_sort,
 					TransactionId oldest_xmin, TransactionId *xid_cutoff, MultiXactId *multi_cutoff,
 					double *num_tuples, double *tups_vacuumed, double *tups_recently_dead);
+
+/* maintain.c */
 extern void ec_set_new_filelocator(Relation rel, const RelFileLocator *locator, char persistence,
 								   TransactionId *freeze_xid, MultiXactId *minmulti);
 extern void ec_copy_data(Relation rel, const RelFileLocator *locator);

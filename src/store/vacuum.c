@@ -7,7 +7,8 @@
  *
  *	reclaim		heap's own VACUUM of the companion removes descriptors and rows that
  *				nobody sees; pages that no descriptor needs any more become free, the
- *				free end of the file goes back to the file system (space.c)
+ *				free end of the file goes back to the file system (space.c); if much is
+ *				free before it, row groups move there from the end (space_move.c)
  *	compact		small row groups, rows on their own and tombstones go into full row
  *				groups (compact.c)
  *
@@ -59,6 +60,9 @@
 
 PG_FUNCTION_INFO_V1(ec_compact_table);
 
+/* Of reclaiming and moving, at the end of a statement. */
+#define ROUNDS_MAX 4
+
 /* Tables to reclaim at the end of the running VACUUM statement, if one runs under our hook. */
 static bool in_statement;
 static List *reclaim_later;
@@ -104,7 +108,8 @@ open_companion(Relation rel, EcCompanion *c)
 	return lock_companion(rel) && ec_companion_open(rel, RowExclusiveLock, c);
 }
 
-static void
+/* How many pages have been moved, and so can be given back when this is committed? */
+static BlockNumber
 reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
 		EcSpace *space)
 {
@@ -114,6 +119,9 @@ reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy
 	heap_params.options &= ~VACOPT_VERBOSE;
 	heap_vacuum_rel(c->heap, &heap_params, strategy);
 	ec_space_reclaim(rel, c, params->truncate != VACOPTVALUE_DISABLED, space);
+	if (params->truncate == VACOPTVALUE_DISABLED || params->is_wraparound)
+		return 0;
+	return ec_space_move(rel, c, space);
 }
 
 /* ------------------------------------------------------------------------
@@ -134,13 +142,13 @@ remember_table(Oid relid)
 }
 
 /* Against wraparound only what can't wait is done. */
-static void
+static BlockNumber
 vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
 				 EcCompaction *compaction)
 {
 	EcSpace space;
+	BlockNumber moved = reclaim(rel, c, params, strategy, &space);
 
-	reclaim(rel, c, params, strategy, &space);
 	if (!params->is_wraparound)
 		ec_compact_relation(rel, c, false, compaction);
 	ereport(
@@ -158,13 +166,14 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 	TimestampTz start = GetCurrentTimestamp();
 	EcCompaction compaction = {0};
 	EcCompanion c;
+	BlockNumber moved = 0;
 	int64 rows;
 	int64 dead;
 
 	leave_vacuum_mode();
 	if (open_companion(rel, &c))
 	{
-		vacuum_companion(rel, &c, params, strategy, &compaction);
+		moved = vacuum_companion(rel, &c, params, strategy, &compaction);
 		ec_companion_close(&c);
 	}
 	rows = ec_list_count_rows(rel, SnapshotSelf);
@@ -174,7 +183,7 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 	/* what has been replaced takes space until the next VACUUM: the rows there are dead */
 	dead = in_statement ? 0 : compaction.rows_written;
 	ec_compat_report_vacuum(rel, rows, dead + compaction.rows_dropped, start);
-	if (compaction.tuples_dropped > 0)
+	if (compaction.tuples_dropped > 0 || moved > 0)
 		remember_table(RelationGetRelid(rel));
 }
 
@@ -197,8 +206,8 @@ ec_vacuum_statement_begin(void)
 	in_statement = true;
 }
 
-/* In a transaction of its own: only what is committed can be removed. */
-static void
+/* In a transaction of its own: only what is committed can be removed.  True if there is more to do. */
+static bool
 reclaim_again(Oid relid)
 {
 	VacuumParams params = {
@@ -215,6 +224,7 @@ reclaim_again(Oid relid)
 	EcSpace space;
 	EcCompanion c;
 	Relation rel;
+	BlockNumber moved = 0;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -223,7 +233,7 @@ reclaim_again(Oid relid)
 		rel = try_table_open(relid, NoLock);
 		if (rel != NULL && ec_store_is_columnar(rel) && open_companion(rel, &c))
 		{
-			reclaim(rel, &c, &params, NULL, &space);
+			moved = reclaim(rel, &c, &params, NULL, &space);
 			ec_companion_close(&c);
 		}
 		if (rel != NULL)
@@ -231,6 +241,7 @@ reclaim_again(Oid relid)
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	return moved > 0;
 }
 
 void
@@ -247,7 +258,10 @@ ec_vacuum_statement_end(void)
 	/* as core does between tables: the statement never runs within a transaction block */
 	CommitTransactionCommand();
 	foreach (cell, relids)
-		reclaim_again(lfirst_oid(cell));
+	{
+		for (int i = 0; i < ROUNDS_MAX && reclaim_again(lfirst_oid(cell)); i++)
+			;
+	}
 	list_free(relids);
 	StartTransactionCommand();
 }

@@ -1,0 +1,129 @@
+/*
+ * space_move.c
+ *	  Row groups at the end of the main fork go to free pages before them, so that
+ *	  the file can be made shorter.
+ *
+ * A group is copied page by page; its new descriptor says where, and is the same
+ * otherwise.  Who sees the old one reads the old pages, which become free when
+ * nobody does.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/procarray.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "base/stoppoint.h"
+#include "store/page.h"
+#include "store/space.h"
+#include "store/survey.h"
+
+/* It is done when so many pages are free, and such a part of the file. */
+#define MOVE_MINIMUM 128
+#define MOVE_FRACTION 4
+
+/* Groups that find no place, after which the rest isn't tried. */
+#define FAILURES_MAX 32
+
+static int
+compare_places(const void *a, const void *b)
+{
+	BlockNumber x = (*(EcSurveyGroup *const *) a)->first_block;
+	BlockNumber y = (*(EcSurveyGroup *const *) b)->first_block;
+
+	return x > y ? -1 : x < y;
+}
+
+/* False if there is no place before it. */
+static bool
+move_group(EcCompanion *c, EcSurveyGroup *group, CommandId cid, uint32 *npages)
+{
+	EcCatalogTuple opened;
+	HeapTuple tuple = ec_companion_fetch(c, &group->tid, &opened);
+	EcDescriptor desc;
+	uint8 *payload;
+	Size len;
+	BlockNumber to;
+
+	if (tuple == NULL || !ec_catalog_read_tuple(c->main, tuple, &desc) ||
+		desc.number != group->number)
+		elog(ERROR, "row group " INT64_FORMAT " is gone", group->number);
+	ec_space_lock_writer(c->main);
+	to = ec_extent_move(c->main, desc.first_block, desc.npages, desc.image_len);
+	if (to != InvalidBlockNumber)
+	{
+		if (!ec_companion_claim(c, &group->tid, cid))
+			elog(ERROR, "row group " INT64_FORMAT " has been changed by another", group->number);
+		desc.first_block = to;
+		len = ec_descriptor_size(&desc);
+		payload = palloc(len);
+		ec_descriptor_build(&desc, payload);
+		ec_companion_put(c, EC_CATALOG_GROUP, desc.number, payload, len, cid, 0, NULL);
+		*npages += desc.npages;
+	}
+	ec_space_unlock_writer(c->main);
+	return to != InvalidBlockNumber;
+}
+
+/* From the end of the file downwards, until the pages moved would fill all that is free. */
+static BlockNumber
+move_groups(EcCompanion *c, EcSurveyGroup **groups, uint32 n, BlockNumber nfree)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight move", ALLOCSET_DEFAULT_SIZES);
+	CommandId cid = GetCurrentCommandId(true);
+	uint32 moved = 0;
+	int failures = 0;
+
+	for (uint32 i = 0; i < n && moved < nfree && failures < FAILURES_MAX; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		ec_compat_vacuum_delay_point();
+		if (!move_group(c, groups[i], cid, &moved))
+			failures++;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+		ec_stop_point("moved");
+	}
+	MemoryContextDelete(context);
+	return moved;
+}
+
+BlockNumber
+ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space)
+{
+	MemoryContext context;
+	MemoryContext old;
+	EcSurvey *survey;
+	EcSurveyGroup **groups;
+	uint32 n = 0;
+	BlockNumber moved;
+
+	if (space->free < MOVE_MINIMUM || space->free < space->pages / MOVE_FRACTION)
+		return 0;
+	context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight moves", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	survey = ec_survey(c, GetOldestNonRemovableTransactionId(c->heap));
+	groups = palloc_extended(Max(survey->ngroups, 1) * sizeof(EcSurveyGroup *), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < survey->ngroups; i++)
+	{
+		if (survey->groups[i].form == EC_FORM_EXTENT)
+			groups[n++] = &survey->groups[i];
+	}
+	if (n > 1)
+		qsort(groups, n, sizeof(EcSurveyGroup *), compare_places);
+	moved = move_groups(c, groups, n, space->free);
+	if (moved > 0)
+	{
+		CommandCounterIncrement();
+		ec_meta_announce(rel);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return moved;
+}
