@@ -286,7 +286,7 @@ write_run(PageRun *run, bool needs_wal)
 static BlockNumber
 allocate_extent(Relation rel, uint64 npages)
 {
-	BlockNumber first = ec_space_take(rel, (uint32) npages);
+	BlockNumber first = ec_space_take(rel, (uint32) npages, MaxBlockNumber);
 
 	if (first != InvalidBlockNumber)
 		return first;
@@ -300,11 +300,9 @@ allocate_extent(Relation rel, uint64 npages)
 	return first;
 }
 
-BlockNumber
-ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages)
+static void
+fill_extent(Relation rel, BlockNumber first, uint64 total, const uint8 *image, uint64 len)
 {
-	uint64 total = (len + EC_PAGE_PAYLOAD - 1) / EC_PAGE_PAYLOAD;
-	BlockNumber first = allocate_extent(rel, total);
 	bool needs_wal = RelationNeedsWAL(rel);
 	int step = pages_per_record(rel);
 
@@ -323,8 +321,32 @@ ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages)
 				ReadBufferExtended(rel, MAIN_FORKNUM, first + i + j, RBM_ZERO_AND_LOCK, NULL);
 		write_run(&run, needs_wal);
 	}
+}
+
+BlockNumber
+ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages)
+{
+	uint64 total = (len + EC_PAGE_PAYLOAD - 1) / EC_PAGE_PAYLOAD;
+	BlockNumber first = allocate_extent(rel, total);
+
+	fill_extent(rel, first, total, image, len);
 	*npages = (uint32) total;
 	return first;
+}
+
+BlockNumber
+ec_extent_move(Relation rel, BlockNumber first, uint32 npages, uint64 len)
+{
+	BlockNumber to = ec_space_take(rel, npages, first);
+	uint8 *image;
+
+	if (to == InvalidBlockNumber)
+		return to;
+	image = MemoryContextAllocHuge(CurrentMemoryContext, len);
+	ec_extent_read(rel, first, npages, 0, len, image, NULL);
+	fill_extent(rel, to, npages, image, len);
+	pfree(image);
+	return to;
 }
 
 /* Copies bytes [offset, offset + len) of the extent's image. */

@@ -26,6 +26,9 @@ extern void ec_meta_copy(Relation rel, const EcDiskMeta *meta);
 
 /* The caller holds the writers' lock (space.h), unless nobody else sees the table yet. */
 extern BlockNumber ec_extent_write(Relation rel, const uint8 *image, uint64 len, uint32 *npages);
+
+/* Copies an extent to free pages before it, likewise; InvalidBlockNumber if there are none. */
+extern BlockNumber ec_extent_move(Relation rel, BlockNumber first, uint32 npages, uint64 len);
 extern void ec_extent_read(Relation rel, BlockNumber first, uint32 npages, uint64 offset,
 						   uint64 len, uint8 *out, BufferAccessStrategy strategy);
 

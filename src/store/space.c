@@ -146,7 +146,7 @@ ec_space_read_free(Relation rel, const EcCatalogTuple *tuple, EcDiskFree *disk)
 
 /* Takes the first run that is long enough among those with these high bits of block numbers. */
 static BlockNumber
-take_first(EcCompanion *c, uint32 high, uint32 npages, BlockNumber nblocks)
+take_first(EcCompanion *c, uint32 high, uint32 npages, BlockNumber end)
 {
 	BlockNumber found = InvalidBlockNumber;
 	ScanKeyData key;
@@ -169,7 +169,7 @@ take_first(EcCompanion *c, uint32 high, uint32 npages, BlockNumber nblocks)
 			continue;
 		ec_space_read_free(c->main, &opened, &disk);
 		first = (BlockNumber) opened.number;
-		if (disk.npages < npages || first >= nblocks || disk.npages > nblocks - first ||
+		if (disk.npages < npages || first >= end || npages > end - first ||
 			!claim_free(c, &tuple->t_self))
 			continue;
 		if (disk.npages > npages)
@@ -181,7 +181,7 @@ take_first(EcCompanion *c, uint32 high, uint32 npages, BlockNumber nblocks)
 }
 
 BlockNumber
-ec_space_take(Relation rel, uint32 npages)
+ec_space_take(Relation rel, uint32 npages, BlockNumber end)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 	BlockNumber found = InvalidBlockNumber;
@@ -193,7 +193,7 @@ ec_space_take(Relation rel, uint32 npages)
 		return InvalidBlockNumber;
 	for (uint32 high = 0; found == InvalidBlockNumber && high <= nblocks >> EC_CATALOG_SEQ_BITS;
 		 high++)
-		found = take_first(&c, high, npages, nblocks);
+		found = take_first(&c, high, npages, Min(end, nblocks));
 	ec_companion_close(&c);
 	return found;
 }

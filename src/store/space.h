@@ -19,8 +19,8 @@
 extern void ec_space_lock_writer(Relation rel);
 extern void ec_space_unlock_writer(Relation rel);
 
-/* First page of a free run of npages pages, now the caller's; InvalidBlockNumber if there is none. */
-extern BlockNumber ec_space_take(Relation rel, uint32 npages);
+/* First page of a free run of npages pages before "end", now the caller's; InvalidBlockNumber if there is none. */
+extern BlockNumber ec_space_take(Relation rel, uint32 npages, BlockNumber end);
 
 /* The run of free pages that a FREE tuple tells of, checked. */
 extern void ec_space_read_free(Relation rel, const EcCatalogTuple *tuple, EcDiskFree *disk);
