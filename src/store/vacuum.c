@@ -158,6 +158,7 @@ vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcces
 				" deleted rows removed, %u pages free, %u pages truncated",
 				RelationGetRelationName(rel), compaction->groups_written, compaction->rows_written,
 				compaction->groups_merged, compaction->rows_dropped, space.free, space.truncated)));
+	return moved;
 }
 
 void
