@@ -202,10 +202,25 @@ scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *s
  * ------------------------------------------------------------------------
  */
 
+/* A scan of ours that checks a row again (EvalPlanQual) may bring a slot that isn't the table's. */
 static bool
 tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
 {
-	return ec_fetch_row(rel, tid, snapshot, slot);
+	TupleTableSlot *ours;
+	bool found;
+
+	if (slot->tts_ops == ec_slot_ops())
+		return ec_fetch_row(rel, tid, snapshot, slot);
+	ours = table_slot_create(rel, NULL);
+	found = ec_fetch_row(rel, tid, snapshot, ours);
+	if (found)
+	{
+		ExecCopySlot(slot, ours);
+		slot->tts_tid = ours->tts_tid;
+		slot->tts_tableOid = RelationGetRelid(rel);
+	}
+	ExecDropSingleTupleTableSlot(ours);
+	return found;
 }
 
 static bool
