@@ -20,57 +20,60 @@ BEGIN
 	ms := round(ms, 2);
 END $$;
 
--- A range on a column that holds the given share of the rows, starting at the column's median.
-CREATE FUNCTION range_query(tab text, col text, share float8) RETURNS text LANGUAGE plpgsql AS $$
+-- Ranges that hold the given shares of the rows, from the column's median on.
+CREATE TABLE bounds (col text, share float8, low text, high text);
+DO $$
 DECLARE
-	low text;
-	high text;
+	c text;
 BEGIN
-	EXECUTE format('SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY %1$I), percentile_disc(0.5 + %2$s) '
-		'WITHIN GROUP (ORDER BY %1$I) FROM heap', col, share) INTO low, high;
-	RETURN format('SELECT count(event_time), count(event_type), count(product_id), count(category_id), '
-		'count(category_code), count(brand), sum(price), count(user_id), count(user_session) '
-		'FROM %1$I WHERE %2$I >= %3$L AND %2$I < %4$L', tab, col, low, high);
+	FOREACH c IN ARRAY '{event_time,user_id}'::text[] LOOP
+		EXECUTE format('INSERT INTO bounds SELECT %1$L, unnest(s), v[1]::text, unnest(v[2:])::text FROM '
+			'(SELECT s, percentile_disc(0.5::float8 || (SELECT array_agg(0.5 + x) FROM unnest(s) x)) '
+			'WITHIN GROUP (ORDER BY %1$I) v FROM heap, '
+			'(SELECT ''{0.000001,0.00001,0.0001,0.001,0.01,0.1,0.4}''::float8[] s) shares GROUP BY s) w', c);
+	END LOOP;
 END $$;
+CREATE FUNCTION range_query(tab text, b bounds) RETURNS text LANGUAGE sql AS $$
+	SELECT format('SELECT count(event_time), count(event_type), count(product_id), count(category_id), '
+		'count(category_code), count(brand), sum(price), count(user_id), count(user_session) '
+		'FROM %1$I WHERE %2$I >= %3$L AND %2$I <= %4$L', tab, b.col, b.low, b.high)
+$$;
 
 CREATE TABLE results (col text, share float8, chosen text, chosen_ms numeric, index_ms numeric,
 	scan_ms numeric, heap text, heap_ms numeric);
 
 DO $$
 DECLARE
-	c text;
-	s float8;
+	b bounds;
 	r results;
 	tmp record;
 BEGIN
-	FOREACH c IN ARRAY '{event_time,user_id}'::text[] LOOP
-		FOREACH s IN ARRAY '{0.000001,0.00001,0.0001,0.001,0.01,0.1,0.4}'::float8[] LOOP
-			r := NULL;
-			r.col := c;
-			r.share := s;
-			SELECT * INTO tmp FROM run(range_query('columnar', c, s));
-			r.chosen := tmp.scan;
-			r.chosen_ms := tmp.ms;
-			SELECT * INTO tmp FROM run(range_query('heap', c, s));
-			r.heap := tmp.scan;
-			r.heap_ms := tmp.ms;
-			SET LOCAL enable_indexscan = off;
-			SET LOCAL enable_bitmapscan = off;
-			SELECT ms INTO r.scan_ms FROM run(range_query('columnar', c, s));
-			SET LOCAL enable_indexscan = on;
-			SET LOCAL enable_bitmapscan = on;
-			SET LOCAL ecinsight.enable_columnar_scan = off;
-			SET LOCAL enable_seqscan = off;
-			SELECT ms INTO r.index_ms FROM run(range_query('columnar', c, s));
-			SET LOCAL ecinsight.enable_columnar_scan = on;
-			SET LOCAL enable_seqscan = on;
-			INSERT INTO results SELECT r.*;
-		END LOOP;
+	FOR b IN SELECT * FROM bounds LOOP
+		r := NULL;
+		r.col := b.col;
+		r.share := b.share;
+		SELECT * INTO tmp FROM run(range_query('columnar', b));
+		r.chosen := tmp.scan;
+		r.chosen_ms := tmp.ms;
+		SELECT * INTO tmp FROM run(range_query('heap', b));
+		r.heap := tmp.scan;
+		r.heap_ms := tmp.ms;
+		SET LOCAL enable_indexscan = off;
+		SET LOCAL enable_bitmapscan = off;
+		SELECT ms INTO r.scan_ms FROM run(range_query('columnar', b));
+		SET LOCAL enable_indexscan = on;
+		SET LOCAL enable_bitmapscan = on;
+		SET LOCAL ecinsight.enable_columnar_scan = off;
+		SET LOCAL enable_seqscan = off;
+		SELECT ms INTO r.index_ms FROM run(range_query('columnar', b));
+		SET LOCAL ecinsight.enable_columnar_scan = on;
+		SET LOCAL enable_seqscan = on;
+		INSERT INTO results SELECT r.*;
 	END LOOP;
 END $$;
 
 \echo 'Ranges, all nine columns, milliseconds (least of three): "chosen" is the planner''s own plan'
-SELECT col AS "column", (share * 100)::numeric AS "% of rows", chosen AS "plan", chosen_ms AS "chosen",
+SELECT col AS "column", round((share * 100)::numeric, 4) AS "% of rows", chosen AS "plan", chosen_ms AS "chosen",
 	index_ms AS "by index", scan_ms AS "ColumnarScan", heap AS "heap's plan", heap_ms AS "heap",
 	round(chosen_ms / nullif(heap_ms, 0), 2) AS "x heap",
 	round(chosen_ms / nullif(least(index_ms, scan_ms), 0), 2) AS "x best"
