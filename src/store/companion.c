@@ -38,6 +38,7 @@ ec_companion_open(Relation rel, LOCKMODE lockmode, EcCompanion *c)
 	c->heap = table_open(rel->rd_rel->reltoastrelid, lockmode);
 	c->valid = toast_open_indexes(c->heap, lockmode, &c->indexes, &c->nindexes);
 	c->locked = lockmode;
+	c->context = CurrentMemoryContext;
 	return true;
 }
 
@@ -148,20 +149,32 @@ ec_companion_claim(EcCompanion *c, ItemPointer tid, CommandId cid)
  * ------------------------------------------------------------------------
  */
 
+/* Callers may search from contexts that they reset between two steps. */
+static void
+prepare_slot(EcCompanion *c)
+{
+	MemoryContext old = MemoryContextSwitchTo(c->context);
+
+	if (c->slot == NULL)
+		c->slot = MakeSingleTupleTableSlot(RelationGetDescr(c->heap), &TTSOpsBufferHeapTuple);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 begin_search(EcCompanion *c, EcCatalogKind kind, int64 number, StrategyNumber strategy,
 			 RegProcedure compare)
 {
+	MemoryContext old = MemoryContextSwitchTo(c->context);
 	ScanKeyData keys[2];
 
 	if (c->scan == NULL)
 		c->scan = ec_compat_index_beginscan(c->heap, c->indexes[c->valid], SnapshotAny, 2);
-	if (c->slot == NULL)
-		c->slot = MakeSingleTupleTableSlot(RelationGetDescr(c->heap), &TTSOpsBufferHeapTuple);
+	prepare_slot(c);
 	ScanKeyInit(&keys[0], ATT_ID, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)));
 	ScanKeyInit(&keys[1], ATT_SEQ, strategy, compare, Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number)));
 	index_rescan(c->scan, keys, 2, NULL, 0);
+	MemoryContextSwitchTo(old);
 	c->exact = strategy == BTEqualStrategyNumber;
 	c->kind = kind;
 	c->number = number;
@@ -199,9 +212,12 @@ is_wanted(const EcCompanion *c, int64 number)
 HeapTuple
 ec_companion_next(EcCompanion *c, EcCatalogTuple *out)
 {
+	MemoryContext old = MemoryContextSwitchTo(c->context);
+	bool found = index_getnext_slot(c->scan, c->direction, c->slot);
 	HeapTuple tuple;
 
-	if (!index_getnext_slot(c->scan, c->direction, c->slot))
+	MemoryContextSwitchTo(old);
+	if (!found)
 		return NULL;
 	tuple = ExecFetchSlotHeapTuple(c->slot, false, NULL);
 	ec_catalog_open_tuple(c->main, tuple, out);
@@ -215,8 +231,7 @@ ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTuple *out)
 {
 	HeapTuple tuple;
 
-	if (c->slot == NULL)
-		c->slot = MakeSingleTupleTableSlot(RelationGetDescr(c->heap), &TTSOpsBufferHeapTuple);
+	prepare_slot(c);
 	if (!table_tuple_fetch_row_version(c->heap, tid, SnapshotAny, c->slot))
 		return NULL;
 	tuple = ExecFetchSlotHeapTuple(c->slot, false, NULL);

@@ -28,8 +28,9 @@ typedef struct EcCompanion
 	Relation heap;
 	Relation *indexes;
 	int nindexes;
-	int valid;		 /* of the index that look-ups use */
-	LOCKMODE locked; /* held until the transaction ends if it allows writing */
+	int valid;			   /* of the index that look-ups use */
+	LOCKMODE locked;	   /* held until the transaction ends if it allows writing */
+	MemoryContext context; /* the one of the opening, for what lives as long as the handle */
 
 	/* the search; begun with the first one */
 	IndexScanDesc scan;

@@ -74,7 +74,17 @@ class Twins:
 
     # ---------------------------------------------------------------- set-up
     def begin(self):
-        """Empty schemas and fresh sessions."""
+        """Empty schemas and fresh sessions; a server that went down may still be on its way."""
+        for attempt in range(5):
+            try:
+                self._begin()
+                return
+            except ConnectionLost:
+                if attempt == 4:
+                    raise
+                time.sleep(1)
+
+    def _begin(self):
         self.end()
         self.server.wait_ready()
         self.log_position = self.server.log_size()
