@@ -69,7 +69,7 @@ SELECT twin('INSERT INTO copy_@ SELECT * FROM big_c');
 SELECT same('SELECT id, md5(t), md5(b), a FROM copy_@');
 SELECT twin('DROP TABLE copy_@; CREATE TABLE copy_@ (LIKE big_@ INCLUDING ALL) USING @am; INSERT INTO copy_@ SELECT * FROM big_h; UPDATE copy_@ SET b = (SELECT b FROM big_h WHERE id = 116) WHERE id % 2 = 0');
 SELECT same('SELECT id, md5(t), md5(b), a FROM copy_@');
-SELECT twin('CREATE TABLE huge_@ (t text) USING @am; INSERT INTO huge_@ VALUES (repeat(''0123456789abcdef'', 4194304)); UPDATE huge_@ SET t = t || ''!''');
+SELECT twin('CREATE TABLE huge_@ (t text) USING @am; INSERT INTO huge_@ VALUES (repeat(''0123456789abcdef'', 1048576)); UPDATE huge_@ SET t = t || ''!''');
 SELECT same('SELECT length(t), right(t, 3), md5(t) FROM huge_@');
 DROP TABLE huge_h, huge_c;
 
