@@ -18,6 +18,7 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/tupmacs.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_operator.h"
@@ -51,7 +52,13 @@ hash_value(XXH64_hash_t hash, Datum value, Form_pg_attribute attr)
 	struct varlena *plain;
 
 	if (attr->attbyval)
-		return XXH3_64bits_withSeed(&value, sizeof(value), hash);
+	{
+		Datum stored = 0;
+
+		/* Functions leave what they like above the type's bytes. */
+		store_att_byval(&stored, value, attr->attlen);
+		return XXH3_64bits_withSeed(&stored, attr->attlen, hash);
+	}
 	if (attr->attlen > 0)
 		return XXH3_64bits_withSeed(DatumGetPointer(value), attr->attlen, hash);
 	if (attr->attlen == -2)
