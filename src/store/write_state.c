@@ -150,9 +150,8 @@ end_reservations(Relation rel, Pending *p)
  * ------------------------------------------------------------------------
  */
 
-/* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
 static void
-flush_pending(Pending *p, Relation rel)
+write_pending(Pending *p, Relation rel)
 {
 	Assert(p->key.subid == GetCurrentSubTransactionId());
 	if (p->batch->nrows > 0)
@@ -162,7 +161,34 @@ flush_pending(Pending *p, Relation rel)
 		pgstat_count_heap_insert(rel, p->batch->nrows);
 	}
 	end_reservations(rel, p);
+}
+
+/* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
+static void
+flush_pending(Pending *p, Relation rel)
+{
+	write_pending(p, rel);
 	drop_pending(p);
+}
+
+/* The same for a full batch, which more rows are likely to follow: its memory is kept if it is not much. */
+static void
+flush_full(Pending *p, Relation rel)
+{
+	write_pending(p, rel);
+	if (p->memory > GROUP_BYTES_MAX / 2)
+	{
+		drop_pending(p);
+		return;
+	}
+	ec_batch_reset(p->batch);
+	if (p->reservations != NULL)
+		pfree(p->reservations);
+	p->reservations = NULL;
+	p->nreservations = 0;
+	p->number = -1;
+	p->nranges = 0;
+	p->reserved = 0;
 }
 
 static void
@@ -345,7 +371,7 @@ ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 		count_memory(p);
 		if (is_full(p))
 		{
-			flush_pending(p, rel);
+			flush_full(p, rel);
 			if (done + n < nslots)
 				p = get_pending(rel, cid);
 		}
@@ -360,7 +386,7 @@ ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room)
 
 	if (is_full(p))
 	{
-		flush_pending(p, rel);
+		flush_full(p, rel);
 		p = get_pending(rel, cid);
 	}
 	if (p->reserved == 0)
@@ -380,7 +406,7 @@ ec_write_added(Relation rel, CommandId cid, uint32 nrows)
 	p->reserved -= nrows;
 	count_memory(p);
 	if (is_full(p))
-		flush_pending(p, rel);
+		flush_full(p, rel);
 	limit_memory();
 }
 
