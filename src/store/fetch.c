@@ -277,69 +277,52 @@ ec_fetch_fill(EcSlot *slot, int natts)
 }
 
 /* ------------------------------------------------------------------------
- * Rows that this backend has not written yet
+ * Rows that this transaction has not written yet
  * ------------------------------------------------------------------------
  */
 
-static bool
-sees_command(Snapshot snapshot, CommandId cid)
-{
-	return !IsMVCCSnapshot(snapshot) || cid < snapshot->curcid;
-}
-
-static bool
-descriptor_holds(const EcDescriptor *desc, int64 number, uint32 *row)
-{
-	*row = 0;
-	for (uint32 i = 0; i < desc->nranges; i++)
-	{
-		const EcDiskRange *range = &desc->ranges[i];
-
-		if (number >= range->first && number < range->first + range->count)
-		{
-			*row += (uint32) (number - range->first);
-			return true;
-		}
-		*row += (uint32) range->count;
-	}
-	return false;
-}
-
+/* The slot gets copies: the batch grows on. */
 static void
-store_pending(EcFetch *fetch, const EcDescriptor *desc, uint32 row, ItemPointer tid,
-			  TupleTableSlot *slot)
+store_pending(EcFetch *fetch, const EcPendingRow *pending, ItemPointer tid, TupleTableSlot *slot)
 {
-	ExecClearTuple(slot);
-	ec_opened_read(fetch->rel, ec_opened_open_pending(fetch->rel, desc, fetch->context), row, 0,
-				   slot->tts_tupleDescriptor->natts, slot->tts_values, slot->tts_isnull);
-	ExecStoreVirtualTuple(slot);
+	EcBatch *batch = pending->batch;
+	MemoryContext old;
+
+	ExecStoreAllNullTuple(slot);
+	old = MemoryContextSwitchTo(fetch->context);
+	for (int i = 0; i < batch->natts; i++)
+	{
+		const EcColType *type = &batch->types[i];
+		EcVector v;
+
+		if (batch->columns[i] == NULL)
+			continue;
+		ec_builder_view(batch->columns[i], &v);
+		slot->tts_isnull[i] = ec_vector_is_null(&v, pending->row);
+		if (!slot->tts_isnull[i])
+			slot->tts_values[i] =
+				ec_datum_from_vector(&v, pending->row, type, type->kind, type->scale);
+	}
+	MemoryContextSwitchTo(old);
 	ExecMaterializeSlot(slot);
 	slot->tts_tid = *tid;
 	slot->tts_tableOid = RelationGetRelid(fetch->rel);
+	ec_slot_set_origin(slot, GetCurrentTransactionId(), pending->cid);
 }
 
+/* False if it is none of those; *visible tells whether the snapshot sees it. */
 static bool
 fetch_pending(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapshot,
-			  TupleTableSlot *slot)
+			  TupleTableSlot *slot, bool *visible)
 {
-	MemoryContext old = MemoryContextSwitchTo(fetch->context);
-	EcPendingGroup *pending;
-	bool found = false;
-	int count;
+	EcPendingRow pending;
 
-	pending = ec_write_pending_groups(fetch->rel, &count);
-	for (int i = 0; i < count && !found; i++)
-	{
-		EcDescriptor desc;
-		uint32 row;
-
-		ec_descriptor_parse(fetch->rel, pending[i].payload, pending[i].len, &desc);
-		found = descriptor_holds(&desc, number, &row) && sees_command(snapshot, pending[i].cid);
-		if (found && slot != NULL)
-			store_pending(fetch, &desc, row, tid, slot);
-	}
-	MemoryContextSwitchTo(old);
-	return found;
+	if (!ec_write_any_pending() || !ec_write_pending_find(fetch->rel, number, &pending))
+		return false;
+	*visible = !IsMVCCSnapshot(snapshot) || pending.cid < snapshot->curcid;
+	if (*visible && slot != NULL)
+		store_pending(fetch, &pending, tid, slot);
+	return true;
 }
 
 /* ------------------------------------------------------------------------
@@ -475,6 +458,7 @@ bool
 ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
 {
 	int64 number = ec_tid_to_row(tid);
+	bool visible;
 
 	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
 	{
@@ -484,12 +468,8 @@ ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 	if (number < 0)
 		return false;
 	MemoryContextReset(fetch->context);
-	if (ec_write_any_pending())
-	{
-		ec_write_flush_relation(fetch->rel);
-		if (fetch_pending(fetch, number, tid, snapshot, slot))
-			return true;
-	}
+	if (fetch_pending(fetch, number, tid, snapshot, slot, &visible))
+		return visible;
 	return fetch->open && fetch_written(fetch, number, tid, snapshot, slot);
 }
 

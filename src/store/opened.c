@@ -45,8 +45,6 @@ ec_opened_count_memory(EcOpenGroup *group)
 {
 	Size now = MemoryContextMemAllocated(group->context, true);
 
-	if (!group->cached)
-		return;
 	total += now - group->memory;
 	group->memory = now;
 }
@@ -115,8 +113,6 @@ ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
 	piece->used.group = group;
 	piece->used.place = place;
 	*place = piece;
-	if (!group->cached)
-		return;
 	dlist_push_head(&used_list, &piece->used.node);
 	ec_opened_count_memory(group);
 	limit_memory(group);
@@ -125,8 +121,7 @@ ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
 void
 ec_opened_touch(EcOpenGroup *group, OpenPiece *piece)
 {
-	if (group->cached)
-		dlist_move_head(&used_list, &piece->used.node);
+	dlist_move_head(&used_list, &piece->used.node);
 }
 
 void
@@ -208,16 +203,6 @@ make_group(Relation rel, const EcDescriptor *desc, MemoryContext context)
 	return group;
 }
 
-EcOpenGroup *
-ec_opened_open_pending(Relation rel, const EcDescriptor *desc, MemoryContext context)
-{
-	MemoryContext old = MemoryContextSwitchTo(context);
-	EcOpenGroup *group = make_group(rel, desc, context);
-
-	MemoryContextSwitchTo(old);
-	return group;
-}
-
 static void
 create_cache(void)
 {
@@ -264,7 +249,6 @@ open_group(Relation rel, const OpenKey *key, const EcLookup *lookup)
 
 	entry = hash_search(groups, key, HASH_ENTER, NULL);
 	entry->group = group;
-	group->cached = true;
 	MemoryContextSetParent(context, CacheMemoryContext);
 	dlist_push_head(&used_list, &group->used.node);
 	ec_opened_count_memory(group);

@@ -28,10 +28,6 @@ typedef struct EcOpenGroup EcOpenGroup;
 /* The row group with that number, in the extent and with its descriptor where it was looked up. */
 extern EcOpenGroup *ec_opened_open(Relation rel, int64 number, const EcLookup *lookup);
 
-/* A row group that is not in the companion, outside of the cache: it goes with the context. */
-extern EcOpenGroup *
-ec_opened_open_pending(Relation rel, const EcDescriptor *desc, MemoryContext context);
-
 /* The values of the attributes first .. end - 1 of a row, in the current memory context. */
 extern void ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end,
 						   Datum *values, bool *isnull);

@@ -61,7 +61,6 @@ struct EcOpenGroup
 {
 	OpenKey key; /* memset before use: hashed as bytes */
 	Oid relid;
-	bool cached;
 	bool stale;
 	Used used;
 	MemoryContext context;
