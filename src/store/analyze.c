@@ -299,12 +299,23 @@ was_vacuumed(Relation rel)
 		   statistic(pg_stat_get_autovacuum_count, rel) > 0;
 }
 
-/* What ANALYZE told, or a test wrote over it, holds while the table hasn't changed. */
+/*
+ * What ANALYZE told, or a test wrote over it, holds while the table hasn't changed.
+ * Statistics don't know yet what this transaction did; that counts if it also made
+ * the table.
+ */
 static bool
 unchanged_since_analyze(Relation rel, double rows)
 {
-	return rel->rd_rel->reltuples > 0 && statistic(pg_stat_get_mod_since_analyze, rel) == 0 &&
-		   statistic(pg_stat_get_live_tuples, rel) == (int64) rows;
+	int64 live;
+
+	if (rel->rd_rel->reltuples <= 0 || statistic(pg_stat_get_mod_since_analyze, rel) != 0)
+		return false;
+	live = statistic(pg_stat_get_live_tuples, rel);
+	if (rel->rd_createSubid != InvalidSubTransactionId)
+		live += statistic(pg_stat_get_xact_tuples_inserted, rel) -
+				statistic(pg_stat_get_xact_tuples_deleted, rel);
+	return live == (int64) rows;
 }
 
 /*
