@@ -32,6 +32,7 @@
 #include "store/write_state.h"
 
 #define FIRST_BYTES ((size_t) 32 * 1024)
+#define FIRST_LINE_MAX ((size_t) 4 * 1024 * 1024)
 #define PIECE_BYTES ((size_t) 256 * 1024)
 #define REFUSED_MAX 8
 #define ALL_THE_REST SIZE_MAX
@@ -149,6 +150,7 @@ copy_by_core(CopyRun *run, CopyFromState first, size_t len)
 	run->core_len = len;
 	run->done = len == ALL_THE_REST;
 	taken = CopyFrom(cstate);
+	current_run = NULL;
 	run->rows += taken;
 	run->core_rows += taken;
 	/* the attempt to read beyond the last line was counted too */
@@ -289,8 +291,13 @@ first_piece(CopyRun *run, CopyFromState first)
 	EcCopyPiece piece = {0};
 	const char *newline;
 
-	(void) ec_copy_fill(source, FIRST_BYTES + 1);
-	newline = memchr(source->data + source->begin, '\n', source->end_at - source->begin);
+	for (size_t want = FIRST_BYTES + 1;; want *= 2)
+	{
+		(void) ec_copy_fill(source, want);
+		newline = memchr(source->data + source->begin, '\n', source->end_at - source->begin);
+		if (newline != NULL || source->end != EC_COPY_MORE || want > FIRST_LINE_MAX)
+			break;
+	}
 	if (source->end == EC_COPY_MORE && newline != NULL)
 	{
 		source->crlf = newline > source->data && newline[-1] == '\r';

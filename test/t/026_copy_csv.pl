@@ -112,6 +112,7 @@ check('many types', join('', map { "$_,t,1.5,2.25,x,x  ,2019-10-01,12:30,1 day,7
 	own => 0.5);
 check('unicode', $filler . "1,äöü 中文 \xf0\x9f\x98\x80,2,\n" x 900, own => 0.5);
 check('long rows', $filler . join('', map { "1," . 'x' x 300000 . ",2,\n" } 1 .. 5) . $filler, own => 0.5);
+check('long first row', '1,' . 'x' x 200000 . ",2,\n" . $filler x 4, own => 0.5);
 check('wide, 600 columns', join('', map { join(',', 1 .. 600) . "\n" } 1 .. 200), own => 0.5,
 	table => 'CREATE TABLE t (' . join(', ', map { "c$_ int" } 1 .. 600) . ')');
 check('small row groups', $filler x 6, own => 0.8, set => 'SET ecinsight.row_group_rows = 1024');
