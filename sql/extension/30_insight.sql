@@ -18,7 +18,7 @@ SELECT pg_catalog.pg_extension_config_dump('column_maps', '');
 
 CREATE FUNCTION forget_dropped() RETURNS event_trigger
     AS 'MODULE_PATHNAME', 'ec_forget_dropped'
-    LANGUAGE C SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+    LANGUAGE C SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION forget_dropped() IS 'Forgets the column maps and table options of dropped relations.';
 REVOKE ALL ON FUNCTION forget_dropped() FROM PUBLIC;
 CREATE EVENT TRIGGER ecinsight_forget_dropped ON sql_drop EXECUTE FUNCTION forget_dropped();
