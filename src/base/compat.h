@@ -13,6 +13,7 @@
 #endif
 
 #include "access/genam.h"
+#include "access/multixact.h"
 #include "access/heapam.h"
 #include "access/relscan.h"
 #include "access/sysattr.h"
@@ -242,6 +243,44 @@ ec_compat_update_relstats(Relation rel, BlockNumber pages, double tuples, Transa
 #else
 	vac_update_relstats(rel, pages, tuples, 0, RelationGetIndexList(rel) != NIL, frozenxid,
 						minmulti, &frozenxid_updated, &minmulti_updated, false);
+#endif
+}
+
+/* Likewise for an index that VACUUM has cleaned up. */
+static inline void
+ec_compat_update_index_relstats(Relation index, const IndexBulkDeleteResult *stats)
+{
+#if PG_VERSION_NUM >= 180000
+	vac_update_relstats(index, stats->num_pages, stats->num_index_tuples, 0, 0, false,
+						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false);
+#else
+	vac_update_relstats(index, stats->num_pages, stats->num_index_tuples, 0, false,
+						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false);
+#endif
+}
+
+/* 16: an index that is vacuumed is told its table */
+static inline void
+ec_compat_vacuum_info_heap(IndexVacuumInfo *info, Relation rel)
+{
+#if PG_VERSION_NUM >= 160000
+	info->heaprel = rel;
+#endif
+}
+
+/* 16: the statistics' fields lost their prefix */
+static inline double
+ec_compat_dead_tuples(Relation rel)
+{
+	PgStat_StatTabEntry *entry =
+		pgstat_fetch_stat_tabentry_ext(rel->rd_rel->relisshared, RelationGetRelid(rel));
+
+	if (entry == NULL)
+		return 0;
+#if PG_VERSION_NUM >= 160000
+	return (double) entry->dead_tuples;
+#else
+	return (double) entry->n_dead_tuples;
 #endif
 }
 

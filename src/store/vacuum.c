@@ -9,6 +9,7 @@
  *				nobody sees; pages that no descriptor needs any more become free, the
  *				free end of the file goes back to the file system (space.c); if much is
  *				free before it, row groups move there from the end (space_move.c)
+ *	indexes		entries of rows that are gone are removed (vacuum_index.c)
  *	compact		small row groups, rows on their own and tombstones go into full row
  *				groups (compact.c)
  *
@@ -55,6 +56,7 @@
 #include "store/space.h"
 #include "store/tableam.h"
 #include "store/vacuum.h"
+#include "store/vacuum_index.h"
 #include "store/write_state.h"
 #include "store/writer.h"
 
@@ -150,7 +152,10 @@ vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcces
 	BlockNumber moved = reclaim(rel, c, params, strategy, &space);
 
 	if (!params->is_wraparound)
+	{
+		ec_vacuum_indexes(rel, c, params, strategy, (double) ec_list_count_rows(rel, SnapshotSelf));
 		ec_compact_relation(rel, c, false, compaction);
+	}
 	ereport(
 		params->options & VACOPT_VERBOSE ? INFO : DEBUG2,
 		(errmsg("\"%s\": " INT64_FORMAT " row groups of " INT64_FORMAT
