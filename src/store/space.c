@@ -291,7 +291,7 @@ count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, Runs *busy, Runs
 }
 
 static void
-collect_runs(EcCompanion *c, Runs *busy, Runs *free)
+collect_runs(EcCompanion *c, Runs *busy, Runs *free, EcSpace *space)
 {
 	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(c->heap);
 	TableScanDesc scan = table_beginscan_strat(c->heap, SnapshotAny, 0, NULL, true, false);
@@ -307,6 +307,8 @@ collect_runs(EcCompanion *c, Runs *busy, Runs *free)
 		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
+		space->tuples++;
+		space->bytes += tuple->t_len;
 		old = MemoryContextSwitchTo(context);
 		count_tuple(c, tuple, tuple_state(tuple, ((HeapScanDesc) scan)->rs_cbuf, oldest_xmin), busy,
 					free);
@@ -451,7 +453,7 @@ ec_space_reclaim(Relation rel, EcCompanion *c, bool truncate, EcSpace *space)
 	memset(space, 0, sizeof(*space));
 	lock_writers(rel, ExclusiveLock);
 	r.nblocks = r.truncate = space->pages = RelationGetNumberOfBlocks(rel);
-	collect_runs(c, &r.busy, &r.free);
+	collect_runs(c, &r.busy, &r.free, space);
 	free_gaps(&r);
 	unlock_writers(rel, ExclusiveLock);
 	ec_stop_point("reclaimed");

@@ -30,6 +30,8 @@ typedef struct EcSpace
 	BlockNumber pages;	   /* of the main fork */
 	BlockNumber free;	   /* of them, now known as free */
 	BlockNumber truncated; /* given back to the file system */
+	int64 tuples;		   /* of the companion, dead ones included */
+	uint64 bytes;		   /* of these */
 } EcSpace;
 
 /*

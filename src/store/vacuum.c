@@ -9,6 +9,9 @@
  *				nobody sees; pages that no descriptor needs any more become free, the
  *				free end of the file goes back to the file system (space.c); if much is
  *				free before it, row groups move there from the end (space_move.c)
+ *	shrink		a companion that is mostly empty is rewritten, with its index.  As that
+ *				locks all others out of the table until commit, it is tried without waiting
+ *				and nothing else is done after it
  *	indexes		entries of rows that are gone are removed (vacuum_index.c)
  *	compact		small row groups, rows on their own and tombstones go into full row
  *				groups (compact.c)
@@ -40,6 +43,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
@@ -48,8 +52,10 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/wait_event.h"
 
 #include "base/compat.h"
+#include "base/stoppoint.h"
 #include "store/catalog.h"
 #include "store/compact.h"
 #include "store/list.h"
@@ -61,6 +67,15 @@
 #include "store/writer.h"
 
 PG_FUNCTION_INFO_V1(ec_compact_table);
+
+/* A companion, or its index, of so many pages is rewritten if it could be that much smaller. */
+#define SHRINK_MINIMUM 32
+#define SHRINK_FACTOR 4
+#define INDEX_TUPLE_BYTES 24
+
+/* How long to try for the lock. */
+#define SHRINK_TRIES 20
+#define SHRINK_WAIT_MS 50
 
 /* Of reclaiming and moving, at the end of a statement. */
 #define ROUNDS_MAX 4
@@ -127,6 +142,45 @@ reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy
 }
 
 /* ------------------------------------------------------------------------
+ * Shrink
+ * ------------------------------------------------------------------------
+ */
+
+/* Is the companion, or its index, much larger than what it holds? */
+static bool
+worth_shrinking(EcCompanion *c, const EcSpace *space)
+{
+	uint64 heap = RelationGetNumberOfBlocks(c->heap);
+	uint64 index = RelationGetNumberOfBlocks(c->indexes[c->valid]);
+
+	return (heap > SHRINK_MINIMUM && heap * BLCKSZ / SHRINK_FACTOR > space->bytes) ||
+		   (index > SHRINK_MINIMUM &&
+			index * BLCKSZ / SHRINK_FACTOR > (uint64) space->tuples * INDEX_TUPLE_BYTES);
+}
+
+/* The caller has no handle open.  Whoever reads the table holds a lock on its companion. */
+static bool
+shrink_companion(Relation rel)
+{
+	Oid companion = rel->rd_rel->reltoastrelid;
+
+	for (int i = 0; i < SHRINK_TRIES; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ConditionalLockRelationOid(companion, AccessExclusiveLock))
+		{
+			ec_stop_point("shrink");
+			ec_compat_rewrite_relation(companion);
+			return true;
+		}
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, SHRINK_WAIT_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------------
  * VACUUM
  * ------------------------------------------------------------------------
  */
@@ -143,13 +197,21 @@ remember_table(Oid relid)
 	MemoryContextSwitchTo(old);
 }
 
-/* Against wraparound only what can't wait is done. */
+/*
+ * Against wraparound only what can't wait is done.  Tells how many pages have been
+ * moved; or, in *shrink, that the companion should be rewritten and nothing else
+ * was done.  At the end of a statement there is a better time for that.
+ */
 static BlockNumber
 vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
-				 EcCompaction *compaction)
+				 EcCompaction *compaction, bool *shrink)
 {
 	EcSpace space;
 	BlockNumber moved = reclaim(rel, c, params, strategy, &space);
+
+	*shrink = !params->is_wraparound && worth_shrinking(c, &space);
+	if (*shrink && !in_statement)
+		return moved;
 
 	if (!params->is_wraparound)
 	{
@@ -173,23 +235,29 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 	EcCompaction compaction = {0};
 	EcCompanion c;
 	BlockNumber moved = 0;
+	bool shrink = false;
 	int64 rows;
 	int64 dead;
 
 	leave_vacuum_mode();
 	if (open_companion(rel, &c))
 	{
-		moved = vacuum_companion(rel, &c, params, strategy, &compaction);
+		moved = vacuum_companion(rel, &c, params, strategy, &compaction, &shrink);
 		ec_companion_close(&c);
+		if (shrink && !in_statement && !shrink_companion(rel) && open_companion(rel, &c))
+		{
+			ec_compact_relation(rel, &c, false, &compaction);
+			ec_companion_close(&c);
+		}
 	}
 	rows = ec_list_count_rows(rel, SnapshotSelf);
 	ec_compat_update_relstats(rel, RelationGetNumberOfBlocks(rel), (double) rows,
 							  GetOldestNonRemovableTransactionId(rel), GetOldestMultiXactId());
 
-	/* what has been replaced takes space until the next VACUUM: the rows there are dead */
-	dead = in_statement ? 0 : compaction.rows_written;
-	ec_compat_report_vacuum(rel, rows, dead + compaction.rows_dropped, start);
-	if (compaction.tuples_dropped > 0 || moved > 0)
+	/* what has been replaced takes space until the next VACUUM: call rows dead, so that it comes */
+	dead = in_statement ? 0 : shrink ? rows : compaction.rows_written + compaction.rows_dropped;
+	ec_compat_report_vacuum(rel, rows, dead, start);
+	if (compaction.tuples_dropped > 0 || moved > 0 || shrink)
 		remember_table(RelationGetRelid(rel));
 }
 
@@ -231,6 +299,7 @@ reclaim_again(Oid relid)
 	EcCompanion c;
 	Relation rel;
 	BlockNumber moved = 0;
+	bool shrink;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -240,7 +309,10 @@ reclaim_again(Oid relid)
 		if (rel != NULL && ec_store_is_columnar(rel) && open_companion(rel, &c))
 		{
 			moved = reclaim(rel, &c, &params, NULL, &space);
+			shrink = moved == 0 && worth_shrinking(&c, &space);
 			ec_companion_close(&c);
+			if (shrink)
+				(void) shrink_companion(rel);
 		}
 		if (rel != NULL)
 			table_close(rel, NoLock);
