@@ -423,6 +423,7 @@ ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result
 	fold(&k, cid);
 	ec_merge(&k);
 	ec_stop_point("compact-merged");
+	ec_merge_claim(&k);
 	claim_groups(&k, cid);
 	claim_rows(&k, cid);
 	if (result->tuples_dropped > 0)

@@ -44,7 +44,7 @@ typedef struct Written
 	uint32 nrows;
 } Written;
 
-typedef struct Merge
+typedef struct EcMerge
 {
 	EcCompact *k;
 	MemoryContext context;
@@ -380,5 +380,11 @@ ec_merge(EcCompact *k)
 		ec_reader_end(reader);
 	take_deltas(m, PG_INT64_MAX);
 	write_group(m, false);
-	claim_deltas(m);
+	k->merge = m;
+}
+
+void
+ec_merge_claim(EcCompact *k)
+{
+	claim_deltas(k->merge);
 }

@@ -21,6 +21,7 @@ typedef struct EcCompact
 	EcCompaction *result;
 	bool *dropped; /* [tombstones.n] to be deleted: their rows are gone, or folded */
 	bool merge_deltas;
+	struct EcMerge *merge; /* merge.c's */
 
 	/*
 	 * A rewrite takes the rows itself, in batches of a row group, by number; nothing is
@@ -46,5 +47,8 @@ extern uint64 *ec_compact_dead(EcCompact *k, EcReader *reader, EcSurveyGroup *gr
 
 /* The live rows of all groups with "merge" set and, if told, the delta rows. */
 extern void ec_merge(EcCompact *k);
+
+/* Takes the delta rows that have been copied; the last thing to do, as others may wait for it. */
+extern void ec_merge_claim(EcCompact *k);
 
 #endif /* EC_STORE_MERGE_H */
