@@ -84,6 +84,22 @@ int_datum(int64 value, int16 typlen)
 	}
 }
 
+/* Rows that are kept as tuples need no vector for this. */
+static inline bool
+fill_from_tuple(EcScanState *scan, EcScanColumn *column, TupleTableSlot *slot)
+{
+	Datum *values;
+	bool *isnull;
+
+	if (column->vector != NULL ||
+		!ec_reader_row_values(scan->reader, scan->block * EC_BLOCK_ROWS + scan->row, &values,
+							  &isnull))
+		return false;
+	slot->tts_values[column->attidx] = values[column->attidx];
+	slot->tts_isnull[column->attidx] = isnull[column->attidx];
+	return true;
+}
+
 /* Brings the column's value of the current row into the slot. */
 static inline void
 fill(EcScanState *scan, EcScanColumn *column)
@@ -96,6 +112,8 @@ fill(EcScanState *scan, EcScanColumn *column)
 	if (column->filled == scan->row_serial)
 		return;
 	column->filled = scan->row_serial;
+	if (fill_from_tuple(scan, column, slot))
+		return;
 	v = ec_scan_vector(scan, column);
 	slot->tts_isnull[column->attidx] = ec_vector_is_null(v, row);
 	if (slot->tts_isnull[column->attidx])

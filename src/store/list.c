@@ -25,6 +25,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -82,7 +83,8 @@ visit_page(EcList *list, Relation companion, Buffer buffer, OffsetNumber first, 
 		tuple.t_len = ItemIdGetLength(item);
 		ItemPointerSet(&tuple.t_self, block, offset);
 		visible = all_visible || judge(list, &tuple, buffer);
-		HeapCheckForSerializableConflictOut(visible, list->rel, &tuple, buffer, list->snapshot);
+		if (list->serializable)
+			HeapCheckForSerializableConflictOut(visible, list->rel, &tuple, buffer, list->snapshot);
 		visit(&tuple, visible, arg);
 	}
 }
@@ -251,13 +253,13 @@ list_dead(EcList *list, int64 number)
 	list->dead[list->ndead++] = number;
 }
 
+/* Rows are many, so whether they are damaged is left to whoever loads them; what has no such reader is checked here. */
 static void
 list_row(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened, bool visible)
 {
 	EcRow row;
 
-	ec_row_parse(list->rel, tuple, opened, &row);
-	if (row.state == EC_ROW_DATA)
+	if (ec_row_peek_state(opened) == EC_ROW_DATA)
 	{
 		if (!visible)
 			return;
@@ -266,8 +268,10 @@ list_row(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened, bool visib
 		list->delta_bytes += opened->len;
 		if (list->context != NULL)
 			add_to_run(list, tuple, 1, opened->len);
+		return;
 	}
-	else if (list->guard != NULL)
+	ec_row_parse(list->rel, tuple, opened, &row);
+	if (list->guard != NULL)
 		list_dead(list, opened->number);
 	else if (visible && row.state == EC_ROW_DEAD && list->snapshot != SnapshotAny)
 		list_dead(list, opened->number);
@@ -370,6 +374,7 @@ open_list(Relation rel, Snapshot snapshot)
 
 	list->rel = rel;
 	list->snapshot = snapshot;
+	list->serializable = CheckForSerializableConflictOutNeeded(rel, snapshot);
 	list->dead_sorted = true;
 	list->run_rows_max = Min(
 		EC_BLOCK_ROWS, Max(RUN_ROWS_MIN, RUN_VALUES_MAX / Max(RelationGetDescr(rel)->natts, 1)));

@@ -89,6 +89,7 @@ typedef struct EcList
 	int64 ndelta;		/* rows that stand in tuples of their own */
 	uint64 delta_bytes; /* of these */
 	BlockNumber npages; /* of the companion that were read */
+	bool serializable;	/* conflicts with writers have to be looked for */
 	bool unsettled;		/* the tuple in work */
 	bool in_run;		/* the last entry is a run and may grow */
 	uint32 run_rows_max;

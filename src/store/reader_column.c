@@ -54,8 +54,8 @@ check_status(EcReader *reader, int attidx, uint32 block, EcStatus status)
 	column_damaged(reader, attidx, block, ec_status_text(status));
 }
 
-static void
-buffer_reserve(MemoryContext context, EcReaderBuffer *buffer, Size size)
+void
+ec_reader_reserve(MemoryContext context, EcReaderBuffer *buffer, Size size)
 {
 	if (size <= buffer->size)
 		return;
@@ -189,7 +189,7 @@ load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 
 	if (column->header_loaded)
 		return;
-	buffer_reserve(reader->context, &column->bytes, disk->header_len);
+	ec_reader_reserve(reader->context, &column->bytes, disk->header_len);
 	ec_reader_image_bytes(reader, attidx, disk->offset, disk->header_len, column->bytes.data);
 	check_status(reader, attidx, EC_ZONE_CHUNK,
 				 ec_chunk_parse(column->bytes.data, disk->header_len, &reader->group_allocator,
@@ -220,8 +220,8 @@ load_dict(EcReader *reader, int attidx, EcReaderColumn *column)
 		return;
 	if (column->chunk.ndict > 0)
 	{
-		buffer_reserve(reader->group_context, &bytes, piece->len);
-		buffer_reserve(reader->group_context, &scratch, piece->scratch);
+		ec_reader_reserve(reader->group_context, &bytes, piece->len);
+		ec_reader_reserve(reader->group_context, &scratch, piece->scratch);
 		read_piece(reader, attidx, piece, bytes.data);
 		check_status(reader, attidx, EC_ZONE_CHUNK,
 					 ec_dict_decode(reader->decoder, &column->chunk, bytes.data, scratch.data,
@@ -241,8 +241,8 @@ load_block(EcReader *reader, int attidx, EcReaderColumn *column, uint32 block)
 	load_dict(reader, attidx, column);
 	has_dict = column->chunk.ndict > 0;
 	piece = &column->chunk.blocks[block].piece;
-	buffer_reserve(reader->context, &column->bytes, piece->len);
-	buffer_reserve(reader->context, &column->scratch, piece->scratch);
+	ec_reader_reserve(reader->context, &column->bytes, piece->len);
+	ec_reader_reserve(reader->context, &column->scratch, piece->scratch);
 	read_piece(reader, attidx, piece, column->bytes.data);
 	column->block_number = EC_ZONE_CHUNK;
 	check_status(reader, attidx, block,

@@ -58,7 +58,7 @@ typedef struct EcRunTuple
 	Size len;
 } EcRunTuple;
 
-/* Rows of a run, in the group's context. */
+/* Rows of a run.  The memory is used again by the next run, as fresh pages cost more than rows do. */
 typedef struct EcRun
 {
 	uint32 nrows;
@@ -67,8 +67,11 @@ typedef struct EcRun
 	TransactionId *xmins; /* as the tuples' headers say */
 	CommandId *cids;
 	EcRunTuple *tuples;
-	Datum *values; /* [nrows][natts], NULL until somebody asks; they point into the tuples */
-	bool *isnull;
+	EcReaderBuffer arena; /* of tuples */
+	Size arena_used;
+	bool deformed; /* values and isnull are there: [nrows][natts]; they point into the tuples */
+	EcReaderBuffer values;
+	EcReaderBuffer isnull;
 	EcBatch *batch; /* columns built so far */
 } EcRun;
 
@@ -115,13 +118,16 @@ struct EcReader
 	uint32 numbers_block;
 	bool dir_loaded;
 	EcDirectory dir;
-	EcRun *run;				 /* of an entry kept as rows */
+	EcRun *run; /* of an entry kept as rows */
+	EcRun run_space;
 	EcReaderColumn *columns; /* [natts + 1]: the last are the row numbers of a numbered group */
 	EcBatch *missing;		 /* one row of missing values, made on demand */
 	EcReaderStats stats;
 };
 
 extern void ec_reader_set_tupdesc(EcReader *reader, TupleDesc tupdesc);
+
+extern void ec_reader_reserve(MemoryContext context, EcReaderBuffer *buffer, Size size);
 
 /* The parsed header of a column's chunk, or NULL if the group has none. */
 extern const EcChunk *ec_reader_chunk(EcReader *reader, int attidx);

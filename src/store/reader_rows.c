@@ -16,35 +16,69 @@
 #include "store/reader_internal.h"
 #include "store/row.h"
 
+/* What a row may take in memory beyond its payload. */
+#define ROW_OVERHEAD (2 * MAXALIGN(SizeofHeapTupleHeader))
+
 /* ------------------------------------------------------------------------
  * Loading
  * ------------------------------------------------------------------------
  */
 
-static void
-reserve_rows(EcRun *run, uint32 nrows)
+static void *
+enlarge(MemoryContext context, void *array, Size size)
 {
+	return array == NULL ? MemoryContextAllocHuge(context, size) : repalloc_huge(array, size);
+}
+
+static void
+reserve_rows(EcReader *reader, uint32 nrows)
+{
+	EcRun *run = &reader->run_space;
+
 	if (nrows <= run->size)
 		return;
 	run->size = Max(nrows, run->size * 2);
-	if (run->numbers == NULL)
-	{
-		run->numbers = palloc(run->size * sizeof(int64));
-		run->xmins = palloc(run->size * sizeof(TransactionId));
-		run->cids = palloc(run->size * sizeof(CommandId));
-		run->tuples = palloc(run->size * sizeof(EcRunTuple));
-		return;
-	}
-	run->numbers = repalloc(run->numbers, run->size * sizeof(int64));
-	run->xmins = repalloc(run->xmins, run->size * sizeof(TransactionId));
-	run->cids = repalloc(run->cids, run->size * sizeof(CommandId));
-	run->tuples = repalloc(run->tuples, run->size * sizeof(EcRunTuple));
+	run->numbers = enlarge(reader->context, run->numbers, run->size * sizeof(int64));
+	run->xmins = enlarge(reader->context, run->xmins, run->size * sizeof(TransactionId));
+	run->cids = enlarge(reader->context, run->cids, run->size * sizeof(CommandId));
+	run->tuples = enlarge(reader->context, run->tuples, run->size * sizeof(EcRunTuple));
+}
+
+/* An empty run, with room for what is expected. */
+static EcRun *
+begin_run(EcReader *reader, uint32 nrows, Size bytes)
+{
+	EcRun *run = &reader->run_space;
+
+	reserve_rows(reader, nrows);
+	ec_reader_reserve(reader->context, &run->arena, bytes);
+	run->nrows = 0;
+	run->arena_used = 0;
+	run->deformed = false;
+	if (run->batch != NULL)
+		ec_batch_reset(run->batch);
+	return run;
+}
+
+static void *
+arena_alloc(EcReader *reader, Size size)
+{
+	EcRun *run = &reader->run_space;
+	void *memory = run->arena.data + run->arena_used;
+
+	size = MAXALIGN(size);
+	if (size > run->arena.size - run->arena_used)
+		return MemoryContextAlloc(reader->group_context, size);
+	run->arena_used += size;
+	return memory;
 }
 
 static EcRunTuple *
-add_row(EcRun *run, int64 number, TransactionId xmin, CommandId cid)
+add_row(EcReader *reader, int64 number, TransactionId xmin, CommandId cid)
 {
-	reserve_rows(run, run->nrows + 1);
+	EcRun *run = &reader->run_space;
+
+	reserve_rows(reader, run->nrows + 1);
 	run->numbers[run->nrows] = number;
 	run->xmins[run->nrows] = xmin;
 	run->cids[run->nrows] = cid;
@@ -61,8 +95,7 @@ rows_damaged(Relation rel, int64 number)
 
 /* The rows of a descriptor of form "rows", which stay where they are. */
 static void
-add_descriptor_rows(EcReader *reader, EcRun *run, const EcDescriptor *desc, TransactionId xmin,
-					CommandId cid)
+add_descriptor_rows(EcReader *reader, const EcDescriptor *desc, TransactionId xmin, CommandId cid)
 {
 	Size at = 0;
 
@@ -76,7 +109,7 @@ add_descriptor_rows(EcReader *reader, EcRun *run, const EcDescriptor *desc, Tran
 			if (desc->image_len - at < SizeofMinimalTupleHeader ||
 				tuple->t_len > desc->image_len - at || tuple->t_len < SizeofMinimalTupleHeader)
 				rows_damaged(reader->rel, desc->number);
-			added = add_row(run, desc->ranges[i].first + j, xmin, cid);
+			added = add_row(reader, desc->ranges[i].first + j, xmin, cid);
 			added->header = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
 			added->len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
 			at += MAXALIGN(tuple->t_len);
@@ -89,65 +122,59 @@ add_descriptor_rows(EcReader *reader, EcRun *run, const EcDescriptor *desc, Tran
 EcRun *
 ec_run_from_descriptor(EcReader *reader, const EcDescriptor *desc)
 {
-	EcRun *run = palloc0(sizeof(EcRun));
+	EcRun *run = begin_run(reader, desc->nrows, 0);
 
-	add_descriptor_rows(reader, run, desc, reader->xmin, reader->cid);
+	add_descriptor_rows(reader, desc, reader->xmin, reader->cid);
 	return run;
 }
 
-typedef struct RunVisit
-{
-	EcReader *reader;
-	EcRun *run;
-} RunVisit;
-
 static void
-load_row(RunVisit *visit, HeapTuple tuple, const EcCatalogTuple *opened)
+load_row(EcReader *reader, HeapTuple tuple, const EcCatalogTuple *opened)
 {
 	EcRunTuple *added;
 	EcRow row;
 
-	ec_row_parse(visit->reader->rel, tuple, opened, &row);
+	ec_row_parse(reader->rel, tuple, opened, &row);
 	if (row.state != EC_ROW_DATA)
 		return;
-	added = add_row(visit->run, row.number, row.xmin, row.cmin);
-	added->header = ec_row_align(&row, CurrentMemoryContext, &added->len);
+	added = add_row(reader, row.number, row.xmin, row.cmin);
+	added->len = ec_row_aligned_size(&row);
+	added->header = arena_alloc(reader, added->len);
+	ec_row_align(&row, added->header);
 }
 
 static void
-load_rows_group(RunVisit *visit, HeapTuple tuple)
+load_rows_group(EcReader *reader, HeapTuple tuple)
 {
-	EcReader *reader = visit->reader;
 	EcDescriptor desc;
 
 	if (ec_catalog_read_tuple(reader->rel, tuple, &desc) && desc.form == EC_FORM_ROWS)
-		add_descriptor_rows(reader, visit->run, &desc, HeapTupleHeaderGetRawXmin(tuple->t_data),
+		add_descriptor_rows(reader, &desc, HeapTupleHeaderGetRawXmin(tuple->t_data),
 							HeapTupleHeaderGetRawCommandId(tuple->t_data));
 }
 
 static void
 load_tuple(HeapTuple tuple, bool visible, void *arg)
 {
-	RunVisit *visit = arg;
+	EcReader *reader = arg;
 	EcCatalogTuple opened;
 
 	if (!visible)
 		return;
-	ec_catalog_open_tuple(visit->reader->rel, tuple, &opened);
+	ec_catalog_open_tuple(reader->rel, tuple, &opened);
 	if (opened.kind == EC_CATALOG_ROW)
-		load_row(visit, tuple, &opened);
+		load_row(reader, tuple, &opened);
 	else if (opened.kind == EC_CATALOG_GROUP)
-		load_rows_group(visit, tuple);
+		load_rows_group(reader, tuple);
 }
 
 EcRun *
 ec_run_load(EcReader *reader)
 {
-	EcRun *run = palloc0(sizeof(EcRun));
-	RunVisit visit = {reader, run};
+	const EcListEntry *entry = reader->entry;
+	EcRun *run = begin_run(reader, entry->nrows, entry->bytes + (Size) entry->nrows * ROW_OVERHEAD);
 
-	reserve_rows(run, reader->entry->nrows);
-	ec_list_visit(reader->list, &reader->entry->tid, &reader->entry->end, load_tuple, &visit);
+	ec_list_visit(reader->list, &entry->tid, &entry->end, load_tuple, reader);
 	return run;
 }
 
@@ -161,19 +188,21 @@ deform(EcReader *reader)
 {
 	EcRun *run = reader->run;
 	TupleDesc tupdesc = reader->tupdesc;
-	Size n = (Size) run->nrows * tupdesc->natts;
+	Size n = Max((Size) run->nrows * tupdesc->natts, 1);
 
-	run->values = MemoryContextAllocHuge(reader->group_context, Max(n, 1) * sizeof(Datum));
-	run->isnull = MemoryContextAllocHuge(reader->group_context, Max(n, 1) * sizeof(bool));
+	ec_reader_reserve(reader->context, &run->values, n * sizeof(Datum));
+	ec_reader_reserve(reader->context, &run->isnull, n * sizeof(bool));
 	for (uint32 row = 0; row < run->nrows; row++)
 	{
+		Size at = (Size) row * tupdesc->natts;
 		HeapTupleData view;
 
 		view.t_data = run->tuples[row].header;
 		view.t_len = run->tuples[row].len;
-		heap_deform_tuple(&view, tupdesc, run->values + (Size) row * tupdesc->natts,
-						  run->isnull + (Size) row * tupdesc->natts);
+		heap_deform_tuple(&view, tupdesc, (Datum *) run->values.data + at,
+						  (bool *) run->isnull.data + at);
 	}
+	run->deformed = true;
 }
 
 bool
@@ -184,10 +213,10 @@ ec_reader_row_values(EcReader *reader, uint32 row, Datum **values, bool **isnull
 
 	if (run == NULL)
 		return false;
-	if (run->values == NULL)
+	if (!run->deformed)
 		deform(reader);
-	*values = run->values + at;
-	*isnull = run->isnull + at;
+	*values = (Datum *) run->values.data + at;
+	*isnull = (bool *) run->isnull.data + at;
 	return true;
 }
 
@@ -195,17 +224,22 @@ void
 ec_run_column(EcReader *reader, int attidx, EcVector *out)
 {
 	EcRun *run = reader->run;
-	int natts = reader->tupdesc->natts;
+	EcBuilder *column;
 
-	if (run->values == NULL)
+	if (!run->deformed)
 		deform(reader);
 	if (run->batch == NULL)
-		run->batch = ec_batch_create(reader->tupdesc, reader->group_context);
-	if (ec_builder_rows(run->batch->columns[attidx]) == 0)
+		run->batch = ec_batch_create(reader->tupdesc, reader->context);
+	column = run->batch->columns[attidx];
+	if (ec_builder_rows(column) == 0)
 	{
 		for (uint32 row = 0; row < run->nrows; row++)
-			ec_batch_append_datum(run->batch, attidx, run->values[(Size) row * natts + attidx],
-								  run->isnull[(Size) row * natts + attidx]);
+		{
+			Size at = (Size) row * reader->tupdesc->natts + attidx;
+
+			ec_batch_append_datum(run->batch, attidx, ((Datum *) run->values.data)[at],
+								  ((bool *) run->isnull.data)[at]);
+		}
 	}
-	ec_builder_view(run->batch->columns[attidx], out);
+	ec_builder_view(column, out);
 }

@@ -238,12 +238,18 @@ ec_row_from_tuple(Relation rel, HeapTuple tuple, EcRow *row)
 	return true;
 }
 
-HeapTupleHeader
-ec_row_align(const EcRow *row, MemoryContext context, Size *len)
+Size
+ec_row_aligned_size(const EcRow *row)
+{
+	return MAXALIGN(SizeofHeapTupleHeader + (row->nulls != NULL ? BITMAPLEN(row->natts) : 0)) +
+		   row->data_len;
+}
+
+void
+ec_row_align(const EcRow *row, HeapTupleHeader header)
 {
 	Size bitmap = row->nulls != NULL ? BITMAPLEN(row->natts) : 0;
 	Size start = MAXALIGN(SizeofHeapTupleHeader + bitmap);
-	HeapTupleHeader header = MemoryContextAlloc(context, start + row->data_len);
 
 	memset(header, 0, start);
 	header->t_infomask = HEAP_HASVARWIDTH | (bitmap > 0 ? HEAP_HASNULL : 0);
@@ -252,19 +258,24 @@ ec_row_align(const EcRow *row, MemoryContext context, Size *len)
 	if (bitmap > 0)
 		memcpy(header->t_bits, row->nulls, bitmap);
 	memcpy((char *) header + start, row->data, row->data_len);
-	*len = start + row->data_len;
-	return header;
+}
+
+/* Makes a heap tuple again, whose attributes are aligned. */
+static void
+align_row(const EcRow *row, MemoryContext context, HeapTuple tuple)
+{
+	tuple->t_len = ec_row_aligned_size(row);
+	tuple->t_data = MemoryContextAlloc(context, tuple->t_len);
+	ec_row_align(row, tuple->t_data);
 }
 
 void *
 ec_row_deform(const EcRow *row, TupleDesc tupdesc, Datum *values, bool *isnull)
 {
 	HeapTupleData tuple;
-	Size len;
 
 	Assert(row->state == EC_ROW_DATA);
-	tuple.t_data = ec_row_align(row, CurrentMemoryContext, &len);
-	tuple.t_len = len;
+	align_row(row, CurrentMemoryContext, &tuple);
 	heap_deform_tuple(&tuple, tupdesc, values, isnull);
 	return tuple.t_data;
 }
@@ -273,11 +284,9 @@ void
 ec_row_store(Relation rel, const EcRow *row, TupleTableSlot *slot)
 {
 	HeapTupleData tuple;
-	Size len;
 
 	ExecClearTuple(slot);
-	tuple.t_data = ec_row_align(row, slot->tts_mcxt, &len);
-	tuple.t_len = len;
+	align_row(row, slot->tts_mcxt, &tuple);
 	heap_deform_tuple(&tuple, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
 	ExecStoreVirtualTuple(slot);
 	ec_slot_own(slot, tuple.t_data);

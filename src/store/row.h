@@ -52,12 +52,21 @@ extern EcRowFound
 ec_row_probe(EcCompanion *c, int64 number, Snapshot snapshot, EcRow *row, EcRowDirty *dirty);
 extern void ec_row_mark_dirty(Snapshot snapshot, const EcRowDirty *dirty);
 
+/* What the tuple says it is, unchecked; 0 if it can't say anything. */
+static inline int
+ec_row_peek_state(const EcCatalogTuple *opened)
+{
+	return opened->len > offsetof(EcDiskRow, state) ? opened->payload[offsetof(EcDiskRow, state)]
+													: 0;
+}
+
 /* False if the tuple is of another kind.  Checks all that it gives. */
 extern bool ec_row_from_tuple(Relation rel, HeapTuple tuple, EcRow *row);
 extern void ec_row_parse(Relation rel, HeapTuple tuple, const EcCatalogTuple *opened, EcRow *row);
 
-/* An EC_ROW_DATA as a heap tuple without a key, allocated in the context, that heap_deform_tuple understands. */
-extern HeapTupleHeader ec_row_align(const EcRow *row, MemoryContext context, Size *len);
+/* An EC_ROW_DATA as a heap tuple that heap_deform_tuple understands, in memory of the caller's (MAXALIGNed). */
+extern Size ec_row_aligned_size(const EcRow *row);
+extern void ec_row_align(const EcRow *row, HeapTupleHeader header);
 
 /* The values of an EC_ROW_DATA; by-reference ones lie in the palloc'd memory returned. */
 extern void *ec_row_deform(const EcRow *row, TupleDesc tupdesc, Datum *values, bool *isnull);
