@@ -30,6 +30,7 @@
 #include "utils/tuplesort.h"
 
 #include "base/compat.h"
+#include "store/page.h"
 #include "store/tid.h"
 #include "store/verify.h"
 
@@ -102,6 +103,15 @@ next_fingerprint(Tuplesortstate *sort, int64 *value)
  * ------------------------------------------------------------------------
  */
 
+/* Has the number been handed out?  Others may do so while we are looking. */
+static bool
+was_given(EcVerify *verify, int64 row)
+{
+	if (row >= verify->meta.next_row)
+		ec_meta_read(verify->rel, &verify->meta);
+	return row >= 0 && row < verify->meta.next_row;
+}
+
 static Tuplesortstate *
 sort_entries(EcVerify *verify)
 {
@@ -121,7 +131,7 @@ sort_entries(EcVerify *verify)
 		int64 row = ec_tid_to_row(tid);
 
 		CHECK_FOR_INTERRUPTS();
-		if (row < 0 || row >= verify->meta.next_row)
+		if (!was_given(verify, row))
 			ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
 							errmsg("index \"%s\" points to a row that was never written, (%u,%u)",
 								   RelationGetRelationName(verify->index),

@@ -172,13 +172,18 @@ class Twins:
         if was_error:
             raise Difference("error", "columnar: 0A000 %s\nheap: in a failed transaction" % result.message)
         # Not in heap either?  Then it's no refusal of ours; a statement that fails changes nothing.
-        if transaction and not sql.startswith(("COMMIT", "PREPARE TRANSACTION", "ROLLBACK", "SAVEPOINT", "RELEASE")):
+        probe = None
+        if sql.startswith("PREPARE TRANSACTION"):
+            probe = session.connection["h"].run(self._text("h", sql))
+        elif transaction and not sql.startswith(("COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")):
             session.connection["h"].run("SAVEPOINT refused")
             probe = self._send(session, "h", sql, data)
             if probe is None:
                 raise Stuck("refused and waiting")
-        else:
-            probe = None
+        elif sql.startswith(("ALTER", "CREATE")) and "CONCURRENTLY" not in sql:
+            session.connection["h"].run("BEGIN")
+            probe = self._send(session, "h", sql, data)
+            session.connection["h"].run("ROLLBACK")
         if probe is not None and probe.code == NOT_SUPPORTED:
             return
         self.refused.setdefault(result.message, sql[:300])

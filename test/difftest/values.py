@@ -153,7 +153,7 @@ _LIST = [
     Type("macaddr", _choice("08:00:2b:01:02:03", "00:00:00:00:00:00"), "'08:00:2b:01:02:03'::macaddr"),
     Type("bit(5)", _choice("10101", "00000", "11111"), "(i % 32)::bit(5)", "btree brin"),
     Type("bit varying", _choice("1", "", "0101010101"), "(i % 7)::bit(3)::varbit", "btree brin"),
-    Type("money", lambda r: str(r.randint(-50, 50)), "(i % 90)::money", "btree hash"),
+    Type("money", lambda r: str(r.randint(-50, 50)), "(i % 90)::money", "btree"),
     Type('"char"', _choice("a", "b", "z"), "(chr(97 + i % 26))::\"char\"", "btree hash brin"),
     Type("oid", _choice("0", "1", "5", "4294967295", "2147483648"), "(i % 88)::oid"),
     Type("pg_lsn", _choice("0/0", "1/16B3748", "FFFFFFFF/FFFFFFFF"), "('0/1'::pg_lsn + i)"),

@@ -112,8 +112,9 @@ my $idle = peak('SELECT 1');
 sub bounded
 {
 	my ($what, $limit, $sql) = @_;
+	my $start = time;
 	my $peak = peak($sql) - $idle;
-	cmp_ok($peak, '<', $limit, "$what takes less than $limit MB ($peak)");
+	cmp_ok($peak, '<', $limit, sprintf('%s takes less than %d MB (%d MB, %d s)', $what, $limit, $peak, time - $start));
 }
 
 $node->safe_psql('postgres', <<'EOC');
