@@ -77,7 +77,7 @@ extern void ec_row_store(Relation rel, const EcRow *row, TupleTableSlot *slot);
 /* Longest payload, and the most that may stand before a row's attributes. */
 #define EC_ROW_PAYLOAD_MAX EC_DESCRIPTOR_MAX
 #define EC_ROW_PREFIX_MAX                                                                          \
-	MAXALIGN(sizeof(EcDiskRow) + sizeof(uint32) + BITMAPLEN(MaxHeapAttributeNumber))
+	MAXALIGN(sizeof(EcDiskRow) + sizeof(uint32) + (MaxHeapAttributeNumber + 7) / 8)
 
 typedef struct EcRowPayload
 {
