@@ -23,6 +23,11 @@ my %form = (
 		"INSERT INTO T VALUES (9001, 'last', NULL, NULL, NULL, NULL, 1)",
 		'ALTER TABLE T ALTER d TYPE numeric' ],
 	wide => ["INSERT INTO T SELECT a, repeat(c, 500 + a), string_agg(c, ''), d, e, f, g FROM source, generate_series(1, 300) WHERE a <= 12 GROUP BY a, b, c, d, e, f, g"],
+	deleted => [ $bulk, 'CREATE INDEX ON T (a)', 'COMMIT', 'BEGIN', 'DELETE FROM T WHERE a % 13 = 5' ],
+	masked => [ $bulk, 'CREATE INDEX ON T (a)', 'COMMIT', 'DELETE FROM T WHERE a % 23 = 5', 'VACUUM T', 'BEGIN' ],
+	updated => [ $bulk, 'CREATE INDEX ON T (a)', 'COMMIT', 'BEGIN', "UPDATE T SET b = 'updated' || a WHERE a % 31 = 3" ],
+	merged => [ (map { ("INSERT INTO T SELECT a + n * 4000, b, c, d, e, f, g FROM source, generate_series(0, 1) n WHERE a % 6 = $_") } 0 .. 5),
+		'CREATE INDEX ON T (a)', 'UPDATE T SET c = c || a WHERE a % 11 = 3', 'COMMIT', 'VACUUM T', 'BEGIN' ],
 	full => [ $bulk, 'INSERT INTO T SELECT a + 10000, b, c, d, e, f, g FROM source WHERE a < 30', 'COMMIT', 'VACUUM FULL T', 'BEGIN' ],
 );
 
@@ -51,11 +56,12 @@ CREATE FUNCTION look(t text, way text, OUT result text) LANGUAGE plpgsql AS $$
 DECLARE
 	rows text := 'SELECT md5(string_agg(x::text, chr(10) ORDER BY a)) FROM %I x';
 BEGIN
-	PERFORM set_config('ecinsight.enable_columnar_scan', (way <> 'rows')::text, true);
+	PERFORM set_config('ecinsight.enable_columnar_scan', (way NOT IN ('rows', 'index'))::text, true), set_config('enable_seqscan', (way <> 'index')::text, true);
 	EXECUTE format(CASE way
 		WHEN 'rows' THEN rows
 		WHEN 'scan' THEN rows
 		WHEN 'some' THEN rows || ' WHERE a BETWEEN 700 AND 800 OR b = ''text 7'''
+		WHEN 'index' THEN rows || ' WHERE a = ANY(ARRAY[3, 5, 18, 34, 700, 1500, 2999, 4300])'
 		WHEN 'count' THEN 'SELECT count(*) FROM %I'
 		WHEN 'sums' THEN 'SELECT concat_ws('','', count(*), count(b), sum(a), min(c), max(c), sum(d), max(e), count(DISTINCT f)) FROM %I'
 		WHEN 'groups' THEN 'SELECT md5(string_agg(concat_ws('','', b, n, s), chr(10) ORDER BY b)) FROM (SELECT b, count(*) AS n, sum(d) AS s FROM %I GROUP BY b) x'
@@ -70,7 +76,7 @@ BEGIN
 EXCEPTION WHEN OTHERS OR query_canceled THEN
 	result := 'error ' || SQLSTATE || ' ' || SQLERRM;
 END $$;
-CREATE TABLE ways AS SELECT * FROM unnest('{rows,scan,some,count,sums,groups}'::text[]) way;
+CREATE TABLE ways AS SELECT * FROM unnest('{rows,scan,some,index,count,sums,groups}'::text[]) way;
 EOC
 }
 
