@@ -34,6 +34,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/guc.h"
 #include "store/delta.h"
@@ -137,11 +138,18 @@ static void
 end_reservations(Relation rel, Pending *p)
 {
 	EcCompanion companion;
+	bool pushed = !ActiveSnapshotSet();
 
 	if (p->nreservations == 0 || !ec_companion_open(rel, RowExclusiveLock, &companion))
 		return;
+
+	/* heap wants some snapshot's horizon; at commit there may be none */
+	if (pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	for (int i = 0; i < p->nreservations; i++)
 		heap_abort_speculative(companion.heap, &p->reservations[i]);
+	if (pushed)
+		PopActiveSnapshot();
 	ec_companion_close(&companion);
 }
 
