@@ -155,7 +155,7 @@ SELECT same('k = 7 AND a < 30');
 ALTER TABLE c ALTER COLUMN n TYPE numeric(12, 2), ALTER COLUMN a TYPE bigint;
 ALTER TABLE h ALTER COLUMN n TYPE numeric(12, 2), ALTER COLUMN a TYPE bigint;
 SELECT same('a BETWEEN 9990 AND 10010');
-SELECT indexrelid::regclass, indisvalid, indisready, indcheckxmin FROM pg_index WHERE indrelid = 'c'::regclass ORDER BY 1::text COLLATE "C";
+SELECT indexrelid::regclass, indisvalid, indisready, indcheckxmin FROM pg_index WHERE indrelid = 'c'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 
 -- the planner weighs index and columnar scans
 RESET ecinsight.enable_columnar_scan;

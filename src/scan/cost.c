@@ -36,6 +36,10 @@
 #define TEST_VALUE_COST 0.02
 #define ENTER_BLOCK_COST 20.0
 
+/* Likewise: listing the row groups, and looking at the zones of each. */
+#define BEGIN_SCAN_COST 2000.0
+#define LIST_GROUP_COST 200.0
+
 static double
 column_width(RelOptInfo *rel, Oid relid, Form_pg_attribute att)
 {
@@ -106,9 +110,51 @@ note_column(EcLeaf *leaf, void *arg)
 	return false;
 }
 
+/* Clauses on one column, together. */
+typedef struct ColumnClauses
+{
+	int attidx;
+	List *clauses;
+} ColumnClauses;
+
+/* Predicates on several columns (OR) are taken to exclude nothing. */
+static List *
+clauses_by_column(RelOptInfo *rel, List *clauses)
+{
+	List *result = NIL;
+	ListCell *lc;
+
+	foreach (lc, clauses)
+	{
+		EcPred *pred = ec_scan_pushable(rel, lfirst(lc), clauses);
+		ColumnClauses *found = NULL;
+		Bitmapset *columns = NULL;
+		ListCell *lc2;
+		int attidx;
+
+		if (pred == NULL)
+			continue;
+		ec_pred_visit(pred, note_column, &columns);
+		if (!bms_get_singleton_member(columns, &attidx))
+			continue;
+		foreach (lc2, result)
+			if (((ColumnClauses *) lfirst(lc2))->attidx == attidx)
+				found = lfirst(lc2);
+		if (found == NULL)
+		{
+			found = palloc0(sizeof(ColumnClauses));
+			found->attidx = attidx;
+			result = lappend(result, found);
+		}
+		found->clauses = lappend(found->clauses, lfirst(lc));
+	}
+	return result;
+}
+
 /*
- * The share of blocks that the zones of the clauses' predicates leave.  A
- * predicate on several columns (OR) is taken to exclude nothing.
+ * The share of blocks that the zones of the clauses' predicates leave.  Selectivities
+ * are asked for with our relation as the only variable one: else a join clause's
+ * would be taken for a restriction's, and kept for the join.
  */
 static double
 blocks_share(PlannerInfo *root, RelOptInfo *rel, Oid relid, List *clauses)
@@ -116,22 +162,13 @@ blocks_share(PlannerInfo *root, RelOptInfo *rel, Oid relid, List *clauses)
 	double share = 1.0;
 	ListCell *lc;
 
-	foreach (lc, clauses)
+	foreach (lc, clauses_by_column(rel, clauses))
 	{
-		RestrictInfo *rinfo = lfirst(lc);
-		EcPred *pred = ec_scan_pushable(rel, rinfo, clauses);
-		Bitmapset *columns = NULL;
-		int attidx;
-		double correlation;
-		double selectivity;
+		ColumnClauses *column = lfirst(lc);
+		double correlation = squared_correlation(relid, column->attidx + 1);
+		double selectivity =
+			clauselist_selectivity(root, column->clauses, rel->relid, JOIN_INNER, NULL);
 
-		if (pred == NULL)
-			continue;
-		ec_pred_visit(pred, note_column, &columns);
-		if (!bms_get_singleton_member(columns, &attidx))
-			continue;
-		correlation = squared_correlation(relid, attidx + 1);
-		selectivity = clause_selectivity(root, (Node *) rinfo, 0, JOIN_INNER, NULL);
 		share = Min(share, correlation * selectivity + (1 - correlation));
 	}
 	return share;
@@ -168,6 +205,7 @@ ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path, 
 	double surviving;
 	double page_cost;
 	double column_part;
+	Cost begin_cost;
 	Cost cpu_cost;
 	QualCost qual_cost;
 	int ncolumns;
@@ -185,10 +223,13 @@ ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path, 
 	column_part = column_share(rel, relation, attrs, &ncolumns);
 	share = blocks_share(root, rel, RelationGetRelid(relation), clauses);
 	share = Min(1.0, Max(share, 1.0 / blocks));
-	surviving = tuples * clauselist_selectivity(root, pushed, 0, JOIN_INNER, NULL);
+	surviving = tuples * clauselist_selectivity(root, pushed, rel->relid, JOIN_INNER, NULL);
 	get_tablespace_page_costs(rel->reltablespace, NULL, &page_cost);
 	cost_qual_eval(&qual_cost, others, root);
 
+	begin_cost =
+		(BEGIN_SCAN_COST + LIST_GROUP_COST * ceil(tuples / ec_store_row_group_rows(relation))) *
+		cpu_operator_cost;
 	cpu_cost = blocks * share * ENTER_BLOCK_COST * cpu_operator_cost +
 			   tuples * share * cpu_operator_cost *
 				   (ncolumns * DECODE_VALUE_COST + list_length(pushed) * TEST_VALUE_COST) +
@@ -202,7 +243,8 @@ ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path, 
 		path->rows = clamp_row_est(path->rows / divisor);
 	}
 	path->startup_cost = qual_cost.startup + path->pathtarget->cost.startup;
-	path->total_cost = path->startup_cost + cpu_cost + page_cost * rel->pages * column_part * share;
+	path->total_cost =
+		path->startup_cost + begin_cost + cpu_cost + page_cost * rel->pages * column_part * share;
 	if (!enable_seqscan)
 		ec_compat_disable_path(path);
 	return share;

@@ -41,9 +41,12 @@
 #include "store/writer.h"
 
 /* Costs in operator calls: finding a row, reading a value of it, opening a piece. */
-#define FETCH_ROW_COST 16.0
-#define READ_VALUE_COST 8.0
-#define OPEN_PIECE_COST 300.0
+#define FETCH_ROW_COST 4.0
+#define READ_VALUE_COST 2.5
+#define OPEN_PIECE_COST 150.0
+
+/* Share of pieces that are not open since an earlier statement. */
+#define PIECES_READ 0.5
 
 /* Memory of an opened piece, for each value. */
 #define PIECE_VALUE_BYTES 4.5
@@ -109,7 +112,7 @@ rows_cost(const Pricing *p, double rows, double loops, double correlation)
 	opened = opened * p->columns / loops;
 	return rows * (FETCH_ROW_COST + p->columns * READ_VALUE_COST) * cpu_operator_cost +
 		   opened * (OPEN_PIECE_COST * cpu_operator_cost +
-					 p->page_cost * p->rel->pages / (p->blocks * Max(p->natts, 1)));
+					 PIECES_READ * p->page_cost * p->rel->pages / (p->blocks * Max(p->natts, 1)));
 }
 
 static double
