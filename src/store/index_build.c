@@ -3,7 +3,9 @@
  *	  Reads a table's rows for a new index.
  *
  * An ordinary build holds ShareLock, so nobody changes the table: SnapshotSelf shows
- * the rows that are alive now, alike in each process of a parallel build.
+ * the rows that are alive now, alike in each process of a parallel build.  Rows
+ * that were deleted not long ago, which older snapshots may still ask the index for,
+ * come behind them.
  * Concurrent builds index what an MVCC snapshot sees and then, in the validation,
  * what a later one sees and the index lacks.
  *
@@ -14,6 +16,8 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
+#include "access/parallel.h"
 #include "access/relscan.h"
 #include "access/table.h"
 #include "catalog/index.h"
@@ -24,6 +28,8 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
@@ -34,6 +40,7 @@
 #include "store/index.h"
 #include "store/list.h"
 #include "store/reader.h"
+#include "store/row.h"
 #include "store/rowscan.h"
 #include "store/tableam.h"
 #include "store/tid.h"
@@ -112,6 +119,64 @@ build_from_scan(TableScanDesc scan, Relation index, Former *former, bool progres
 	return rows;
 }
 
+/* Is the row dead now, but maybe not for older snapshots?  If so, the slot gets it. */
+static bool
+is_recently_dead(Relation rel, HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin,
+				 TupleTableSlot *slot)
+{
+	ItemPointerData tid;
+	HTSV_Result state;
+	EcRow row;
+
+	if (!ec_row_from_tuple(rel, tuple, &row) || row.state == EC_ROW_LIVE)
+		return false;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	state = HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (state == HEAPTUPLE_DEAD)
+		return false;
+	if (row.state == EC_ROW_DEAD &&
+		TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), oldest_xmin))
+		return false;
+	if (row.state == EC_ROW_DATA && state != HEAPTUPLE_RECENTLY_DEAD &&
+		state != HEAPTUPLE_DELETE_IN_PROGRESS)
+		return false;
+
+	/* compaction has moved it to a row group, or a tombstone was rolled back */
+	ec_tid_from_row(row.number, &tid);
+	if (ec_fetch_row(rel, &tid, SnapshotSelf, NULL))
+		return false;
+	if (row.state == EC_ROW_DEAD)
+		return ec_fetch_row(rel, &tid, SnapshotAny, slot);
+	ec_row_store(rel, &row, slot);
+	return true;
+}
+
+static void
+build_from_dead(Relation rel, Relation index, Former *former, IndexBuildCallback callback,
+				void *state)
+{
+	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(rel);
+	Relation companion;
+	TableScanDesc scan;
+	HeapTuple tuple;
+
+	if (!OidIsValid(rel->rd_rel->reltoastrelid))
+		return;
+	companion = table_open(rel->rd_rel->reltoastrelid, AccessShareLock);
+	scan = table_beginscan_strat(companion, SnapshotAny, 0, NULL, true, false);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (is_recently_dead(rel, tuple, ((HeapScanDesc) scan)->rs_cbuf, oldest_xmin,
+							 former->slot) &&
+			form_entry(former))
+			callback(index, &former->slot->tts_tid, former->values, former->isnull, false, state);
+	}
+	table_endscan(scan);
+	table_close(companion, AccessShareLock);
+}
+
 double
 ec_index_build_range_scan(Relation rel, Relation index, IndexInfo *info, bool allow_sync,
 						  bool anyvisible, bool progress, BlockNumber start, BlockNumber nblocks,
@@ -137,6 +202,8 @@ ec_index_build_range_scan(Relation rel, Relation index, IndexInfo *info, bool al
 
 	begin_former(&former, rel, info);
 	rows = build_from_scan(scan, index, &former, progress, callback, state);
+	if (!info->ii_Concurrent && !IsParallelWorker())
+		build_from_dead(rel, index, &former, callback, state);
 	end_former(&former);
 	table_endscan(scan);
 	if (registered != InvalidSnapshot)
