@@ -55,6 +55,8 @@ SELECT twin('INSERT INTO big_@ SELECT id, noise(id::int, n), NULL, NULL FROM siz
 SELECT twin('INSERT INTO big_@ SELECT id + 100, repeat(''compressible '', n / 13), convert_to(noise(id::int, n), ''UTF8''), array_fill(n, ARRAY[n / 10]) FROM sizes');
 SELECT twin('DO $do$ DECLARE s sizes; BEGIN FOR s IN SELECT * FROM sizes LOOP INSERT INTO big_@ VALUES (s.id + 200, noise(-s.id::int, s.n), NULL, NULL); END LOOP; END $do$');
 SELECT same('SELECT id, length(t), md5(t), length(b), md5(b), array_length(a, 1), a[3] FROM big_@');
+-- values larger than what is kept of opened row groups
+SET ecinsight.fetch_cache = '1MB';
 SELECT twin('UPDATE big_@ SET t = t || t WHERE id % 2 = 0');
 SELECT twin('UPDATE big_@ SET b = ''small'' WHERE id % 3 = 0');
 SELECT twin('UPDATE big_@ SET t = noise(id, 50000) WHERE id % 5 = 0');
@@ -72,6 +74,7 @@ SELECT same('SELECT id, md5(t), md5(b), a FROM copy_@');
 SELECT twin('CREATE TABLE huge_@ (t text) USING @am; INSERT INTO huge_@ VALUES (repeat(''0123456789abcdef'', 1048576)); UPDATE huge_@ SET t = t || ''!''');
 SELECT same('SELECT length(t), right(t, 3), md5(t) FROM huge_@');
 DROP TABLE huge_h, huge_c;
+RESET ecinsight.fetch_cache;
 
 -- types that users make
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');

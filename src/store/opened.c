@@ -88,15 +88,16 @@ drop_group(EcOpenGroup *group)
 	MemoryContextDelete(group->context);
 }
 
-/* Makes room, but keeps the group in use and what was used last. */
+/* Makes room, but keeps the group in use, the piece just read (or NULL) and what was used last. */
 static void
-limit_memory(EcOpenGroup *in_use)
+limit_memory(EcOpenGroup *in_use, const OpenPiece *just_read)
 {
 	while (total > (Size) ec_guc_fetch_cache * 1024 && !dlist_is_empty(&used_list))
 	{
 		Used *oldest = dlist_tail_element(Used, node, &used_list);
 
-		if (oldest->node.prev == &used_list.head)
+		if (oldest->node.prev == &used_list.head ||
+			(just_read != NULL && oldest == &just_read->used))
 			break;
 		if (oldest->place != NULL)
 			drop_piece(*oldest->place);
@@ -115,7 +116,7 @@ ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
 	*place = piece;
 	dlist_push_head(&used_list, &piece->used.node);
 	ec_opened_count_memory(group);
-	limit_memory(group);
+	limit_memory(group, piece);
 }
 
 void
@@ -275,7 +276,7 @@ find_group(Relation rel, int64 number, const EcLookup *lookup)
 		return entry->group;
 	}
 	group = open_group(rel, &key, lookup);
-	limit_memory(group);
+	limit_memory(group, NULL);
 	return group;
 }
 
