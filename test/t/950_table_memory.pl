@@ -128,13 +128,13 @@ CREATE TABLE huge (t text) USING ecinsight_columnar;
 DO $$ BEGIN EXECUTE 'CREATE TABLE wide (' || (SELECT string_agg(format('c%s %s', i, CASE WHEN i % 2 = 0 THEN 'int' ELSE 'text' END), ', ')
 	FROM generate_series(1, 1500) i) || ') USING ecinsight_columnar'; END $$;
 EOC
-bounded('writing 3 M rows', 200, 'INSERT INTO one SELECT i, i, md5(i::text) FROM generate_series(1, 3000000) i');
-bounded('writing to 200 partitions at once', 250, 'INSERT INTO many SELECT i % 200, i, md5(i::text) FROM generate_series(1, 2000000) i');
-bounded('writing 1 M rows with a key', 250, 'INSERT INTO keyed SELECT i, md5(i::text) FROM generate_series(1, 1000000) i');
-bounded('updating 300,000 rows', 250, "UPDATE keyed SET t = 'u' WHERE id % 3 = 0 AND id < 900000");
-bounded('deleting 300,000 rows', 250, 'DELETE FROM keyed WHERE id % 3 = 1 AND id < 900000');
-bounded('VACUUM of them', 300, 'VACUUM keyed');
-bounded('reading 3 M rows', 120, 'SELECT count(*), sum(x), max(t) FROM one');
+bounded('writing 3 M rows', 120, 'INSERT INTO one SELECT i, i, md5(i::text) FROM generate_series(1, 3000000) i');
+bounded('writing to 200 partitions at once', 180, 'INSERT INTO many SELECT i % 200, i, md5(i::text) FROM generate_series(1, 2000000) i');
+bounded('writing 1 M rows with a key', 120, 'INSERT INTO keyed SELECT i, md5(i::text) FROM generate_series(1, 1000000) i');
+bounded('updating 300,000 rows', 100, "UPDATE keyed SET t = 'u' WHERE id % 3 = 0 AND id < 900000");
+bounded('deleting 300,000 rows', 100, 'DELETE FROM keyed WHERE id % 3 = 1 AND id < 900000');
+bounded('VACUUM of them', 150, 'VACUUM keyed');
+bounded('reading 3 M rows', 60, 'SELECT count(*), sum(x), max(t) FROM one');
 bounded('reading the partitions', 160, 'SELECT count(*), sum(x), max(t) FROM many');
 bounded('reading by index in no order', 160, 'SET enable_seqscan = off; SELECT count(t) FROM (SELECT (i::bigint * 7919 % 1000000)::int AS k FROM generate_series(1, 100000) i) s JOIN keyed ON id = k');
 bounded('30 values of 20 MB', 400, "INSERT INTO huge SELECT repeat(md5(i::text), 655360) FROM generate_series(1, 30) i");
@@ -142,7 +142,8 @@ bounded('reading them', 300, 'SELECT sum(length(t)) FROM huge');
 my $values = join(', ', map { $_ % 2 ? "md5(i::text)" : "i + $_" } 1 .. 1500);
 bounded('4,000 rows of 1,500 columns', 400, "INSERT INTO wide SELECT $values FROM generate_series(1, 4000) i");
 bounded('reading them', 400, 'SELECT count(w::text) FROM wide w');
-bounded('ANALYZE of 1,500 columns', 500, 'ANALYZE wide');
+# Few rows: to get at a column of a sample's row PostgreSQL walks through all columns before it.
+bounded('ANALYZE of 1,500 columns', 300, 'DELETE FROM wide WHERE c2 > 300; ANALYZE wide');
 is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('keyed')"), '0', 'nothing is damaged');
 $node->stop;
 done_testing();
