@@ -489,4 +489,11 @@ ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 #define ec_compat_test_old_snapshot(snapshot, rel, page) TestForOldSnapshot(snapshot, rel, page)
 #endif
 
+/* 17: the kind of a process is asked for by its name */
+#if PG_VERSION_NUM >= 170000
+#define ec_compat_is_autovacuum() AmAutoVacuumWorkerProcess()
+#else
+#define ec_compat_is_autovacuum() IsAutoVacuumWorkerProcess()
+#endif
+
 #endif /* EC_COMPAT_H */

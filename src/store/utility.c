@@ -76,6 +76,15 @@ executor_start(QueryDesc *queryDesc, int eflags)
 		(void) stop_prefetching(queryDesc->planstate, NULL);
 }
 
+static void
+run_executor(EC_COMPAT_EXECUTOR_RUN_ARGS)
+{
+	if (previous_run != NULL)
+		previous_run(EC_COMPAT_EXECUTOR_RUN_PASS);
+	else
+		standard_ExecutorRun(EC_COMPAT_EXECUTOR_RUN_PASS);
+}
+
 /*
  * Parallel workers see what is written, not what this backend gathers.  Rows of
  * parent subtransactions can't be written now, so beside those a query runs in this
@@ -87,17 +96,16 @@ executor_run(EC_COMPAT_EXECUTOR_RUN_ARGS)
 	PlannedStmt *stmt = queryDesc->plannedstmt;
 	bool parallel = stmt->parallelModeNeeded;
 
-	if (parallel && ec_write_any_pending())
+	if (!parallel || !ec_write_any_pending())
 	{
-		ec_write_flush_all();
-		stmt->parallelModeNeeded = !ec_write_any_pending();
+		run_executor(EC_COMPAT_EXECUTOR_RUN_PASS);
+		return;
 	}
+	ec_write_flush_all();
+	stmt->parallelModeNeeded = !ec_write_any_pending();
 	PG_TRY();
 	{
-		if (previous_run != NULL)
-			previous_run(EC_COMPAT_EXECUTOR_RUN_PASS);
-		else
-			standard_ExecutorRun(EC_COMPAT_EXECUTOR_RUN_PASS);
+		run_executor(EC_COMPAT_EXECUTOR_RUN_PASS);
 	}
 	PG_FINALLY();
 	{

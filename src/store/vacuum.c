@@ -113,7 +113,7 @@ lock_companion(Relation rel)
 
 	if (!OidIsValid(companion))
 		return false;
-	if (IsAutoVacuumWorkerProcess())
+	if (ec_compat_is_autovacuum())
 		return ConditionalLockRelationOid(companion, ShareUpdateExclusiveLock);
 	LockRelationOid(companion, ShareUpdateExclusiveLock);
 	return true;
