@@ -63,6 +63,14 @@ judge(Search *s, HeapTuple tuple, const EcCatalogTuple *opened)
 	if (opened->len < sizeof(disk))
 		ec_catalog_tuple_damaged(c->main, tuple, "It is too short.");
 	memcpy(&disk, opened->payload, sizeof(disk));
+
+	/* what a running compaction writes holds no row that isn't somewhere else until it commits */
+	if (s->snapshot->snapshot_type == SNAPSHOT_DIRTY && disk.level > 0 &&
+		TransactionIdIsValid(s->snapshot->xmin))
+	{
+		s->snapshot->xmin = InvalidTransactionId;
+		return;
+	}
 	s->settled = settled;
 	s->result.visible = true;
 	s->result.tid = tuple->t_self;

@@ -17,6 +17,7 @@
 
 #include "base/compat.h"
 #include "base/stoppoint.h"
+#include "store/compact.h"
 #include "store/page.h"
 #include "store/space.h"
 #include "store/survey.h"
@@ -58,6 +59,7 @@ move_group(EcCompanion *c, EcSurveyGroup *group, CommandId cid, uint32 *npages)
 		if (!ec_companion_claim(c, &group->tid, cid))
 			elog(ERROR, "row group " INT64_FORMAT " has been changed by another", group->number);
 		desc.first_block = to;
+		desc.level = Max(desc.level, EC_LEVEL_MERGED); /* not an INSERT's: see lookup.c */
 		len = ec_descriptor_size(&desc);
 		payload = palloc(len);
 		ec_descriptor_build(&desc, payload);

@@ -77,7 +77,8 @@ sub kill_at
 	foreach (1 .. 300)
 	{
 		$pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE 'stopped at %'");
-		last if $pid ne '';
+		$session->pump_nb if $session->pumpable;
+		last if $pid ne '' || !$session->pumpable;
 		usleep(100_000);
 	}
 	if ($pid ne '')
@@ -94,7 +95,7 @@ sub kill_at
 }
 
 my %reached;
-foreach my $round (1 .. 2)
+foreach my $round (1 .. 1)
 {
 	foreach my $step (
 		[ 'compact-chosen', 'VACUUM c' ], [ 'compact-merged', 'VACUUM c' ], [ 'compact-claimed', 'VACUUM c' ],
@@ -105,7 +106,7 @@ foreach my $round (1 .. 2)
 		$node->safe_psql('postgres', 'DELETE FROM c WHERE id BETWEEN 3000 AND 9000; DELETE FROM h WHERE id BETWEEN 3000 AND 9000;
 			INSERT INTO c SELECT i, 3, repeat(md5(i::text), 10) FROM generate_series(3000, 9000) i; INSERT INTO h SELECT i, 3, repeat(md5(i::text), 10) FROM generate_series(3000, 9000) i')
 		  if $step->[0] =~ /moved|truncate|shrink/;
-		$reached{ $step->[0] } ||= kill_at(@$step);
+		$reached{ $step->[0] } = 1 if kill_at(@$step);
 		is($node->safe_psql('postgres', $same), "0\n0\n0", "killed at $step->[0] in $step->[1]");
 	}
 }
@@ -113,7 +114,7 @@ ok($reached{$_}, "$_ was reached") foreach 'compact-chosen', 'compact-merged', '
 
 # At any moment, the whole server, beside writers.
 srand(15);
-foreach my $round (1 .. 4)
+foreach my $round (1 .. 3)
 {
 	changes();
 	my ($out, $err) = ('', '');
@@ -132,12 +133,7 @@ foreach my $round (1 .. 4)
 	}
 	$vacuum->finish;
 	$writer->finish;
-	$node->_update_pid(0);
-	foreach (1 .. 50)
-	{
-		last if $node->start(fail_ok => 1);
-		usleep(200_000);
-	}
+	$node->start;
 	is($node->safe_psql('postgres', $same), "0\n0\n0", "killed at any moment, round $round");
 }
 
