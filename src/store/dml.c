@@ -425,7 +425,13 @@ ec_dml_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *sl
 	open_companion(rel, &companion);
 	result = lock_target(&companion, &target, snapshot, cid, mode, wait_policy, flags, tmfd, &ctid);
 	if (result == TM_Ok || result == TM_Invisible)
-		store_locked(&companion, &ctid, tid, slot);
+	{
+		/* tid may be the slot's own, which is cleared */
+		ItemPointerData locked;
+
+		store_locked(&companion, &ctid, &locked, slot);
+		*tid = locked;
+	}
 	else if (result != TM_WouldBlock)
 		ec_target_translate(&companion, &target, tmfd);
 	ec_companion_close(&companion);
