@@ -65,7 +65,8 @@ class Twins:
         self.server, self.database, self.count = server, database, sessions
         self.refused = {}
         self.statements = 0
-        self.failed = 0
+        self.failed = {}         # statements that failed alike, by SQLSTATE
+        self.waits = 0
         self.refusals = 0
         self.error_texts = {}
         self.monitor = None
@@ -159,6 +160,7 @@ class Twins:
         session.result["h"] = self._send(session, "h", sql, data)
         if None in session.result.values():
             session.waiting = operation
+            self.waits += 1
             if session.result["c"] is not None or session.result["h"] is not None:
                 self._one_waits(session)
             return
@@ -237,7 +239,7 @@ class Twins:
             raise Difference("error", "columnar: %s\nheap: %s" % tuple(
                 "%s %s %s" % (r.code, r.message, r.detail) if r.code else r.tag for r in (c, h)))
         if c.code:
-            self.failed += 1
+            self.failed[c.code] = self.failed.get(c.code, 0) + 1
             if c.message.replace("c.", "h.") != h.message and kind != "loose":
                 self.error_texts.setdefault(c.code, (c.message, h.message))
             return
