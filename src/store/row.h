@@ -74,7 +74,7 @@ extern void *ec_row_deform(const EcRow *row, TupleDesc tupdesc, Datum *values, b
 /* Stores an EC_ROW_DATA of rel in a slot of the access method, with all that the slot knows of a row. */
 extern void ec_row_store(Relation rel, const EcRow *row, TupleTableSlot *slot);
 
-/* Longest payload, and the most that may stand before a row's attributes. */
+/* Longest payload, and the most that may stand before a row's attributes (18: BITMAPLEN is no constant). */
 #define EC_ROW_PAYLOAD_MAX EC_DESCRIPTOR_MAX
 #define EC_ROW_PREFIX_MAX                                                                          \
 	MAXALIGN(sizeof(EcDiskRow) + sizeof(uint32) + (MaxHeapAttributeNumber + 7) / 8)
