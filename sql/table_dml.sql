@@ -36,7 +36,7 @@ BEGIN
 	RETURN CASE WHEN length(result[1]) > 60 OR result[1] ~ 'rows' THEN regexp_replace(result[1], ' [0-9a-f]{32}', '') ELSE result[1] END;
 END $$;
 
-SELECT twin('INSERT INTO %s SELECT g, g % 7, ''v'' || g, g * 1.5 FROM generate_series(1, 20000) g');
+SELECT twin('INSERT INTO %s SELECT g, g % 7, ''v'' || g, g * 1.5 FROM generate_series(1, 6000) g');
 SELECT twin('INSERT INTO %s VALUES (30001, 1, ''one'', 1), (30002, 2, NULL, NULL), (30003, NULL, ''three'', ''NaN'')');
 SELECT twin('UPDATE %s SET v = v || ''!'' WHERE id = 30001 RETURNING *');
 SELECT twin('UPDATE %s SET v = v || ''!'' WHERE id = 5000 RETURNING *');
@@ -51,7 +51,7 @@ SELECT twin('DELETE FROM %s WHERE id % 100 = 3');
 SELECT twin('INSERT INTO %s VALUES (3, 0, ''again'', 0), (103, 0, ''again'', 0)');
 SELECT twin('INSERT INTO %s VALUES (4, 0, ''dup'', 0)');
 SELECT twin('UPDATE %s AS t SET n = s.m FROM (SELECT k, max(n) AS m FROM %s GROUP BY k) s WHERE s.k = t.k AND t.id < 3000 RETURNING t.*');
-SELECT twin('DELETE FROM %s AS t USING %s AS o WHERE o.id = t.id + 1 AND o.k = 5 AND t.id > 15000');
+SELECT twin('DELETE FROM %s AS t USING %s AS o WHERE o.id = t.id + 1 AND o.k = 5 AND t.id > 4500');
 SELECT twin('SELECT * FROM %s WHERE id BETWEEN 4990 AND 5010');
 SELECT twin('SELECT count(*), sum(n), min(v), max(v), count(DISTINCT k) FROM %s');
 
@@ -59,7 +59,7 @@ SELECT twin('SELECT count(*), sum(n), min(v), max(v), count(DISTINCT k) FROM %s'
 SELECT twin('INSERT INTO %s VALUES (5, 0, ''x'', 0), (30001, 0, ''x'', 0), (40001, 0, ''new'', 0) ON CONFLICT DO NOTHING RETURNING *');
 SELECT twin('INSERT INTO %s VALUES (5, 0, ''x'', 0), (30001, 0, ''x'', 0), (40002, 0, ''new'', 0) ON CONFLICT (id) DO UPDATE SET v = excluded.v || coalesce(%s.v, ''-''), n = %s.n + 1 RETURNING *');
 SELECT twin('INSERT INTO %s VALUES (5, 0, ''x'', 0) ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE %s.k = -1 RETURNING *');
-SELECT twin('INSERT INTO %s SELECT g, 1, ''bulk'', g FROM generate_series(19000, 21000) g ON CONFLICT (id) DO UPDATE SET v = %s.v || ''+'', k = NULL');
+SELECT twin('INSERT INTO %s SELECT g, 1, ''bulk'', g FROM generate_series(5500, 6500) g ON CONFLICT (id) DO UPDATE SET v = %s.v || ''+'', k = NULL');
 SELECT twin('INSERT INTO %s VALUES (50000, 1, ''a'', 1), (50000, 2, ''b'', 2) ON CONFLICT (id) DO UPDATE SET v = excluded.v');
 SELECT twin('WITH b AS (INSERT INTO %s SELECT g, 1, ''b'', g FROM generate_series(60001, 60500) g RETURNING id) INSERT INTO %s SELECT id, 2, ''c'', 0 FROM b WHERE id = 60400 ON CONFLICT (id) DO UPDATE SET v = ''second''');
 
