@@ -31,8 +31,7 @@ foreach my $m (sort keys %methods)
 		push @tables, $t;
 		foreach my $i (0, 1)
 		{
-			my $n = (values %{ { a => $publisher, b => $subscriber } })[0];
-			$n = $i ? $subscriber : $publisher;
+			my $n = $i ? $subscriber : $publisher;
 			$n->safe_psql('postgres', "CREATE TABLE $t (a int, b text, c numeric(10,2), d int[], e text"
 				. ($identity eq 'key' ? ', PRIMARY KEY (a)' : '') . ") USING $methods{$m}[$i]"
 				. ($identity eq 'whole' ? "; ALTER TABLE $t REPLICA IDENTITY FULL" : ''));
@@ -47,7 +46,7 @@ sub on_all
 	return;
 }
 
-on_all("INSERT INTO T SELECT i, md5(i::text), i / 7.0, ARRAY[i], NULL FROM generate_series(1, 2000) i");
+on_all("INSERT INTO T SELECT i, md5(i::text), i / 7.0, ARRAY[i], NULL FROM generate_series(1, 1000) i");
 $publisher->safe_psql('postgres', 'CREATE PUBLICATION p FOR TABLE ' . join ', ', @tables);
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION s CONNECTION '$connection' PUBLICATION p WITH (streaming = on, two_phase = on)");
 $subscriber->wait_for_subscription_sync($publisher, 's');
@@ -67,36 +66,32 @@ sub same
 same('initial copy');
 on_all("INSERT INTO T VALUES (-1, 'one', 1, NULL, 'x'), (-2, NULL, NULL, '{}', '')");
 same('few rows');
-on_all("BEGIN; INSERT INTO T SELECT i, md5(i::text), i, ARRAY[i, NULL], 'many' FROM generate_series(10001, 16000) i; SAVEPOINT a; INSERT INTO T SELECT i FROM generate_series(20001, 22000) i; ROLLBACK TO a; INSERT INTO T SELECT i FROM generate_series(30001, 30005) i; COMMIT");
+on_all("BEGIN; INSERT INTO T SELECT i, md5(i::text), i, ARRAY[i, NULL], 'many' FROM generate_series(10001, 12000) i; SAVEPOINT a; INSERT INTO T SELECT i FROM generate_series(20001, 22000) i; ROLLBACK TO a; INSERT INTO T SELECT i FROM generate_series(30001, 30005) i; COMMIT");
 same('many rows and a savepoint');
 on_all("BEGIN; INSERT INTO T SELECT i FROM generate_series(40001, 42000) i; ROLLBACK");
 same('rolled back');
-on_all("INSERT INTO T VALUES (50001, repeat('long value ', 20000), 1, NULL, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 100000) i)), (50002, 'x', 2, NULL, 'after it')");
+on_all("INSERT INTO T VALUES (50001, repeat('long value ', 20000), 1, NULL, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 30000) i)), (50002, 'x', 2, NULL, 'after it')");
 on_all("INSERT INTO T SELECT 50010 + i, repeat(md5(i::text), 1000), i, NULL, repeat(md5(i::text), 1100) FROM generate_series(1, 20) i");
 same('long values');
-if (!$ENV{EC_LOGICAL_INSERT})
-{
-	on_all("UPDATE T SET b = 'updated', c = c + 1 WHERE a % 10 = 3");
-	same('UPDATE');
-	on_all("UPDATE T SET a = a + 1000000 WHERE a % 100 = 7");
-	same('UPDATE of the key');
-	on_all("UPDATE T SET c = 7 WHERE a > 50000 AND a < 60000; UPDATE T SET e = repeat(e, 3) WHERE a = 50001");
-	same('UPDATE beside long values');
-	on_all("DELETE FROM T WHERE a % 10 = 4; DELETE FROM T WHERE a = 50002");
-	same('DELETE');
-	on_all("BEGIN; DELETE FROM T WHERE a < 500; UPDATE T SET b = 'undone'; ROLLBACK");
-	same('rolled back changes');
-	on_all("BEGIN; INSERT INTO T VALUES (-5, 'new'); UPDATE T SET b = 'newer' WHERE a = -5; DELETE FROM T WHERE a = -5; INSERT INTO T VALUES (-5, 'again'); UPDATE T SET a = -6 WHERE a = -5; COMMIT");
-	same('one row again and again');
-	on_all("MERGE INTO T USING (SELECT generate_series(1, 3000, 50) k) s ON T.a = k WHEN MATCHED AND k % 20 = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET b = 'merged' WHEN NOT MATCHED THEN INSERT (a, b) VALUES (k, 'inserted')");
-	same('MERGE');
-	$publisher->safe_psql('postgres', "INSERT INTO $_ SELECT i, 'conflict' FROM generate_series(1, 100) i ON CONFLICT (a) DO UPDATE SET b = excluded.b") foreach grep { /key/ } @tables;
-	same('ON CONFLICT');
-}
+on_all("UPDATE T SET b = 'updated', c = c + 1 WHERE a % 100 = 3");
+same('UPDATE');
+on_all("UPDATE T SET a = a + 1000000 WHERE a % 300 = 7");
+same('UPDATE of the key');
+on_all("UPDATE T SET c = 7 WHERE a > 50000 AND a < 60000; UPDATE T SET e = repeat(e, 3) WHERE a = 50001");
+same('UPDATE beside long values');
+on_all("DELETE FROM T WHERE a % 100 = 4; DELETE FROM T WHERE a = 50002");
+same('DELETE');
+on_all("BEGIN; DELETE FROM T WHERE a < 500; UPDATE T SET b = 'undone'; ROLLBACK");
+same('rolled back changes');
+on_all("BEGIN; INSERT INTO T VALUES (-5, 'new'); UPDATE T SET b = 'newer' WHERE a = -5; DELETE FROM T WHERE a = -5; INSERT INTO T VALUES (-5, 'again'); UPDATE T SET a = -6 WHERE a = -5; COMMIT");
+same('one row again and again');
+on_all("MERGE INTO T USING (SELECT generate_series(1, 1500, 50) k) s ON T.a = k WHEN MATCHED AND k % 20 = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET b = 'merged' WHEN NOT MATCHED THEN INSERT (a, b) VALUES (k, 'inserted')");
+same('MERGE');
+$publisher->safe_psql('postgres', "INSERT INTO $_ SELECT i, 'conflict' FROM generate_series(1, 100) i ON CONFLICT (a) DO UPDATE SET b = excluded.b") foreach grep { /key/ } @tables;
+same('ON CONFLICT');
 on_all("ALTER TABLE T ADD COLUMN f int");
 $subscriber->safe_psql('postgres', "ALTER TABLE $_ ADD COLUMN f int DEFAULT 5") foreach @tables;
 on_all("INSERT INTO T (a, f) VALUES (-10, 10), (-11, NULL)");
-same('ADD COLUMN') if 0;
 on_all("VACUUM FULL T");
 on_all("INSERT INTO T (a, f) VALUES (-12, 10)");
 $publisher->safe_psql('postgres', join ";\n", map { "BEGIN; INSERT INTO $_ (a) VALUES (-20); PREPARE TRANSACTION 'x$_'" } @tables[0 .. 3]);
