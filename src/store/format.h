@@ -152,8 +152,9 @@ typedef struct EcDiskRange
  */
 typedef struct EcDiskMask
 {
-	uint32 checksum; /* XXH3 of all that follows it, seeded with the tuple's number, low 32 bits */
-	uint16 form;	 /* EcMaskForm */
+	uint32
+		checksum; /* XXH3 of all that follows it, seeded with ~number of the tuple, low 32 bits */
+	uint16 form;  /* EcMaskForm */
 	uint16 reserved;
 	uint32 nrows; /* of the block */
 	uint32 ndead;

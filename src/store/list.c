@@ -284,13 +284,24 @@ list_mask(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 
 	if (list->snapshot == SnapshotAny)
 		return;
-	list->nmasked += ec_mask_count(opened->payload, opened->len);
+	list->nmasked += ec_mask_count(list->rel, opened->number, opened->payload, opened->len);
 	if (list->context == NULL)
 		return;
 	list->masks = grow(list, list->masks, list->nmasks, &list->masks_size, sizeof(EcListMask));
 	mask = &list->masks[list->nmasks++];
 	mask->number = opened->number;
 	mask->tid = tuple->t_self;
+}
+
+/* Free pages are no concern of readers, unless a flipped bit has made a row group look like them. */
+static void
+check_free(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
+{
+	uint32 magic = 0;
+
+	memcpy(&magic, opened->payload, Min(opened->len, sizeof(magic)));
+	if (opened->len != sizeof(EcDiskFree) || magic != EC_FREE_MAGIC)
+		ec_catalog_tuple_damaged(list->rel, tuple, "It is no extent of free pages.");
 }
 
 static void
@@ -308,6 +319,8 @@ list_tuple(HeapTuple tuple, bool visible, void *arg)
 		list_group(list, tuple, &opened);
 	else if (opened.kind == EC_CATALOG_MASK && visible)
 		list_mask(list, tuple, &opened);
+	else if (opened.kind == EC_CATALOG_FREE && visible)
+		check_free(list, tuple, &opened);
 }
 
 static int

@@ -14,11 +14,12 @@
 
 #define CHECKSUM_START offsetof(EcDiskMask, form)
 
+/* The seed is none that a row tuple of that number could have: a flipped bit of the kind must not go unseen. */
 static uint32
 mask_checksum(int64 number, const uint8 *payload, Size len)
 {
 	return (uint32) XXH3_64bits_withSeed(payload + CHECKSUM_START, len - CHECKSUM_START,
-										 (XXH64_hash_t) number);
+										 (XXH64_hash_t) ~number);
 }
 
 static void
@@ -128,10 +129,13 @@ ec_mask_read(Relation rel, int64 group, uint32 block, const uint8 *payload, Size
 }
 
 uint32
-ec_mask_count(const uint8 *payload, Size len)
+ec_mask_count(Relation rel, int64 number, const uint8 *payload, Size len)
 {
 	EcDiskMask disk = {0};
 
 	memcpy(&disk, payload, Min(len, sizeof(disk)));
+	if (len < sizeof(disk) || disk.checksum != mask_checksum(number, payload, len))
+		mask_damaged(rel, number >> EC_MASK_BLOCK_BITS,
+					 (uint32) (number & ((1 << EC_MASK_BLOCK_BITS) - 1)), "Its checksum is wrong.");
 	return disk.ndead;
 }

@@ -25,7 +25,7 @@ extern void ec_mask_insert(Relation rel, int64 group, uint32 block, const uint64
 extern void ec_mask_read(Relation rel, int64 group, uint32 block, const uint8 *payload, Size len,
 						 uint32 nrows, uint64 *dead);
 
-/* How many rows a MASK tuple hides, unchecked. */
-extern uint32 ec_mask_count(const uint8 *payload, Size len);
+/* How many rows a MASK tuple of that number hides; damage is an error. */
+extern uint32 ec_mask_count(Relation rel, int64 number, const uint8 *payload, Size len);
 
 #endif /* EC_STORE_MASK_H */
