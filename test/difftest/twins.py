@@ -182,7 +182,7 @@ class Twins:
             probe = self._send(session, "h", sql, data)
             if probe is None:
                 raise Stuck("refused and waiting")
-        elif sql.startswith(("ALTER", "CREATE")) and "CONCURRENTLY" not in sql:
+        elif sql.startswith(("ALTER", "CREATE", "TRUNCATE")) and "CONCURRENTLY" not in sql:
             session.connection["h"].run("BEGIN")
             probe = self._send(session, "h", sql, data)
             session.connection["h"].run("ROLLBACK")
