@@ -9,7 +9,10 @@
  * evenly over the table, stand for all.
  *
  * Rows that tombstones or masks hide are told as dead, as those of a heap are, so
- * that autovacuum knows of them; the sample passes over them.
+ * that autovacuum knows of them; the sample passes over them.  So are the copies of
+ * rows in row groups that compaction has replaced, as long as their pages are many:
+ * autovacuum frees those when it comes again, and would not, as ANALYZE's figure
+ * replaces what VACUUM has left.
  */
 #include "postgres.h"
 
@@ -35,6 +38,10 @@
 #include "store/tableam.h"
 
 #define SAMPLE_BLOCKS 512
+
+/* So many pages without rows, and such a part of all, are worth a VACUUM. */
+#define UNUSED_PAGES_MIN 256
+#define UNUSED_FRACTION 3
 
 /* More of them if they are that small. */
 #define SAMPLE_BLOCKS_MAX 16384
@@ -65,6 +72,7 @@ struct EcAnalyze
 	uint32 nblocks;
 	int64 total_rows;  /* of the table, hidden ones too */
 	int64 dead_rows;   /* the hidden ones */
+	int64 copies;	   /* of rows, in pages that are needed no more */
 	int64 sample_rows; /* of the blocks */
 	BlockNumber relation_blocks;
 	int64 wanted; /* rows to return for each block of the relation */
@@ -77,6 +85,7 @@ struct EcAnalyze
 	int64 nsteps;
 	int64 live; /* rows of the table that it stands for */
 	int64 dead;
+	int64 dead_copies;
 };
 
 static int64
@@ -144,6 +153,17 @@ choose_blocks(EcAnalyze *an, int64 wanted)
 	}
 }
 
+/* Only if it is worth a VACUUM. */
+static void
+count_copies(EcAnalyze *an)
+{
+	const EcList *list = ec_rowscan_reader(an->rows)->list;
+	int64 unused = (int64) an->relation_blocks - 1 - list->extent_pages;
+
+	if (unused > UNUSED_PAGES_MIN && unused > an->relation_blocks / UNUSED_FRACTION)
+		an->copies = list->nrows;
+}
+
 void
 ec_analyze_begin(EcTableScan *scan)
 {
@@ -156,6 +176,7 @@ ec_analyze_begin(EcTableScan *scan)
 	an->rows = ec_rowscan_begin(rel, an->snapshot, NULL, NULL);
 	an->relation_blocks = RelationGetNumberOfBlocks(rel);
 	choose_blocks(an, wanted);
+	count_copies(an);
 
 	/* twice what ANALYZE takes, so that it has a choice */
 	an->wanted = 2 * (wanted / Max(1, Min(wanted, an->relation_blocks)) + 1);
@@ -189,6 +210,7 @@ ec_analyze_block(EcTableScan *scan, BlockNumber block)
 	an->step = 0;
 	an->nsteps = Min(an->wanted, an->end - an->first);
 	an->dead = share(an->dead_rows, (int64) block + 1, n) - share(an->dead_rows, block, n);
+	an->dead_copies = share(an->copies, (int64) block + 1, n) - share(an->copies, block, n);
 	an->live =
 		share(an->total_rows, (int64) block + 1, n) - share(an->total_rows, block, n) - an->dead;
 }
@@ -228,8 +250,8 @@ ec_analyze_tuple(EcTableScan *scan, double *liverows, double *deadrows, TupleTab
 	int64 rows = an->end - an->first;
 
 	*liverows += an->live;
-	*deadrows += an->dead;
-	an->live = an->dead = 0;
+	*deadrows += an->dead + an->dead_copies;
+	an->live = an->dead = an->dead_copies = 0;
 
 	/* one at random of each nsteps-th part, so that rows come in order */
 	while (an->step < an->nsteps)

@@ -255,7 +255,9 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 							  GetOldestNonRemovableTransactionId(rel), GetOldestMultiXactId());
 
 	/* what has been replaced takes space until the next VACUUM: call rows dead, so that it comes */
-	dead = in_statement ? 0 : shrink ? rows : compaction.rows_written + compaction.rows_dropped;
+	dead = in_statement			 ? 0
+		   : shrink || moved > 0 ? rows
+								 : compaction.rows_written + compaction.rows_dropped;
 	ec_compat_report_vacuum(rel, rows, dead, start);
 	if (compaction.tuples_dropped > 0 || moved > 0 || shrink)
 		remember_table(RelationGetRelid(rel));
