@@ -214,7 +214,11 @@ find_in_groups(EcCompanion *c, int64 number, Snapshot snapshot, Learned *learned
 	if (number >= learned->last.place.first && number < learned->last.place.end &&
 		place_holds(c, &learned->last.place, number, snapshot, learned, found))
 		return true;
-	holds = search_groups(c, number, !learned->map_is_fresh, snapshot, learned, found);
+	holds = learned->map_is_fresh && search_groups(c, number, false, snapshot, learned, found);
+
+	/* a batch of ours may have been written meanwhile */
+	if (!holds)
+		holds = search_groups(c, number, true, snapshot, learned, found);
 	learned->map_is_fresh = true;
 	if (holds)
 		learned->last = *found;
