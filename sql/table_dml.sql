@@ -174,5 +174,16 @@ SELECT twin('DELETE FROM %s WHERE id % 3 = 0 RETURNING *');
 SELECT twin('UPDATE %s SET v = ''after'' WHERE id % 10 = 1');
 SELECT * FROM ecinsight.verify('c');
 
+-- files emptied in place, with indexes: at commit, and again in the transaction that made them
+CREATE TEMP TABLE emptied (id int PRIMARY KEY, v text) USING ecinsight_columnar ON COMMIT DELETE ROWS;
+BEGIN; INSERT INTO emptied VALUES (1, 'a'), (2, 'b'); UPDATE emptied SET v = 'c' WHERE id = 1; SELECT * FROM emptied ORDER BY id; COMMIT;
+BEGIN; INSERT INTO emptied VALUES (1, 'a'); INSERT INTO emptied SELECT g FROM generate_series(2, 1000) g; SELECT count(*) FROM emptied; COMMIT;
+SELECT count(*) FROM emptied;
+BEGIN;
+CREATE TABLE made (id int PRIMARY KEY, v text) USING ecinsight_columnar;
+INSERT INTO made VALUES (1, 'a'); TRUNCATE made; INSERT INTO made VALUES (1, 'b'); UPDATE made SET v = v || '!';
+COMMIT;
+SELECT * FROM made;
+
 SET client_min_messages = warning;
 DROP SCHEMA table_dml CASCADE;

@@ -8,7 +8,9 @@
 #include "access/heapam.h"
 #include "access/heaptoast.h"
 #include "access/multixact.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/heap.h"
 #include "catalog/pg_am.h"
 #include "catalog/storage.h"
 #include "fmgr.h"
@@ -312,6 +314,15 @@ relation_nontransactional_truncate(Relation rel)
 	ec_fetch_forget();
 	ec_delta_forget(RelationGetRelid(rel));
 	RelationTruncate(rel, 0);
+
+	/* core does this too, but only after it has built the indexes anew from what the companion has */
+	if (OidIsValid(rel->rd_rel->reltoastrelid))
+	{
+		Relation companion = table_open(rel->rd_rel->reltoastrelid, AccessExclusiveLock);
+
+		heap_truncate_one_rel(companion);
+		table_close(companion, NoLock);
+	}
 }
 
 static bool
