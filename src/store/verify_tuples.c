@@ -65,6 +65,18 @@ check_free(EcVerify *verify, const EcCatalogTuple *opened)
 	ec_verify_add_range(&verify->extents, opened->number, disk.npages);
 }
 
+/*
+ * Headers of rows in row groups are inserted frozen.  A crash between that and the
+ * insertion into the index leaves one that nobody finds or misses; VACUUM drops it.
+ */
+static bool
+is_header(EcVerify *verify, HeapTuple tuple)
+{
+	EcRow row;
+
+	return ec_row_from_tuple(verify->rel, tuple, &row) && row.state == EC_ROW_LIVE;
+}
+
 static void
 check_tuple(EcVerify *verify, EcCompanion *c, HeapTuple tuple)
 {
@@ -87,7 +99,7 @@ check_tuple(EcVerify *verify, EcCompanion *c, HeapTuple tuple)
 			check_free(verify, &opened);
 			break;
 	}
-	if (!index_finds(c, &opened, &tuple->t_self))
+	if (!is_header(verify, tuple) && !index_finds(c, &opened, &tuple->t_self))
 		problem(verify, tuple, "its index does not find it");
 }
 
