@@ -64,13 +64,35 @@ fails_crosscheck(EcCompanion *c, const EcTarget *target, ItemPointer tid, Snapsh
 	return true;
 }
 
+/* The row of the target, straight from where it stands, if that is easy. */
+static bool
+fetch_target(EcCompanion *c, const EcTarget *target, ItemPointer tid, TupleTableSlot *slot)
+{
+	ItemPointerData ctid = target->ctid;
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+	EcRow row;
+
+	if (target->state == EC_ROW_LIVE)
+		return ec_fetch_group_row(c, tid, slot);
+	tuple = ec_companion_fetch(c, &ctid, &opened);
+	if (tuple == NULL || opened.kind != EC_CATALOG_ROW || opened.number != target->number)
+		return false;
+	ec_row_parse(c->main, tuple, &opened, &row);
+	if (row.state != EC_ROW_DATA)
+		return false;
+	ec_row_store(c->main, &row, slot);
+	return true;
+}
+
 /* The old row, which the caller frees. */
 static TupleTableSlot *
-fetch_old(Relation rel, ItemPointer tid)
+fetch_old(EcCompanion *c, const EcTarget *target, ItemPointer tid)
 {
+	Relation rel = c->main;
 	TupleTableSlot *old = table_slot_create(rel, NULL);
 
-	if (!ec_fetch_row(rel, tid, SnapshotAny, old))
+	if (!fetch_target(c, target, tid, old) && !ec_fetch_row(rel, tid, SnapshotAny, old))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("row (%u,%u) of table \"%s\" is nowhere", ItemPointerGetBlockNumber(tid),
@@ -80,13 +102,14 @@ fetch_old(Relation rel, ItemPointer tid)
 
 /* Old rows are logged only if someone may decode them. */
 static void
-log_old(Relation rel, ItemPointer tid, TupleTableSlot *new)
+log_old(EcCompanion *c, const EcTarget *target, ItemPointer tid, TupleTableSlot *new)
 {
+	Relation rel = c->main;
 	TupleTableSlot *old;
 
 	if (!ec_logical_wanted(rel))
 		return;
-	old = fetch_old(rel, tid);
+	old = fetch_old(c, target, tid);
 	if (new != NULL)
 		ec_logical_update(rel, old, new);
 	else
@@ -142,7 +165,8 @@ ec_dml_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, S
 	{
 		if (target.state == EC_ROW_LIVE)
 			ec_row_insert_mark(&companion, target.number, EC_ROW_DEAD, 0, cid, 0, NULL);
-		log_old(rel, tid, NULL);
+		ec_fetch_note_gone(rel, target.number);
+		log_old(&companion, &target, tid, NULL);
 		check_serializable(rel, tid);
 		pgstat_count_heap_delete(rel);
 	}
@@ -204,15 +228,15 @@ same_columns(const Bitmapset *columns, TupleTableSlot *old, TupleTableSlot *new)
 }
 
 static bool
-changes_key(Relation rel, ItemPointer otid, TupleTableSlot *new)
+changes_key(EcCompanion *c, const EcTarget *target, ItemPointer otid, TupleTableSlot *new)
 {
-	Bitmapset *columns = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	Bitmapset *columns = RelationGetIndexAttrBitmap(c->main, INDEX_ATTR_BITMAP_KEY);
 	TupleTableSlot *old;
 	bool changed;
 
 	if (bms_is_empty(columns))
 		return false;
-	old = fetch_old(rel, otid);
+	old = fetch_old(c, target, otid);
 	changed = !same_columns(columns, old, new);
 	ExecDropSingleTupleTableSlot(old);
 	bms_free(columns);
@@ -263,18 +287,19 @@ typedef struct NewVersion
 {
 	int64 number;
 	bool wide; /* its values stand in a row group of its own */
-	bool key_changed;
+	bool compared;
+	bool key_changed; /* once compared */
 	EcTupleBuffer tuple;
 } NewVersion;
 
 static void
-form_new_version(EcCompanion *c, ItemPointer otid, TupleTableSlot *slot, NewVersion *new)
+form_new_version(EcCompanion *c, TupleTableSlot *slot, NewVersion *new)
 {
 	EcRowPayload payload;
 
 	slot_getallattrs(slot);
 	new->number = ec_delta_next_number(c->main);
-	new->key_changed = changes_key(c->main, otid, slot);
+	new->compared = false;
 	new->wide = !ec_row_build(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull,
 							  new->number, 0, &payload);
 	if (new->wide)
@@ -282,13 +307,25 @@ form_new_version(EcCompanion *c, ItemPointer otid, TupleTableSlot *slot, NewVers
 	ec_companion_form(c, EC_CATALOG_ROW, new->number, payload.start, payload.len, &new->tuple);
 }
 
+/* Once is enough: the values of a row never change. */
+static void
+compare_key(EcCompanion *c, const EcTarget *target, ItemPointer otid, TupleTableSlot *slot,
+			NewVersion *new, LockTupleMode *lockmode)
+{
+	if (!new->compared)
+		new->key_changed = changes_key(c, target, otid, slot);
+	new->compared = true;
+	*lockmode = new->key_changed ? LockTupleExclusive : LockTupleNoKeyExclusive;
+}
+
 static TM_Result
-update_target(EcCompanion *c, EcTarget *target, ItemPointer otid, NewVersion *new, CommandId cid,
-			  Snapshot crosscheck, bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode)
+update_target(EcCompanion *c, EcTarget *target, ItemPointer otid, TupleTableSlot *slot,
+			  NewVersion *new, CommandId cid, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
+			  LockTupleMode *lockmode)
 {
 	TM_Result result;
 
-	*lockmode = new->key_changed ? LockTupleExclusive : LockTupleNoKeyExclusive;
+	*lockmode = LockTupleExclusive;
 	do
 	{
 		if (!ec_target_get(c, target, cid))
@@ -299,6 +336,7 @@ update_target(EcCompanion *c, EcTarget *target, ItemPointer otid, NewVersion *ne
 		if (!ec_target_visible(c, target, cid))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("attempted to update invisible tuple")));
+		compare_key(c, target, otid, slot, new, lockmode);
 		if (fails_crosscheck(c, target, otid, crosscheck, tmfd))
 			return TM_Updated;
 		if (new->key_changed)
@@ -326,8 +364,9 @@ ec_dml_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId ci
 
 	ec_target_init(&target, otid);
 	open_companion(rel, &companion);
-	form_new_version(&companion, otid, slot, &new);
-	result = update_target(&companion, &target, otid, &new, cid, crosscheck, wait, tmfd, lockmode);
+	form_new_version(&companion, slot, &new);
+	result =
+		update_target(&companion, &target, otid, slot, &new, cid, crosscheck, wait, tmfd, lockmode);
 	*update_indexes = result == TM_Ok ? EC_COMPAT_UPDATE_ALL : EC_COMPAT_UPDATE_NONE;
 	if (result == TM_Ok)
 	{
@@ -336,7 +375,8 @@ ec_dml_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId ci
 			ec_row_insert_mark(&companion, target.number, EC_ROW_DEAD, 0, cid, 0, NULL);
 		if (new.wide)
 			ec_dml_write_wide(rel, slot, new.number, cid);
-		log_old(rel, otid, slot);
+		ec_fetch_note_gone(rel, target.number);
+		log_old(&companion, &target, otid, slot);
 		check_serializable(rel, otid);
 		CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 		ec_tid_from_row(new.number, &slot->tts_tid);

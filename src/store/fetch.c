@@ -75,15 +75,51 @@ typedef struct Learned
 struct EcFetch
 {
 	Relation rel;
-	MemoryContext context; /* of rows being formed; reset with each */
-	bool open;			   /* is there a companion? */
+	MemoryContext outer;   /* the one of the beginning, for what lives as long */
+	MemoryContext context; /* of rows being formed; reset with each; NULL until the first */
+	bool begun;			   /* the companion was looked for, with the first row ... */
+	bool open;			   /* ... and there is one */
 	EcCompanion companion;
 	Learned learned;
 };
 
+/*
+ * The row that this (sub)transaction deleted last: an UPDATE checks each new key
+ * against the index entry of the old version.
+ */
+typedef struct Gone
+{
+	FullTransactionId xid; /* of the subtransaction */
+	Oid relid;
+	RelFileLocator locator;
+	int64 number;
+} Gone;
+
+static Gone gone;
+
+void
+ec_fetch_note_gone(Relation rel, int64 number)
+{
+	gone.xid = GetCurrentFullTransactionId();
+	gone.relid = RelationGetRelid(rel);
+	gone.locator = rel->rd_locator;
+	gone.number = number;
+}
+
+/* Nobody who sees what runs now sees a row that the current subtransaction has deleted. */
+static bool
+is_gone(Relation rel, int64 number)
+{
+	return number == gone.number && gone.relid == RelationGetRelid(rel) &&
+		   RelFileLocatorEquals(gone.locator, rel->rd_locator) &&
+		   FullTransactionIdIsValid(gone.xid) &&
+		   FullTransactionIdEquals(gone.xid, GetCurrentFullTransactionIdIfAny());
+}
+
 void
 ec_fetch_forget(void)
 {
+	gone.xid = InvalidFullTransactionId;
 	ec_groupmap_forget();
 	ec_opened_forget();
 }
@@ -209,6 +245,10 @@ find_in_groups(EcCompanion *c, int64 number, Snapshot snapshot, Learned *learned
 {
 	bool holds;
 
+	/* a map that is out of date tells nothing wrong, but may lack groups and masks */
+	if (snapshot->snapshot_type == SNAPSHOT_ANY &&
+		search_groups(c, number, false, snapshot, NULL, found))
+		return true;
 	if (learned == NULL)
 		return search_groups(c, number, true, snapshot, NULL, found);
 	if (number >= learned->last.place.first && number < learned->last.place.end &&
@@ -293,6 +333,10 @@ store_pending(EcFetch *fetch, const EcPendingRow *pending, ItemPointer tid, Tupl
 	MemoryContext old;
 
 	ExecStoreAllNullTuple(slot);
+	if (fetch->context == NULL)
+		fetch->context =
+			AllocSetContextCreate(fetch->outer, "ecinsight fetch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(fetch->context);
 	old = MemoryContextSwitchTo(fetch->context);
 	for (int i = 0; i < batch->natts; i++)
 	{
@@ -344,6 +388,14 @@ fetch_tuple(EcFetch *fetch, const EcRow *row, ItemPointer tid, Snapshot snapshot
 	return true;
 }
 
+static void
+store_found(Relation rel, const Found *found, ItemPointer tid, TupleTableSlot *slot)
+{
+	ec_slot_store_group(slot, found->place.number, found->row, &found->lookup);
+	slot->tts_tid = *tid;
+	slot->tts_tableOid = RelationGetRelid(rel);
+}
+
 static bool
 fetch_from_group(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapshot,
 				 TupleTableSlot *slot)
@@ -354,11 +406,19 @@ fetch_from_group(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapsho
 	if (!find_in_groups(c, number, snapshot, learn(fetch, snapshot), &found))
 		return false;
 	PredicateLockTID(fetch->rel, tid, snapshot, found.lookup.xmin);
-	if (slot == NULL)
-		return true;
-	ec_slot_store_group(slot, found.place.number, found.row, &found.lookup);
-	slot->tts_tid = *tid;
-	slot->tts_tableOid = RelationGetRelid(fetch->rel);
+	if (slot != NULL)
+		store_found(fetch->rel, &found, tid, slot);
+	return true;
+}
+
+bool
+ec_fetch_group_row(EcCompanion *c, ItemPointer tid, TupleTableSlot *slot)
+{
+	Found found;
+
+	if (ec_write_any_pending() || !find_in_groups(c, ec_tid_to_row(tid), SnapshotAny, NULL, &found))
+		return false;
+	store_found(c->main, &found, tid, slot);
 	return true;
 }
 
@@ -439,14 +499,28 @@ fetch_written(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapshot,
 EcFetch *
 ec_fetch_begin(Relation rel)
 {
-	EcFetch *fetch = palloc0(sizeof(EcFetch));
+	EcFetch *fetch = palloc(sizeof(EcFetch));
 
+	/* learn() prepares what was learned */
+	memset(fetch, 0, offsetof(EcFetch, learned.lookups));
 	fetch->rel = rel;
-	forget_learned(&fetch->learned);
-	fetch->context =
-		AllocSetContextCreate(CurrentMemoryContext, "ecinsight fetch", ALLOCSET_DEFAULT_SIZES);
-	fetch->open = ec_companion_open(rel, AccessShareLock, &fetch->companion);
+	fetch->outer = CurrentMemoryContext;
 	return fetch;
+}
+
+/* Whoever checks uniqueness often learns all without the companion. */
+static bool
+open_companion(EcFetch *fetch)
+{
+	MemoryContext old;
+
+	if (fetch->begun)
+		return fetch->open;
+	old = MemoryContextSwitchTo(fetch->outer);
+	fetch->open = ec_companion_open(fetch->rel, AccessShareLock, &fetch->companion);
+	MemoryContextSwitchTo(old);
+	fetch->begun = true;
+	return fetch->open;
 }
 
 void
@@ -454,7 +528,8 @@ ec_fetch_end(EcFetch *fetch)
 {
 	if (fetch->open)
 		ec_companion_close(&fetch->companion);
-	MemoryContextDelete(fetch->context);
+	if (fetch->context != NULL)
+		MemoryContextDelete(fetch->context);
 	pfree(fetch);
 }
 
@@ -468,13 +543,14 @@ ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 	{
 		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
 		snapshot->speculativeToken = 0;
+		if (is_gone(fetch->rel, number))
+			return false;
 	}
 	if (number < 0)
 		return false;
-	MemoryContextReset(fetch->context);
 	if (fetch_pending(fetch, number, tid, snapshot, slot, &visible))
 		return visible;
-	return fetch->open && fetch_written(fetch, number, tid, snapshot, slot);
+	return open_companion(fetch) && fetch_written(fetch, number, tid, snapshot, slot);
 }
 
 bool

@@ -41,6 +41,15 @@ extern bool ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, Tuple
 extern bool
 ec_fetch_group_holds(EcCompanion *c, int64 number, Snapshot snapshot, TransactionId *xmin);
 
+/*
+ * A row that certainly stands in a row group, with its values, whatever its state.
+ * False if that can't be told at once: the caller asks ec_fetch_row.
+ */
+extern bool ec_fetch_group_row(EcCompanion *c, ItemPointer tid, TupleTableSlot *slot);
+
+/* The current subtransaction has just deleted this row, or updated it. */
+extern void ec_fetch_note_gone(Relation rel, int64 number);
+
 /* For slot.c: the values of a slot that reads on demand, up to natts, in the current memory context. */
 extern void ec_fetch_fill(EcSlot *slot, int natts);
 

@@ -121,17 +121,23 @@ make_header(EcCompanion *c, EcTarget *target, CommandId cid)
 bool
 ec_target_get(EcCompanion *c, EcTarget *target, CommandId cid)
 {
+	/* rows of groups come in sequences: searching once is enough for those nobody has touched */
+	static bool expect_untouched;
 	ItemPointerData tid;
 	bool found;
 
-	if (ec_target_find(c, target))
-		return true;
-	if (TransactionIdIsValid(target->deleter))
-		return false;
+	if (!expect_untouched)
+	{
+		if (ec_target_find(c, target))
+			return true;
+		if (TransactionIdIsValid(target->deleter))
+			return false;
+	}
 	ec_tid_from_row(target->number, &tid);
 	LockTuple(c->main, &tid, ExclusiveLock);
 	found = ec_target_find(c, target);
-	if (!found && !TransactionIdIsValid(target->deleter))
+	expect_untouched = !found && !TransactionIdIsValid(target->deleter);
+	if (expect_untouched)
 	{
 		make_header(c, target, cid);
 		found = true;
