@@ -131,6 +131,9 @@ reserve_visibly(Relation rel, Pending *p, int64 first, int64 count)
 		count -= n;
 	}
 	ec_companion_close(&companion);
+
+	/* before any index entry: VACUUM may have read all reservations already (vacuum_index.c) */
+	ec_meta_announce(rel);
 }
 
 /* The row group stands, so nobody needs them any more. */
