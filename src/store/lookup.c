@@ -7,6 +7,7 @@
 
 #include "access/heapam.h"
 #include "storage/bufmgr.h"
+#include "storage/smgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -81,6 +82,21 @@ judge(Search *s, HeapTuple tuple, const EcCatalogTuple *opened)
 		(void) ec_catalog_read_tuple(c->main, tuple, s->desc);
 }
 
+/*
+ * The size that the storage manager knew last is enough if the block is within: the
+ * file may have grown since, and who has cut it sent an invalidation that came with
+ * our lock.
+ */
+static bool
+block_exists(Relation heap, BlockNumber block)
+{
+	BlockNumber known = RelationGetSmgr(heap)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	if (known != InvalidBlockNumber && block < known)
+		return true;
+	return block < RelationGetNumberOfBlocks(heap);
+}
+
 /* The tuple may have moved, if somebody rewrote the companion, or may be gone. */
 static void
 try_hint(Search *s, int64 number, ItemPointerData hint)
@@ -89,7 +105,7 @@ try_hint(Search *s, int64 number, ItemPointerData hint)
 	EcCatalogTuple opened;
 	HeapTuple tuple;
 
-	if (ItemPointerGetBlockNumber(&hint) >= RelationGetNumberOfBlocks(c->heap))
+	if (!block_exists(c->heap, ItemPointerGetBlockNumber(&hint)))
 		return;
 	tuple = ec_companion_fetch(c, &hint, &opened);
 	if (tuple != NULL && opened.kind == EC_CATALOG_GROUP && opened.number == number)
