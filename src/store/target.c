@@ -47,12 +47,13 @@ ec_target_init(EcTarget *target, ItemPointer tid)
  * ------------------------------------------------------------------------
  */
 
-/* The header whose deletion belongs to the tombstone. */
+/* The header whose deletion belongs to the tombstone; if the same transaction's compaction deleted another, the updated one. */
 static bool
 find_deleted_header(EcCompanion *c, EcTarget *target)
 {
 	EcCatalogTuple opened;
 	HeapTuple tuple;
+	bool found = false;
 
 	ec_companion_search(c, EC_CATALOG_ROW, target->number);
 	while ((tuple = ec_companion_next(c, &opened)) != NULL)
@@ -67,9 +68,11 @@ find_deleted_header(EcCompanion *c, EcTarget *target)
 			continue;
 		target->state = EC_ROW_LIVE;
 		target->ctid = row.ctid;
-		return true;
+		found = true;
+		if (!ItemPointerEquals(&header->t_ctid, &tuple->t_self))
+			break;
 	}
-	return false;
+	return found;
 }
 
 /* A header is taken if it is not deleted, or is just being deleted by somebody else. */
@@ -88,6 +91,7 @@ ec_target_find(EcCompanion *c, EcTarget *target)
 	EcCatalogTuple opened;
 	HeapTuple tuple;
 	bool found = false;
+	bool live = false;
 
 	target->deleter = InvalidTransactionId;
 	ec_companion_search(c, EC_CATALOG_ROW, target->number);
@@ -98,17 +102,27 @@ ec_target_find(EcCompanion *c, EcTarget *target)
 		ec_row_parse(c->main, tuple, &opened, &row);
 		if (row.state == EC_ROW_DATA)
 			found = !target->moved;
-		else if (row.state == EC_ROW_LIVE)
-			found = header_in_use(c, tuple);
-		else if (ec_companion_sees(c, tuple, SnapshotSelf))
-			target->deleter = HeapTupleHeaderGetXmin(tuple->t_data);
-		if (found)
+		else if (row.state == EC_ROW_DEAD)
+		{
+			if (ec_companion_sees(c, tuple, SnapshotSelf))
+				target->deleter = HeapTupleHeaderGetXmin(tuple->t_data);
+			continue;
+		}
+		else if (!live)
+			live = header_in_use(c, tuple);
+		else
+			continue;
+		if (found || live)
 		{
 			target->state = row.state;
 			target->ctid = row.ctid;
 		}
 	}
-	return found || (TransactionIdIsValid(target->deleter) && find_deleted_header(c, target));
+
+	/* a rolled back compaction may have left a second header: the tombstone tells which one counts */
+	if (!found && TransactionIdIsValid(target->deleter))
+		return find_deleted_header(c, target);
+	return found || live;
 }
 
 static void
@@ -158,8 +172,12 @@ ec_target_moved(EcCompanion *c, EcTarget *target)
 
 	if (target->state == EC_ROW_LIVE)
 	{
-		ec_target_find(c, target);
-		return !TransactionIdIsValid(target->deleter);
+		ItemPointerData before = target->ctid;
+		bool found = ec_target_find(c, target);
+
+		/* deleted since by way of another header, which compaction made necessary: its chain leads on */
+		return !TransactionIdIsValid(target->deleter) ||
+			   (found && !ItemPointerEquals(&before, &target->ctid));
 	}
 
 	/* the latest state as a whole: another compaction may be replacing the group just now */
