@@ -113,6 +113,20 @@ INSERT INTO h (a, added) VALUES (-1, 'x'); DELETE FROM h WHERE a % 10 = 5; UPDAT
 SELECT differences('c', 'h');
 SELECT * FROM ecinsight.verify('c');
 
+-- the compacting transaction goes on with the rows that it has moved
+CREATE TABLE moved (id int, v int) USING ecinsight_columnar;
+INSERT INTO moved SELECT g, g FROM generate_series(1, 60) g;
+BEGIN;
+SELECT groups_written, rows_written FROM ecinsight.compact('moved');
+UPDATE moved SET v = v + 100 WHERE id = 2;
+SELECT * FROM moved WHERE id = 1 FOR UPDATE;
+DELETE FROM moved WHERE id = 3;
+SAVEPOINT a; UPDATE moved SET v = 0; DELETE FROM moved WHERE id = 7; ROLLBACK TO a;
+SELECT count(*), sum(v) FROM moved;
+COMMIT;
+SELECT count(*), sum(v) FROM moved;
+SELECT * FROM ecinsight.verify('moved');
+
 -- who may
 CREATE ROLE ec_compact_other;
 GRANT USAGE ON SCHEMA table_compact, ecinsight TO ec_compact_other; GRANT SELECT ON c TO ec_compact_other;

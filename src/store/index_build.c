@@ -119,13 +119,19 @@ build_from_scan(TableScanDesc scan, Relation index, Former *former, bool progres
 	return rows;
 }
 
-/* Is the row dead now, but maybe not for older snapshots?  If so, the slot gets it. */
+/*
+ * Is the row dead now, but maybe not for older snapshots?  If so, the slot gets it.
+ * Of a row that was moved to a group and deleted there, only the tombstone counts.
+ */
 static bool
-is_recently_dead(Relation rel, HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin,
+is_recently_dead(EcCompanion *c, HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin,
 				 TupleTableSlot *slot)
 {
+	Relation rel = c->main;
 	ItemPointerData tid;
 	HTSV_Result state;
+	EcRowDirty dirty;
+	EcRow probed;
 	EcRow row;
 
 	if (!ec_row_from_tuple(rel, tuple, &row) || row.state == EC_ROW_LIVE)
@@ -148,6 +154,8 @@ is_recently_dead(Relation rel, HeapTuple tuple, Buffer buffer, TransactionId old
 		return false;
 	if (row.state == EC_ROW_DEAD)
 		return ec_fetch_row(rel, &tid, SnapshotAny, slot);
+	if (ec_row_probe(c, row.number, SnapshotSelf, &probed, &dirty) == EC_ROW_GONE)
+		return false;
 	ec_row_store(rel, &row, slot);
 	return true;
 }
@@ -157,24 +165,23 @@ build_from_dead(Relation rel, Relation index, Former *former, IndexBuildCallback
 				void *state)
 {
 	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(rel);
-	Relation companion;
+	EcCompanion c;
 	TableScanDesc scan;
 	HeapTuple tuple;
 
-	if (!OidIsValid(rel->rd_rel->reltoastrelid))
+	if (!ec_companion_open(rel, AccessShareLock, &c))
 		return;
-	companion = table_open(rel->rd_rel->reltoastrelid, AccessShareLock);
-	scan = table_beginscan_strat(companion, SnapshotAny, 0, NULL, true, false);
+	scan = table_beginscan_strat(c.heap, SnapshotAny, 0, NULL, true, false);
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (is_recently_dead(rel, tuple, ((HeapScanDesc) scan)->rs_cbuf, oldest_xmin,
+		if (is_recently_dead(&c, tuple, ((HeapScanDesc) scan)->rs_cbuf, oldest_xmin,
 							 former->slot) &&
 			form_entry(former))
 			callback(index, &former->slot->tts_tid, former->values, former->isnull, false, state);
 	}
 	table_endscan(scan);
-	table_close(companion, AccessShareLock);
+	ec_companion_close(&c);
 }
 
 double

@@ -85,6 +85,28 @@ header_in_use(EcCompanion *c, HeapTuple tuple)
 	return ec_companion_sees(c, tuple, &dirty);
 }
 
+/* Has this transaction deleted the tuple?  Then by a compaction, maybe. */
+static bool
+deleted_by_us(HeapTuple tuple)
+{
+	uint16 infomask = tuple->t_data->t_infomask;
+
+	return (infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(infomask) &&
+		   TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple->t_data));
+}
+
+/* Does the latest state have a row group that holds the row? */
+static bool
+stands_in_group(EcCompanion *c, const EcTarget *target)
+{
+	/* the state as a whole: another compaction may be replacing the group just now */
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	bool holds = ec_fetch_group_holds(c, target->number, snapshot, NULL);
+
+	UnregisterSnapshot(snapshot);
+	return holds;
+}
+
 bool
 ec_target_find(EcCompanion *c, EcTarget *target)
 {
@@ -92,6 +114,7 @@ ec_target_find(EcCompanion *c, EcTarget *target)
 	HeapTuple tuple;
 	bool found = false;
 	bool live = false;
+	bool ours = false;
 
 	target->deleter = InvalidTransactionId;
 	ec_companion_search(c, EC_CATALOG_ROW, target->number);
@@ -101,7 +124,10 @@ ec_target_find(EcCompanion *c, EcTarget *target)
 
 		ec_row_parse(c->main, tuple, &opened, &row);
 		if (row.state == EC_ROW_DATA)
+		{
 			found = !target->moved;
+			ours = found && deleted_by_us(tuple);
+		}
 		else if (row.state == EC_ROW_DEAD)
 		{
 			if (ec_companion_sees(c, tuple, SnapshotSelf))
@@ -117,6 +143,13 @@ ec_target_find(EcCompanion *c, EcTarget *target)
 			target->state = row.state;
 			target->ctid = row.ctid;
 		}
+	}
+
+	/* heap would call a row invisible that this transaction's own compaction has moved */
+	if (ours && stands_in_group(c, target))
+	{
+		target->moved = true;
+		return ec_target_find(c, target);
 	}
 
 	/* a rolled back compaction may have left a second header: the tombstone tells which one counts */
@@ -168,8 +201,6 @@ ec_target_get(EcCompanion *c, EcTarget *target, CommandId cid)
 bool
 ec_target_moved(EcCompanion *c, EcTarget *target)
 {
-	Snapshot snapshot;
-
 	if (target->state == EC_ROW_LIVE)
 	{
 		ItemPointerData before = target->ctid;
@@ -179,11 +210,7 @@ ec_target_moved(EcCompanion *c, EcTarget *target)
 		return !TransactionIdIsValid(target->deleter) ||
 			   (found && !ItemPointerEquals(&before, &target->ctid));
 	}
-
-	/* the latest state as a whole: another compaction may be replacing the group just now */
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	target->moved = ec_fetch_group_holds(c, target->number, snapshot, NULL);
-	UnregisterSnapshot(snapshot);
+	target->moved = stands_in_group(c, target);
 	return target->moved;
 }
 
