@@ -331,6 +331,30 @@ begin_numbers(Rewrite *w, const EcDiskMeta *meta)
 		ec_meta_copy(w->new_table, meta);
 }
 
+/*
+ * The rewrite fills the heap only.  As the relation was made by this transaction,
+ * core would think that no other session's snapshot matters to it, and leave out of
+ * the index what only older snapshots see; but it is about to become the table's own.
+ */
+static void
+reindex_companion(Oid oid)
+{
+	Relation companion = table_open(oid, AccessExclusiveLock);
+	SubTransactionId created = companion->rd_createSubid;
+
+	companion->rd_createSubid = InvalidSubTransactionId;
+	PG_TRY();
+	{
+		ec_compat_reindex_relation(oid);
+	}
+	PG_FINALLY();
+	{
+		companion->rd_createSubid = created;
+	}
+	PG_END_TRY();
+	table_close(companion, NoLock);
+}
+
 void
 ec_copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, bool use_sort,
 					TransactionId oldest_xmin, TransactionId *xid_cutoff, MultiXactId *multi_cutoff,
@@ -368,7 +392,5 @@ ec_copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, 
 	table_close(w.new_companion, NoLock);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
-
-	/* the rewrite fills the heap only */
-	ec_compat_reindex_relation(new_table->rd_rel->reltoastrelid);
+	reindex_companion(new_table->rd_rel->reltoastrelid);
 }
