@@ -19,6 +19,7 @@
 #include "access/htup_details.h"
 #include "access/multixact.h"
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -138,7 +139,8 @@ ec_target_find(EcCompanion *c, EcTarget *target)
 			live = header_in_use(c, tuple);
 		else
 			continue;
-		if (found || live)
+		/* the tuple of a row that has moved stands in front of its header or behind it: it counts no more */
+		if (found || (live && row.state == EC_ROW_LIVE))
 		{
 			target->state = row.state;
 			target->ctid = row.ctid;
@@ -173,6 +175,7 @@ ec_target_get(EcCompanion *c, EcTarget *target, CommandId cid)
 	ItemPointerData tid;
 	bool found;
 
+	CHECK_FOR_INTERRUPTS(); /* callers come back until they meet a tuple that compaction leaves alone */
 	if (!expect_untouched)
 	{
 		if (ec_target_find(c, target))
