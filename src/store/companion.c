@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/stoppoint.h"
 #include "store/companion.h"
 
 #define ATT_ID 1
@@ -131,6 +132,8 @@ ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *p
 
 	/* without HEAP_INSERT_NO_LOGICAL decoding would take it for a TOAST value and fail */
 	heap_insert(c->heap, &buffer.tuple, cid, HEAP_INSERT_NO_LOGICAL | options, NULL);
+	if ((options & HEAP_INSERT_FROZEN) != 0)
+		ec_stop_point("header");
 	ec_companion_insert_index(c, kind, number, &buffer.tuple.t_self);
 	if (tid != NULL)
 		*tid = buffer.tuple.t_self;

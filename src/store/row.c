@@ -11,7 +11,7 @@
  * row.
  *
  * A tuple that was inserted frozen but got no index entry because of a crash is
- * never found again; compaction removes it.  That is why LIVE tuples never decide
+ * never found again; compaction and headers.c remove it.  That is why LIVE tuples never decide
  * that a row is alive.
  */
 #include "postgres.h"

@@ -12,6 +12,10 @@
  * Compaction removes tuples by heap_delete, though their rows live on: EC_ROW_DATA
  * when it has moved the row into a group, EC_ROW_LIVE when nobody needs it.  Whoever
  * runs into such a deleted tuple starts over.
+ *
+ * A transaction that changes a row after its own compaction has deleted the row's
+ * tuple makes a header that isn't frozen: others wait for the tuple deleted, and if
+ * the transaction is rolled back, that one is there again and must be the only one.
  */
 #include "postgres.h"
 
@@ -76,14 +80,20 @@ find_deleted_header(EcCompanion *c, EcTarget *target)
 	return found;
 }
 
-/* A header is taken if it is not deleted, or is just being deleted by somebody else. */
+/*
+ * A header is taken if it is not deleted, or is just being deleted by somebody else;
+ * not if it is another transaction's own (see the top).
+ */
 static bool
-header_in_use(EcCompanion *c, HeapTuple tuple)
+header_in_use(EcCompanion *c, HeapTuple tuple, bool *anothers)
 {
 	SnapshotData dirty;
+	bool visible;
 
 	InitDirtySnapshot(dirty);
-	return ec_companion_sees(c, tuple, &dirty);
+	visible = ec_companion_sees(c, tuple, &dirty);
+	*anothers |= visible && TransactionIdIsValid(dirty.xmin);
+	return visible && !TransactionIdIsValid(dirty.xmin);
 }
 
 /* Has this transaction deleted the tuple?  Then by a compaction, maybe. */
@@ -108,63 +118,80 @@ stands_in_group(EcCompanion *c, const EcTarget *target)
 	return holds;
 }
 
-bool
-ec_target_find(EcCompanion *c, EcTarget *target)
+/* One pass over the row's tuples: the one to work on.  What is learned besides is told in *target. */
+static bool
+search_tuples(EcCompanion *c, EcTarget *target, bool *anothers)
 {
 	EcCatalogTuple opened;
 	HeapTuple tuple;
 	bool found = false;
-	bool live = false;
-	bool ours = false;
 
 	target->deleter = InvalidTransactionId;
+	target->compacted = false;
+	*anothers = false;
 	ec_companion_search(c, EC_CATALOG_ROW, target->number);
-	while (!found && (tuple = ec_companion_next(c, &opened)) != NULL)
+	while ((tuple = ec_companion_next(c, &opened)) != NULL)
 	{
 		EcRow row;
+		bool wanted;
 
 		ec_row_parse(c->main, tuple, &opened, &row);
-		if (row.state == EC_ROW_DATA)
-		{
-			found = !target->moved;
-			ours = found && deleted_by_us(tuple);
-		}
-		else if (row.state == EC_ROW_DEAD)
+		if (row.state == EC_ROW_DEAD)
 		{
 			if (ec_companion_sees(c, tuple, SnapshotSelf))
 				target->deleter = HeapTupleHeaderGetXmin(tuple->t_data);
 			continue;
 		}
-		else if (!live)
-			live = header_in_use(c, tuple);
-		else
-			continue;
+		target->compacted |= deleted_by_us(tuple);
 		/* the tuple of a row that has moved stands in front of its header or behind it: it counts no more */
-		if (found || (live && row.state == EC_ROW_LIVE))
-		{
-			target->state = row.state;
-			target->ctid = row.ctid;
-		}
+		if (row.state == EC_ROW_DATA)
+			wanted = !target->moved;
+		else
+			wanted = !found && header_in_use(c, tuple, anothers);
+		if (!wanted)
+			continue;
+		target->state = row.state;
+		target->ctid = row.ctid;
+		found = true;
+		if (row.state == EC_ROW_DATA)
+			break;
+	}
+	return found;
+}
+
+bool
+ec_target_find(EcCompanion *c, EcTarget *target)
+{
+	bool anothers;
+	bool found = search_tuples(c, target, &anothers);
+
+	/* who makes a header of its own has deleted another tuple: it has just ended if we missed both */
+	while (!found && anothers)
+	{
+		CHECK_FOR_INTERRUPTS();
+		found = search_tuples(c, target, &anothers);
 	}
 
 	/* heap would call a row invisible that this transaction's own compaction has moved */
-	if (ours && stands_in_group(c, target))
+	if (found && target->state == EC_ROW_DATA && target->compacted && stands_in_group(c, target))
 	{
 		target->moved = true;
 		return ec_target_find(c, target);
 	}
 
-	/* a rolled back compaction may have left a second header: the tombstone tells which one counts */
-	if (!found && TransactionIdIsValid(target->deleter))
+	/* a crash may have left a second header: the tombstone tells which one counts */
+	if (TransactionIdIsValid(target->deleter) && (!found || target->state == EC_ROW_LIVE))
 		return find_deleted_header(c, target);
-	return found || live;
+	return found;
 }
 
+/* For rows that this transaction's own compaction has put where they stand: see the top. */
 static void
 make_header(EcCompanion *c, EcTarget *target, CommandId cid)
 {
 	target->state = EC_ROW_LIVE;
-	ec_row_insert_mark(c, target->number, EC_ROW_LIVE, 0, cid, HEAP_INSERT_FROZEN, &target->ctid);
+	ec_row_insert_mark(c, target->number, EC_ROW_LIVE, 0, target->compacted ? FirstCommandId : cid,
+					   target->compacted ? 0 : HEAP_INSERT_FROZEN, &target->ctid);
 }
 
 bool

@@ -18,6 +18,7 @@ typedef struct EcTarget
 	ItemPointerData ctid;  /* the tuple: EC_ROW_DATA or EC_ROW_LIVE */
 	TransactionId deleter; /* if there is no tuple any more */
 	bool moved;			   /* its EC_ROW_DATA was moved to a row group */
+	bool compacted;		   /* this transaction, by a compaction, has deleted a tuple of the row */
 } EcTarget;
 
 extern void ec_target_init(EcTarget *target, ItemPointer tid);

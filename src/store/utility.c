@@ -25,6 +25,7 @@
 #include "base/compat.h"
 #include "store/delta.h"
 #include "store/groupmap.h"
+#include "store/headers.h"
 #include "store/options.h"
 #include "store/opened.h"
 #include "store/store.h"
@@ -184,6 +185,8 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	RangeVar *like = liked_table(pstmt->utilityStmt);
 
 	flush_around_utility();
+	if (IsA(pstmt->utilityStmt, ReindexStmt))
+		ec_headers_before_reindex(castNode(ReindexStmt, pstmt->utilityStmt));
 	if (vacuum)
 		ec_vacuum_statement_begin();
 	if (previous_utility != NULL)

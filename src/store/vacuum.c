@@ -58,6 +58,7 @@
 #include "base/stoppoint.h"
 #include "store/catalog.h"
 #include "store/compact.h"
+#include "store/headers.h"
 #include "store/list.h"
 #include "store/space.h"
 #include "store/tableam.h"
@@ -158,6 +159,16 @@ worth_shrinking(EcCompanion *c, const EcSpace *space)
 			index * BLCKSZ / SHRINK_FACTOR > (uint64) space->tuples * INDEX_TUPLE_BYTES);
 }
 
+static void
+drop_spare_headers(Relation rel)
+{
+	EcCompanion c;
+
+	ec_companion_open(rel, RowExclusiveLock, &c);
+	ec_headers_drop_spare(&c);
+	ec_companion_close(&c);
+}
+
 /* The caller has no handle open.  Whoever reads the table holds a lock on its companion. */
 static bool
 shrink_companion(Relation rel)
@@ -170,6 +181,7 @@ shrink_companion(Relation rel)
 		if (ConditionalLockRelationOid(companion, AccessExclusiveLock))
 		{
 			ec_stop_point("shrink");
+			drop_spare_headers(rel);
 			ec_compat_rewrite_relation(companion);
 			return true;
 		}

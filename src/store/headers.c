@@ -1,0 +1,233 @@
+/*
+ * headers.c
+ *	  Headers of rows (EC_ROW_LIVE) that are there twice.
+ *
+ * A header is inserted frozen, for all to find, so it outlives a crash before its
+ * index entry was written; then nobody finds it and the row gets another one.  That
+ * harms nobody (row.c) but a new build of the companion's unique index, which would
+ * call it a duplicate.  Compaction drops all headers that are not in use; this does it
+ * for those that are there twice, before the companion is rewritten (vacuum.c) and
+ * before REINDEX.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/compat.h"
+#include "store/headers.h"
+#include "store/row.h"
+#include "store/writer.h"
+
+typedef struct Header
+{
+	int64 number;
+	ItemPointerData tid;
+} Header;
+
+typedef struct Headers
+{
+	Header *headers;
+	Size n;
+	Size capacity;
+} Headers;
+
+/* ------------------------------------------------------------------------
+ * One table
+ * ------------------------------------------------------------------------
+ */
+
+static void
+add_header(Headers *all, int64 number, ItemPointer tid)
+{
+	if (all->n == all->capacity)
+	{
+		all->capacity = Max(1024, all->capacity * 2);
+		all->headers = all->headers == NULL
+						   ? palloc(all->capacity * sizeof(Header))
+						   : repalloc_huge(all->headers, all->capacity * sizeof(Header));
+	}
+	all->headers[all->n].number = number;
+	all->headers[all->n].tid = *tid;
+	all->n++;
+}
+
+static int
+compare_headers(const void *a, const void *b)
+{
+	int64 x = ((const Header *) a)->number;
+	int64 y = ((const Header *) b)->number;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All headers that aren't deleted for good, by row number. */
+static void
+collect_headers(EcCompanion *c, Headers *all)
+{
+	SnapshotData dirty;
+	TableScanDesc scan;
+	HeapTuple tuple;
+
+	InitDirtySnapshot(dirty);
+	scan = table_beginscan_strat(c->heap, &dirty, 0, NULL, true, false);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		EcCatalogTuple opened;
+
+		CHECK_FOR_INTERRUPTS();
+		ec_catalog_open_tuple(c->main, tuple, &opened);
+		if (opened.kind == EC_CATALOG_ROW && ec_row_peek_state(&opened) == EC_ROW_LIVE)
+			add_header(all, opened.number, &tuple->t_self);
+	}
+	table_endscan(scan);
+	if (all->n > 1)
+		qsort(all->headers, all->n, sizeof(Header), compare_headers);
+}
+
+static bool
+is_double(const Headers *all, Size i)
+{
+	int64 number = all->headers[i].number;
+
+	return (i > 0 && all->headers[i - 1].number == number) ||
+		   (i + 1 < all->n && all->headers[i + 1].number == number);
+}
+
+static bool
+any_double(const Headers *all)
+{
+	for (Size i = 1; i < all->n; i++)
+	{
+		if (is_double(all, i))
+			return true;
+	}
+	return false;
+}
+
+void
+ec_headers_drop_spare(EcCompanion *c)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight headers", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Headers all = {0};
+
+	collect_headers(c, &all);
+	for (Size i = 0; i < all.n; i++)
+	{
+		/* the one in use can't be had; if none is, a row needs none */
+		if (is_double(&all, i))
+			(void) ec_companion_claim(c, &all.headers[i].tid, GetCurrentCommandId(true));
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* ------------------------------------------------------------------------
+ * REINDEX
+ * ------------------------------------------------------------------------
+ */
+
+/* Locks against VACUUM and other REINDEXes only if there is something to do. */
+static void
+mend_table(Oid relid)
+{
+	Relation rel = try_table_open(relid, AccessShareLock);
+	EcCompanion c;
+	Headers all = {0};
+	bool found;
+
+	if (rel == NULL)
+		return;
+	if (ec_store_is_columnar(rel) && !RELATION_IS_OTHER_TEMP(rel) &&
+		ec_companion_open(rel, AccessShareLock, &c))
+	{
+		collect_headers(&c, &all);
+		found = any_double(&all);
+		ec_companion_close(&c);
+		if (found)
+		{
+			LockRelationOid(relid, ShareUpdateExclusiveLock);
+			LockRelationOid(rel->rd_rel->reltoastrelid, ShareUpdateExclusiveLock);
+			ec_companion_open(rel, RowExclusiveLock, &c);
+			ec_headers_drop_spare(&c);
+			ec_companion_close(&c);
+		}
+		if (all.headers != NULL)
+			pfree(all.headers);
+	}
+	table_close(rel, AccessShareLock);
+}
+
+/* Columnar tables among the relations, or whose companion is the first of them; all tables for NIL. */
+static List *
+columnar_tables(List *relids)
+{
+	Relation classes = table_open(RelationRelationId, AccessShareLock);
+	Oid handler = get_am_oid("ecinsight_columnar", true);
+	List *tables = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_class_relam, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(handler));
+	scan = systable_beginscan(classes, InvalidOid, false, NULL, 1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (relids == NIL || list_member_oid(relids, form->oid) ||
+			form->reltoastrelid == linitial_oid(relids))
+			tables = lappend_oid(tables, form->oid);
+	}
+	systable_endscan(scan);
+	table_close(classes, AccessShareLock);
+	return tables;
+}
+
+/* The table, or that of the index, that is named; invalid if there is none of the caller's. */
+static Oid
+named_table(const ReindexStmt *stmt)
+{
+	Oid relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+
+	if (OidIsValid(relid) && stmt->kind == REINDEX_OBJECT_INDEX)
+		relid = IndexGetRelation(relid, true);
+	return OidIsValid(relid) && ec_compat_owns_relation(relid) ? relid : InvalidOid;
+}
+
+void
+ec_headers_before_reindex(const ReindexStmt *stmt)
+{
+	List *relids = NIL;
+	ListCell *cell;
+
+	if (RecoveryInProgress() || XactReadOnly)
+		return;
+	if (stmt->relation != NULL)
+	{
+		Oid relid = named_table(stmt);
+
+		if (!OidIsValid(relid))
+			return;
+		relids = find_all_inheritors(relid, NoLock, NULL);
+	}
+	foreach (cell, columnar_tables(relids))
+		mend_table(lfirst_oid(cell));
+}
