@@ -247,7 +247,11 @@ ec_piece_decode(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes, Ec
 
 /* dict.c */
 extern EcStatus ec_dict_open(EcPieceReader *r, EcView *view);
-extern EcStatus ec_dict_code_at(const EcView *view, uint32_t row, uint32_t *code);
+extern EcStatus ec_dict_code_at(EcView *view, uint32_t row, uint32_t *code);
+
+/* delta.c: the greatest common divisor of integers (1 if all are 0), and their division by it */
+extern uint64_t ec_common_divisor(const uint64_t *x, uint32_t n);
+extern void ec_divide(uint64_t *x, uint32_t n, uint64_t by);
 
 /* choose.c: the form in which a column is encoded; the encoding of a piece */
 extern EcStatus

@@ -66,8 +66,8 @@ quotient(const Divisor *d, uint64_t x)
 }
 
 /* Greatest common divisor of x[0..n), 1 if all are 0. */
-static uint64_t
-common_divisor(const uint64_t *x, uint32_t n)
+uint64_t
+ec_common_divisor(const uint64_t *x, uint32_t n)
 {
 	uint64_t g = 0;
 	Divisor d = {0};
@@ -85,8 +85,8 @@ common_divisor(const uint64_t *x, uint32_t n)
 	return g == 0 ? 1 : g;
 }
 
-static void
-divide(uint64_t *x, uint32_t n, uint64_t by)
+void
+ec_divide(uint64_t *x, uint32_t n, uint64_t by)
 {
 	Divisor d = make_divisor(by);
 	uint32_t i;
@@ -144,8 +144,8 @@ for_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
 		base = values[i] < base ? values[i] : base;
 	for (i = 0; i < n; i++)
 		x[i] = (uint64_t) values[i] - (uint64_t) base;
-	unit = common_divisor(x, n);
-	divide(x, n, unit);
+	unit = ec_common_divisor(x, n);
+	ec_divide(x, n, unit);
 	*scratch += EC_ARENA_BYTES(n * sizeof(uint64_t));
 	EC_TRY(ec_put_u64(out, (uint64_t) base));
 	EC_TRY(ec_put_u64(out, unit));
@@ -257,8 +257,8 @@ zigzag_units(uint64_t *x, uint64_t *magnitudes, uint32_t n)
 
 	for (i = 0; i < n; i++)
 		magnitudes[i] = (int64_t) x[i] < 0 ? -x[i] : x[i];
-	unit = common_divisor(magnitudes, n);
-	divide(magnitudes, n, unit);
+	unit = ec_common_divisor(magnitudes, n);
+	ec_divide(magnitudes, n, unit);
 	for (i = 0; i < n; i++)
 		x[i] = zigzag((int64_t) x[i] < 0 ? -magnitudes[i] : magnitudes[i]);
 	return unit;
@@ -293,8 +293,8 @@ steps_put(EcEncoder *enc, const int64_t *values, uint32_t n, EcBuf *out, uint64_
 		first -= (uint64_t) least;
 		for (i = 0; i < n; i++)
 			x[i] -= (uint64_t) least;
-		unit = common_divisor(x, n);
-		divide(x, n, unit);
+		unit = ec_common_divisor(x, n);
+		ec_divide(x, n, unit);
 	}
 	EC_TRY(ec_put_u64(out, first));
 	EC_TRY(ec_put_u64(out, (uint64_t) least));

@@ -203,6 +203,7 @@ count_seen(EcView *view, uint32_t seen)
 {
 	uint32_t at;
 
+	view->at_seen = seen;
 	for (at = 0; at < view->nrows; at += EC_MINI_ROWS)
 	{
 		uint32_t end = at + EC_MINI_ROWS < view->nrows ? at + EC_MINI_ROWS : view->nrows;
@@ -227,23 +228,34 @@ ec_dict_open(EcPieceReader *r, EcView *view)
 	return EC_OK;
 }
 
-/* The code of a row, ndict if it is NULL. */
-EcStatus
-ec_dict_code_at(const EcView *view, uint32_t row, uint32_t *code)
+/* Entries met before a row: counted on from the row asked for last, or from the start of the mini. */
+static uint32_t
+seen_before(EcView *view, uint32_t row)
 {
 	uint32_t mini = row / EC_MINI_ROWS;
+
+	if (view->at > row || view->at < mini * EC_MINI_ROWS)
+	{
+		view->at = mini * EC_MINI_ROWS;
+		view->at_seen = view->seen[mini];
+	}
+	view->at_seen += ec_ints_zeros(view, view->at, row);
+	view->at = row;
+	return view->at_seen;
+}
+
+/* The code of a row, ndict if it is NULL. */
+EcStatus
+ec_dict_code_at(EcView *view, uint32_t row, uint32_t *code)
+{
 	uint32_t d = (uint32_t) ec_ints_at(view, row);
-	uint32_t seen;
 
 	if (view->numbering == NUMBERING_DIRECT)
 		*code = d;
 	else if (view->numbering == NUMBERING_RECENT_NULL && d == 1)
 		*code = view->ndict;
 	else
-	{
-		seen = view->seen[mini] + ec_ints_zeros(view, mini * EC_MINI_ROWS, row);
-		*code = seen - (d - (view->numbering == NUMBERING_RECENT_NULL && d > 1));
-	}
+		*code = seen_before(view, row) - (d - (view->numbering == NUMBERING_RECENT_NULL && d > 1));
 	return *code < view->ndict + (view->nnulls > 0) ? EC_OK : EC_ERR_CORRUPT;
 }
 

@@ -178,6 +178,11 @@ typedef struct EcView
 	uint32_t seen[EC_BLOCK_ROWS / 1024]; /* entries met before each mini */
 	uint64_t base;
 	uint64_t unit;
+	uint32_t at; /* a row, and the entries met before it: the next row asked for is often near */
+	uint32_t at_seen;
+	const uint64_t *bases; /* moved integers: the least of each mini, which units are added to */
+	const uint32_t *ends;  /* moved strings: where each ends ... */
+	const uint8_t *chars;  /* ... in these */
 } EcView;
 
 /* A row's value. */
@@ -200,7 +205,27 @@ extern uint64_t ec_view_scratch(const EcChunk *chunk, uint32_t block);
 /* The view points into bytes and scratch: both must outlive it, the chunk need not. */
 extern EcStatus ec_view_open(EcDecoder *dec, const EcChunk *chunk, uint32_t block,
 							 const uint8_t *bytes, void *scratch, size_t scratch_len, EcView *view);
-extern EcStatus ec_view_get(const EcView *view, uint32_t row, EcPoint *point);
+extern EcStatus ec_view_get(EcView *view, uint32_t row, EcPoint *point);
+
+/* Any vector without a dictionary (the entries of a segment) as a view. */
+extern void ec_view_of_vector(const EcVector *v, EcView *view);
+
+/*
+ * Moves a view into memory of its own, aligned to 8 bytes, as small as it can be
+ * while rows still are found at once: what was decoded is packed again.  The first
+ * step tells how much memory; after the second, bytes and scratch can go.
+ */
+typedef struct EcViewPlan
+{
+	size_t size;
+	bool packs; /* integers: what follows */
+	uint64_t unit;
+	uint64_t bases[EC_BLOCK_ROWS / 1024];
+	uint8_t widths[EC_BLOCK_ROWS / 1024];
+} EcViewPlan;
+
+extern void ec_view_plan(const EcView *view, EcViewPlan *plan);
+extern void ec_view_move(EcView *view, const EcViewPlan *plan, void *memory);
 
 /* One segment of a dictionary, as ec_dict_decode does all of them. */
 extern EcStatus

@@ -18,6 +18,9 @@
 /* Packed arrays shorter than this are not worth planes. */
 #define MIN_PLANES 128
 
+/* Unpacking a mini takes as long as finding so many of its values. */
+#define FEW_ROWS 32
+
 #define MINIS(n) (((n) + EC_MINI_ROWS - 1) / EC_MINI_ROWS)
 
 static uint32_t
@@ -281,12 +284,13 @@ ec_ints_at(const EcView *view, uint32_t row)
 static uint32_t
 zeros_of_planes(const EcView *view, uint32_t first, uint32_t end)
 {
-	uint8_t any[EC_MINI_ROWS] = {0};
+	uint8_t any[EC_MINI_ROWS];
 	uint32_t n = end - first;
 	uint32_t zeros = 0;
 	uint32_t p;
 	uint32_t i;
 
+	memset(any, 0, n);
 	for (p = 0; p < view->nplanes; p++)
 	{
 		const uint8_t *plane = view->planes[p] + first;
@@ -309,6 +313,12 @@ ec_ints_zeros(const EcView *view, uint32_t first, uint32_t end)
 
 	if (view->nplanes > 0)
 		return zeros_of_planes(view, first, end);
+	if (end - first < FEW_ROWS)
+	{
+		for (i = first; i < end; i++)
+			zeros += ec_ints_at(view, i) == 0;
+		return zeros;
+	}
 	ec_unpack_mini32(view->minis[mini], mini_rows(view->nrows, mini), view->widths[mini], x);
 	for (i = first; i < end; i++)
 		zeros += x[i % EC_MINI_ROWS] == 0;

@@ -5,7 +5,8 @@
  * Codes of a dictionary and FOR's integers are read where they are stored, packed
  * or in planes; the values of PLAIN, UUID, RAW and CONST lie there as they are.
  * DELTA, RLE and STRINGS tell where a row's value is only to whoever goes through
- * those before it: these blocks are decoded when they are opened.
+ * those before it: these blocks are decoded when they are opened.  move.c packs
+ * what was decoded for those who keep views.
  */
 #include "encoding/bitpack.h"
 #include "encoding/codec.h"
@@ -95,6 +96,15 @@ ec_view_open(EcDecoder *dec, const EcChunk *chunk, uint32_t block, const uint8_t
 }
 
 static void
+get_string(const EcView *view, uint32_t row, EcBytes *value)
+{
+	uint32_t start = row == 0 ? 0 : view->ends[row - 1];
+
+	value->ptr = view->chars + start;
+	value->len = view->ends[row] - start;
+}
+
+static void
 get_whole(const EcView *view, uint32_t row, EcPoint *point)
 {
 	const EcVector *v = &view->whole;
@@ -103,7 +113,12 @@ get_whole(const EcView *view, uint32_t row, EcPoint *point)
 	point->isnull = ec_vector_is_null(v, row);
 	if (point->isnull)
 		return;
-	if (v->phys == EC_PHYS_INT64)
+	if (view->ends != NULL)
+		get_string(view, index, &point->value.bytes);
+	else if (view->bases != NULL)
+		point->value.i64 =
+			(int64_t) (view->bases[row / EC_MINI_ROWS] + view->unit * ec_ints_at(view, row));
+	else if (v->phys == EC_PHYS_INT64)
 		point->value.i64 = v->values.i64[index];
 	else if (v->phys == EC_PHYS_UUID)
 		point->value.uuid = v->values.uuid[index];
@@ -112,7 +127,7 @@ get_whole(const EcView *view, uint32_t row, EcPoint *point)
 }
 
 EcStatus
-ec_view_get(const EcView *view, uint32_t row, EcPoint *point)
+ec_view_get(EcView *view, uint32_t row, EcPoint *point)
 {
 	memset(point, 0, sizeof(*point));
 	if (row >= view->nrows)
@@ -136,4 +151,15 @@ ec_view_get(const EcView *view, uint32_t row, EcPoint *point)
 	else
 		get_whole(view, row, point);
 	return EC_OK;
+}
+
+void
+ec_view_of_vector(const EcVector *v, EcView *view)
+{
+	memset(view, 0, sizeof(*view));
+	view->phys = v->phys;
+	view->encoding = EC_ENC_PLAIN;
+	view->nrows = v->nrows;
+	view->nnulls = v->nnulls;
+	view->whole = *v;
 }

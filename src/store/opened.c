@@ -4,7 +4,8 @@
  *
  * Each opened group has a memory context of its own with its descriptor, directory
  * and chunk headers, and the pieces read so far: blocks, opened without decoding
- * more than a row needs, and segments of dictionaries.  Groups and pieces stand in
+ * more than a row needs, and segments of dictionaries, both as small as rows can
+ * still be found in at once (encoding/move.c).  Groups and pieces stand in
  * one list, last used first; when all contexts together exceed
  * ecinsight.fetch_cache, the end of the list goes.  A group goes with its pieces.
  *
@@ -56,7 +57,8 @@ drop_piece(OpenPiece *piece)
 
 	*piece->used.place = NULL;
 	dlist_delete(&piece->used.node);
-	pfree(piece->memory);
+	if (piece->memory != NULL)
+		pfree(piece->memory);
 	pfree(piece);
 	ec_opened_count_memory(group);
 }

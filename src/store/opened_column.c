@@ -16,6 +16,9 @@
 
 #define BUFFER_ALIGN 16
 
+/* Pieces that need more to be read are kept as they are. */
+#define BUFFER_MAX ((Size) 4 * 1024 * 1024)
+
 /* ------------------------------------------------------------------------
  * Bytes
  * ------------------------------------------------------------------------
@@ -92,19 +95,6 @@ check_status(Relation rel, EcOpenGroup *group, int attidx, uint32 block, EcStatu
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), block,
 							ec_status_text(status));
-}
-
-/* Room for stored bytes and for decoding them: one allocation, both aligned. */
-static uint8 *
-piece_memory(MemoryContext context, Size len, Size scratch_len, void **memory, uint8 **scratch)
-{
-	uint8 *bytes;
-
-	len = TYPEALIGN(BUFFER_ALIGN, len);
-	*memory = MemoryContextAllocHuge(context, len + scratch_len + BUFFER_ALIGN);
-	bytes = (uint8 *) TYPEALIGN(BUFFER_ALIGN, *memory);
-	*scratch = bytes + len;
-	return bytes;
 }
 
 void
@@ -231,42 +221,106 @@ get_column(Relation rel, EcOpenGroup *group, int attidx)
  * ------------------------------------------------------------------------
  */
 
-/* A piece with its stored bytes; *scratch is for decoding them. */
-static OpenPiece *
-read_piece(Relation rel, EcOpenGroup *group, int attidx, const EcPiece *stored, Size scratch_len,
-		   uint8 **bytes, uint8 **scratch)
+/* Stored bytes of a piece and memory to decode them into. */
+typedef struct Reading
 {
-	OpenPiece *piece = MemoryContextAllocZero(group->context, sizeof(OpenPiece));
+	uint8 *bytes;
+	uint8 *scratch;
+	void *memory; /* both lie in it, if they are too large for the buffer */
+} Reading;
 
-	*bytes = piece_memory(group->context, stored->len, scratch_len, &piece->memory, scratch);
+/* The buffer serves one piece after the other, so that reading takes no fresh memory. */
+static uint8 *
+take_buffer(EcOpenGroup *group, Size size, void **memory)
+{
+	static uint8 *buffer;
+	static Size buffer_size;
+
+	*memory = NULL;
+	if (size > BUFFER_MAX)
+		return *memory = MemoryContextAllocHuge(group->context, size);
+	if (size > buffer_size)
+	{
+		if (buffer != NULL)
+			pfree(buffer);
+		buffer = NULL;
+		buffer_size = 0;
+		buffer = MemoryContextAlloc(CacheMemoryContext, pg_nextpower2_size_t(size));
+		buffer_size = pg_nextpower2_size_t(size);
+	}
+	return buffer;
+}
+
+static void
+read_piece(Relation rel, EcOpenGroup *group, int attidx, const EcPiece *stored, Size scratch_len,
+		   Reading *reading)
+{
+	Size len = TYPEALIGN(BUFFER_ALIGN, stored->len);
+
+	reading->bytes = (uint8 *) TYPEALIGN(
+		BUFFER_ALIGN, take_buffer(group, len + scratch_len + BUFFER_ALIGN, &reading->memory));
+	reading->scratch = reading->bytes + len;
 	read_image(rel, group, attidx, disk_column(group, attidx)->offset + stored->offset, stored->len,
-			   *bytes);
+			   reading->bytes);
+}
+
+/* Keeps a view, out of the buffer if that is where it points to. */
+static OpenPiece *
+keep_view(EcOpenGroup *group, OpenPiece **place, const EcView *view, const Reading *reading)
+{
+	EcViewPlan plan = {0};
+	OpenPiece *piece;
+
+	if (reading->memory == NULL)
+		ec_view_plan(view, &plan);
+	piece = MemoryContextAllocHuge(group->context, sizeof(OpenPiece) + plan.size);
+	piece->view = *view;
+	piece->memory = reading->memory;
+	if (reading->memory == NULL)
+		ec_view_move(&piece->view, &plan, piece + 1);
+	ec_opened_keep(group, place, piece);
 	return piece;
+}
+
+static OpenPiece *
+read_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
+{
+	const EcBlock *block = &column->chunk.blocks[number];
+	Size scratch_len = ec_view_scratch(&column->chunk, number);
+	Reading reading;
+	EcView view;
+
+	read_piece(rel, group, attidx, &block->piece, scratch_len, &reading);
+	check_status(rel, group, attidx, number,
+				 ec_view_open(ec_opened_decoder(), &column->chunk, number, reading.bytes,
+							  reading.scratch, scratch_len, &view));
+	return keep_view(group, &column->blocks[number], &view, &reading);
+}
+
+static OpenPiece *
+read_segment(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
+{
+	const EcPiece *stored = &column->chunk.segments[number];
+	Reading reading;
+	EcVector entries;
+	EcView view;
+
+	read_piece(rel, group, attidx, stored, stored->scratch, &reading);
+	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
+				 ec_segment_decode(ec_opened_decoder(), &column->chunk, number, reading.bytes,
+								   reading.scratch, stored->scratch, &entries));
+	ec_view_of_vector(&entries, &view);
+	return keep_view(group, &column->segments[number], &view, &reading);
 }
 
 static OpenPiece *
 get_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
 {
 	OpenPiece *piece = column->blocks[number];
-	Size scratch_len;
-	uint8 *bytes;
-	uint8 *scratch;
 
-	if (piece != NULL)
-	{
-		ec_opened_touch(group, piece);
-		return piece;
-	}
-	scratch_len = ec_view_scratch(&column->chunk, number);
-	piece = read_piece(rel, group, attidx, &column->chunk.blocks[number].piece, scratch_len, &bytes,
-					   &scratch);
-	check_status(rel, group, attidx, number,
-				 ec_view_open(ec_opened_decoder(), &column->chunk, number, bytes, scratch,
-							  scratch_len, &piece->view));
-	if (piece->view.nrows != column->chunk.blocks[number].zone.nrows)
-		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), number,
-								"it has a wrong number of rows");
-	ec_opened_keep(group, &column->blocks[number], piece);
+	if (piece == NULL)
+		return read_block(rel, group, attidx, column, number);
+	ec_opened_touch(group, piece);
 	return piece;
 }
 
@@ -274,20 +328,10 @@ static OpenPiece *
 get_segment(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
 {
 	OpenPiece *piece = column->segments[number];
-	const EcPiece *stored = &column->chunk.segments[number];
-	uint8 *bytes;
-	uint8 *scratch;
 
-	if (piece != NULL)
-	{
-		ec_opened_touch(group, piece);
-		return piece;
-	}
-	piece = read_piece(rel, group, attidx, stored, stored->scratch, &bytes, &scratch);
-	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
-				 ec_segment_decode(ec_opened_decoder(), &column->chunk, number, bytes, scratch,
-								   stored->scratch, &piece->entries));
-	ec_opened_keep(group, &column->segments[number], piece);
+	if (piece == NULL)
+		return read_segment(rel, group, attidx, column, number);
+	ec_opened_touch(group, piece);
 	return piece;
 }
 
@@ -304,18 +348,31 @@ vector_datum(EcOpenGroup *group, int attidx, const EcVector *v, uint32 row)
 	return ec_datum_from_vector(v, row, &group->types[attidx], column->kind, column->scale);
 }
 
+/* A value that a view has given. */
+static Datum
+point_datum(EcOpenGroup *group, int attidx, EcPhys phys, const EcPoint *point)
+{
+	EcVector v = {.phys = phys, .form = EC_FORM_CONST, .nrows = 1};
+
+	v.values.any = &point->value;
+	return vector_datum(group, attidx, &v, 0);
+}
+
 static Datum
 entry_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 code)
 {
 	OpenColumn *column = &group->columns[attidx];
 	uint32 segment = code / column->chunk.segment_entries;
-	const EcVector *entries;
+	OpenPiece *entries;
+	EcPoint point;
 
 	if (code >= column->chunk.ndict)
 		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), EC_IMAGE_CHUNK,
 								"a row has no entry in the dictionary");
-	entries = &get_segment(rel, group, attidx, column, segment)->entries;
-	return vector_datum(group, attidx, entries, code % column->chunk.segment_entries);
+	entries = get_segment(rel, group, attidx, column, segment);
+	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
+				 ec_view_get(&entries->view, code % column->chunk.segment_entries, &point));
+	return point_datum(group, attidx, entries->view.phys, &point);
 }
 
 static Datum
@@ -325,7 +382,6 @@ chunk_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 row, bool *isnu
 	uint32 number = row / EC_BLOCK_ROWS;
 	OpenPiece *block = get_block(rel, group, attidx, column, number);
 	EcPoint point;
-	EcVector v = {.phys = block->view.phys, .form = EC_FORM_CONST, .nrows = 1};
 
 	check_status(rel, group, attidx, number,
 				 ec_view_get(&block->view, row % EC_BLOCK_ROWS, &point));
@@ -334,8 +390,7 @@ chunk_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 row, bool *isnu
 		return (Datum) 0;
 	if (point.in_dict)
 		return entry_datum(rel, group, attidx, point.code);
-	v.values.any = &point.value;
-	return vector_datum(group, attidx, &v, 0);
+	return point_datum(group, attidx, block->view.phys, &point);
 }
 
 void

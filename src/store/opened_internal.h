@@ -22,15 +22,12 @@ typedef struct Used
 	struct OpenPiece **place; /* of a piece; NULL: this is the group itself */
 } Used;
 
+/* A block or a segment of a dictionary; the view's memory follows it, unless it has some of its own. */
 typedef struct OpenPiece
 {
 	Used used;
-	void *memory; /* stored bytes and what they are decoded into */
-	union
-	{
-		EcView view;	  /* of a block */
-		EcVector entries; /* of a segment of the dictionary */
-	};
+	void *memory; /* stored bytes and what they are decoded into; NULL: moved */
+	EcView view;
 } OpenPiece;
 
 typedef enum OpenSource

@@ -270,6 +270,73 @@ load_segments(EcDecoder *dec, const EcChunk *c, const uint8_t *chunk, size_t len
 	return pieces;
 }
 
+void *
+move_view(EcView *view)
+{
+	EcViewPlan plan;
+	void *memory;
+
+	ec_view_plan(view, &plan);
+	memory = malloc(plan.size > 0 ? plan.size : 1);
+	ec_view_move(view, &plan, memory);
+	return memory;
+}
+
+static void
+check_view_row(const EcChunk *c, EcView *view, uint32_t row, const EcVector *segments,
+			   const EcVector *expected, uint32_t at)
+{
+	EcVector one = {.phys = c->phys, .form = EC_FORM_CONST, .nrows = 1};
+	EcPoint point;
+
+	CHECK(ec_view_get(view, row, &point) == EC_OK);
+	one.nnulls = point.isnull;
+	one.values.any = &point.value;
+	if (point.in_dict)
+		CHECK(same_value(expected, at, &segments[point.code / c->segment_entries],
+						 point.code % c->segment_entries));
+	else
+		CHECK(same_value(expected, at, &one, 0));
+}
+
+/* In order, then back and forth. */
+static void
+check_view_rows(const EcChunk *c, uint32_t block, EcView *view, const EcVector *segments,
+				const EcVector *expected)
+{
+	uint32_t n = c->blocks[block].zone.nrows;
+	uint32_t first = block * EC_BLOCK_ROWS;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		check_view_row(c, view, i, segments, expected, first + i);
+	for (i = 0; i < n; i += 97)
+		check_view_row(c, view, (uint32_t) ((uint64_t) i * 7919 % n), segments, expected,
+					   first + (uint32_t) ((uint64_t) i * 7919 % n));
+}
+
+/* The entries of a segment by themselves are those of the dictionary. */
+static void
+check_segment_view(const EcChunk *c, uint32_t segment, const EcVector *entries,
+				   const EcVector *dict)
+{
+	EcVector one = {.phys = c->phys, .form = EC_FORM_CONST, .nrows = 1};
+	EcPoint point;
+	EcView view;
+	void *moved;
+	uint32_t i;
+
+	ec_view_of_vector(entries, &view);
+	moved = move_view(&view);
+	for (i = 0; i < entries->nrows; i++)
+	{
+		CHECK(ec_view_get(&view, i, &point) == EC_OK && !point.isnull && !point.in_dict);
+		one.values.any = &point.value;
+		CHECK(same_value(dict, segment * c->segment_entries + i, &one, 0));
+	}
+	free(moved);
+}
+
 /* Row by row, as decode_blocks does block by block. */
 static void
 check_view(EcDecoder *dec, const EcChunk *c, uint32_t block, const uint8_t *chunk, size_t len,
@@ -277,9 +344,8 @@ check_view(EcDecoder *dec, const EcChunk *c, uint32_t block, const uint8_t *chun
 {
 	uint64_t need = ec_view_scratch(c, block);
 	void *scratch = malloc(need > 0 ? need : 1);
-	uint32_t row;
+	void *moved;
 	EcPoint point;
-	EcVector one = {0};
 	EcView view;
 	Piece p;
 
@@ -289,25 +355,14 @@ check_view(EcDecoder *dec, const EcChunk *c, uint32_t block, const uint8_t *chun
 	if (need > 0)
 		CHECK(ec_view_open(dec, c, block, p.bytes, scratch, need - 1, &view) == EC_ERR_SPACE);
 	CHECK(ec_view_open(dec, c, block, p.bytes, scratch, need, &view) == EC_OK);
-	for (row = 0; row < c->blocks[block].zone.nrows; row++)
-	{
-		uint32_t at = block * EC_BLOCK_ROWS + row;
-
-		CHECK(ec_view_get(&view, row, &point) == EC_OK);
-		one.phys = c->phys;
-		one.form = EC_FORM_CONST;
-		one.nrows = 1;
-		one.nnulls = point.isnull;
-		one.values.any = &point.value;
-		if (point.in_dict)
-			CHECK(same_value(expected, at, &segments[point.code / c->segment_entries],
-							 point.code % c->segment_entries));
-		else
-			CHECK(same_value(expected, at, &one, 0));
-	}
-	CHECK(ec_view_get(&view, row, &point) == EC_ERR_CORRUPT);
+	check_view_rows(c, block, &view, segments, expected);
+	moved = move_view(&view);
+	memset(scratch, 0xee, need);
 	free(scratch);
 	free_piece(&p);
+	check_view_rows(c, block, &view, segments, expected);
+	CHECK(ec_view_get(&view, view.nrows, &point) == EC_ERR_CORRUPT);
+	free(moved);
 }
 
 static void
@@ -318,6 +373,8 @@ check_views(EcDecoder *dec, const EcChunk *c, const uint8_t *chunk, size_t len,
 	Piece *pieces = load_segments(dec, c, chunk, len, segments, dict, seen);
 	uint32_t i;
 
+	for (i = 0; i < c->nsegments; i++)
+		check_segment_view(c, i, &segments[i], dict);
 	for (i = 0; i < c->nblocks; i++)
 		check_view(dec, c, i, chunk, len, segments, expected);
 	for (i = 0; i < c->nsegments; i++)

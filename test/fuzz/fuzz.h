@@ -44,6 +44,9 @@ extern bool vector_is_sound(const EcVector *v);
 extern bool decode_chunk(const uint8_t *chunk, size_t len, uint32_t header_len,
 						 const EcVector *expected, uint64_t *seen);
 
+/* Moves a view into memory of exactly the size planned, which the caller frees. */
+extern void *move_view(EcView *view);
+
 /* Encodes; the result is freed by the caller with ec_buf_free. */
 extern EcStatus
 encode_column(const EcVector *v, EcKind kind, EcCodec codec, EcBuf *out, uint32_t *header_len);

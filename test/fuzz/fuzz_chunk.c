@@ -75,6 +75,7 @@ view_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_t 
 	uint64_t need = ec_view_scratch(c, b);
 	uint8_t *bytes = piece_bytes(piece, chunk, len);
 	void *scratch;
+	void *moved = NULL;
 	EcView view;
 	uint32_t row;
 
@@ -83,6 +84,7 @@ view_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_t 
 	scratch = malloc(need > 0 ? need : 1);
 	if (ec_view_open(dec, c, b, bytes, scratch, need, &view) == EC_OK)
 	{
+		moved = move_view(&view);
 		for (row = 0; row < c->blocks[b].zone.nrows; row++)
 		{
 			EcPoint point;
@@ -99,6 +101,7 @@ view_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_t 
 				require_sound(EC_OK, NULL);
 		}
 	}
+	free(moved);
 	free(scratch);
 	free(bytes);
 }
