@@ -1,6 +1,7 @@
 /*
  * delta.c
  *	  Few rows go straight into row tuples of the companion (row.h), without a batch.
+ *	  Many rows that come singly are gathered in one (write_state.h).
  *
  * A backend keeps a small reserve of row numbers for each table that it inserts
  * single rows into, also between transactions, so that an INSERT of one row seldom
@@ -26,6 +27,7 @@
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/tid.h"
+#include "store/write_state.h"
 
 /* Row numbers reserved at once: doubling up to this. */
 #define NUMBERS_MAX 64
@@ -38,12 +40,21 @@ typedef struct Delta
 	int64 end;
 	int64 step;
 
-	/* the command that inserted last, and how many rows */
+	/* the subtransaction and command that inserted last, and how many rows */
 	uint64 transaction;
 	SubTransactionId subid;
 	CommandId cid;
 	int64 rows;
+	int64 command_rows;
 } Delta;
+
+/* Where new rows go. */
+typedef enum Place
+{
+	PLACE_ROWS,
+	PLACE_GATHERED, /* a batch of many commands */
+	PLACE_BATCH
+} Place;
 
 static HTAB *deltas;
 static Delta *last; /* found last, or NULL */
@@ -122,22 +133,41 @@ ec_delta_forget(Oid relid)
  * ------------------------------------------------------------------------
  */
 
-/* Counts the rows of the current command; false if they have become many. */
-static bool
+static Delta *
 count_rows(Relation rel, CommandId cid, int nslots)
 {
 	Delta *delta = get_delta(rel);
 	SubTransactionId subid = GetCurrentSubTransactionId();
 
-	if (delta->transaction != transaction || delta->subid != subid || delta->cid != cid)
+	if (delta->transaction != transaction || delta->subid != subid)
 	{
 		delta->transaction = transaction;
 		delta->subid = subid;
-		delta->cid = cid;
 		delta->rows = 0;
+		delta->command_rows = 0;
 	}
+	if (delta->cid != cid)
+		delta->command_rows = 0;
+	delta->cid = cid;
 	delta->rows += nslots;
-	return delta->rows <= EC_DELTA_ROWS;
+	delta->command_rows += nslots;
+	return delta;
+}
+
+/* Rows of many small commands share batches, if they may; else each command starts with row tuples. */
+static Place
+choose_place(Relation rel, CommandId cid, int nslots)
+{
+	Delta *delta;
+
+	if (nslots >= EC_DELTA_ROWS || cid == bulk_command)
+		return PLACE_BATCH;
+	delta = count_rows(rel, cid, nslots);
+	if (delta->rows <= EC_DELTA_ROWS)
+		return PLACE_ROWS;
+	if (ec_write_may_gather(rel))
+		return PLACE_GATHERED;
+	return delta->command_rows <= EC_DELTA_ROWS ? PLACE_ROWS : PLACE_BATCH;
 }
 
 void
@@ -157,14 +187,14 @@ ec_delta_inserted(Relation rel, TupleTableSlot *slot, int64 number, CommandId ci
 	pgstat_count_heap_insert(rel, 1);
 }
 
-int
-ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
+/* How many rows, from the first on, fit into row tuples. */
+static int
+insert_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 {
 	EcCompanion companion;
 	int done = 0;
 
-	if (nslots >= EC_DELTA_ROWS || cid == bulk_command || !count_rows(rel, cid, nslots) ||
-		!ec_companion_open(rel, RowExclusiveLock, &companion))
+	if (!ec_companion_open(rel, RowExclusiveLock, &companion))
 		return 0;
 	while (done < nslots)
 	{
@@ -178,6 +208,76 @@ ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 	}
 	ec_companion_close(&companion);
 	return done;
+}
+
+void
+ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
+{
+	Place place = choose_place(rel, cid, nslots);
+	int done = place == PLACE_ROWS ? insert_rows(rel, slots, nslots, cid) : 0;
+
+	if (place == PLACE_GATHERED)
+		ec_write_gather(rel, slots, nslots, cid);
+	else if (done < nslots)
+		ec_write_rows(rel, slots + done, nslots - done, cid);
+}
+
+/* ------------------------------------------------------------------------
+ * Batches that stayed small
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+build_row(EcBatch *batch, uint32 row, TupleDesc tupdesc, int64 number, EcRowPayload *payload)
+{
+	Datum *values = palloc(batch->natts * sizeof(Datum));
+	bool *isnull = palloc(batch->natts * sizeof(bool));
+
+	for (int i = 0; i < batch->natts; i++)
+	{
+		const EcColType *type = &batch->types[i];
+		EcVector v;
+
+		isnull[i] = true;
+		if (batch->columns[i] == NULL)
+			continue;
+		ec_builder_view(batch->columns[i], &v);
+		isnull[i] = ec_vector_is_null(&v, row);
+		if (!isnull[i])
+			values[i] = ec_datum_from_vector(&v, row, type, type->kind, type->scale);
+	}
+	return ec_row_build(tupdesc, values, isnull, number, 0, payload);
+}
+
+bool
+ec_delta_write_batch(Relation rel, EcBatch *batch, const int64 *numbers, const CommandId *cids)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight small batch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcRowPayload **payloads = palloc(batch->nrows * sizeof(EcRowPayload *));
+	bool fits = true;
+	EcCompanion companion;
+
+	for (uint32 row = 0; row < batch->nrows && fits; row++)
+	{
+		payloads[row] = palloc(sizeof(EcRowPayload));
+		fits = build_row(batch, row, RelationGetDescr(rel), numbers[row], payloads[row]);
+	}
+	if (fits && ec_companion_open(rel, RowExclusiveLock, &companion))
+	{
+		for (uint32 row = 0; row < batch->nrows; row++)
+			ec_companion_put(&companion, EC_CATALOG_ROW, numbers[row], payloads[row]->start,
+							 payloads[row]->len, cids[row], 0, NULL);
+		ec_companion_close(&companion);
+		CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
+		get_delta(rel)->rows = 0;
+	}
+	else
+		fits = false;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return fits;
 }
 
 /* ------------------------------------------------------------------------

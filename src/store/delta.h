@@ -10,7 +10,9 @@
 #include "executor/tuptable.h"
 #include "utils/relcache.h"
 
-/* Rows of one command in one table that become row tuples; more of them go to a batch. */
+#include "vector/batch.h"
+
+/* Rows of one transaction in one table that become row tuples; more of them go to a batch. */
 #define EC_DELTA_ROWS 64
 
 /* Takes a row number that nobody else gets. */
@@ -20,10 +22,17 @@ extern int64 ec_delta_next_number(Relation rel);
 extern void ec_delta_forget(Oid relid);
 
 /*
- * Inserts the rows as row tuples, as long as they are few: returns how many were
- * taken, from the first on.  The rest goes to a batch.  Sets their tids.
+ * Inserts rows that come singly or a few at a time, and sets their tids: as row
+ * tuples as long as they are few, into batches (write_state.h) else.
  */
-extern int ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
+extern void ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
+
+/*
+ * A batch that has to be written while it is small, as row tuples; false if a row is
+ * too wide for one, and nothing is done.  The next rows start anew as being few.
+ */
+extern bool
+ec_delta_write_batch(Relation rel, EcBatch *batch, const int64 *numbers, const CommandId *cids);
 
 /* The command is known to insert many rows: all go to batches. */
 extern void ec_delta_expect_many(CommandId cid);

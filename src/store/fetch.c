@@ -28,6 +28,7 @@
 #include "base/compat.h"
 #include "store/fetch.h"
 #include "store/groupmap.h"
+#include "store/late.h"
 #include "store/mask.h"
 #include "store/opened.h"
 #include "store/row.h"
@@ -221,7 +222,7 @@ place_holds(EcCompanion *c, const EcGroupPlace *place, int64 number, Snapshot sn
 	else if (!ec_opened_find(c->main, ec_opened_open(c->main, place->number, &found->lookup),
 							 number, &found->row))
 		return false;
-	return !is_masked(c, found, snapshot);
+	return !is_masked(c, found, snapshot) && !ec_late_hides(c->main, number, snapshot);
 }
 
 static bool
@@ -392,6 +393,8 @@ static void
 store_found(Relation rel, const Found *found, ItemPointer tid, TupleTableSlot *slot)
 {
 	ec_slot_store_group(slot, found->place.number, found->row, &found->lookup);
+	ec_slot_set_origin(slot, found->lookup.xmin,
+					   ec_late_command(rel, ec_tid_to_row(tid), found->lookup.cmin));
 	slot->tts_tid = *tid;
 	slot->tts_tableOid = RelationGetRelid(rel);
 }

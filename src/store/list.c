@@ -8,6 +8,8 @@
  * predicate lock lands on the companion, for the main relation's covers all, and
  * conflicts with writers are checked as in a heap.
  *
+ * Rows that are later than their row group (late.h) count as tombstones.
+ *
  * SnapshotAny sees all row groups and rows and no tombstone.  Descriptors of
  * aborted transactions are never listed: their pages belong to others by now.
  *
@@ -32,6 +34,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "store/late.h"
 #include "store/list.h"
 #include "store/mask.h"
 #include "store/row.h"
@@ -380,6 +383,12 @@ list_pending(EcList *list)
  * ------------------------------------------------------------------------
  */
 
+static void
+list_late(int64 number, void *arg)
+{
+	list_dead(arg, number);
+}
+
 static EcList *
 open_list(Relation rel, Snapshot snapshot)
 {
@@ -408,6 +417,7 @@ ec_list_begin(Relation rel, Snapshot snapshot)
 		list->guard = RegisterSnapshot(GetLatestSnapshot());
 	if (OidIsValid(list->companion))
 		visit_all(list, list_tuple, InvalidBlockNumber);
+	ec_late_visit_hidden(rel, snapshot, list_late, list);
 	if (!list->dead_sorted)
 		qsort(list->dead, list->ndead, sizeof(int64), compare_numbers);
 	if (list->nmasks > 1)

@@ -25,6 +25,7 @@
 #include "store/dml.h"
 #include "store/fetch.h"
 #include "store/index.h"
+#include "store/late.h"
 #include "store/slot.h"
 #include "store/page.h"
 #include "store/store.h"
@@ -251,18 +252,17 @@ static void
 tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
 			 struct BulkInsertStateData *bistate)
 {
-	if (bistate != NULL || ec_delta_insert(rel, &slot, 1, cid) == 0)
+	if (bistate != NULL)
 		ec_write_rows(rel, &slot, 1, cid);
+	else
+		ec_delta_insert(rel, &slot, 1, cid);
 }
 
 static void
 multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, int options,
 			 struct BulkInsertStateData *bistate)
 {
-	int done = ec_delta_insert(rel, slots, nslots, cid);
-
-	if (done < nslots)
-		ec_write_rows(rel, slots + done, nslots - done, cid);
+	ec_delta_insert(rel, slots, nslots, cid);
 }
 
 /*
@@ -313,6 +313,7 @@ relation_nontransactional_truncate(Relation rel)
 {
 	ec_fetch_forget();
 	ec_delta_forget(RelationGetRelid(rel));
+	ec_late_forget(rel);
 	RelationTruncate(rel, 0);
 
 	/* core does this too, but only after it has built the indexes anew from what the companion has */

@@ -26,6 +26,7 @@
 #include "store/delta.h"
 #include "store/groupmap.h"
 #include "store/headers.h"
+#include "store/late.h"
 #include "store/options.h"
 #include "store/opened.h"
 #include "store/store.h"
@@ -72,6 +73,7 @@ executor_start(QueryDesc *queryDesc, int eflags)
 		previous_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+	ec_write_settle();
 	expect_rows(queryDesc);
 	if (queryDesc->planstate != NULL)
 		(void) stop_prefetching(queryDesc->planstate, NULL);
@@ -89,7 +91,7 @@ run_executor(EC_COMPAT_EXECUTOR_RUN_ARGS)
 /*
  * Parallel workers see what is written, not what this backend gathers.  Rows of
  * parent subtransactions can't be written now, so beside those a query runs in this
- * process alone.
+ * process alone.  So does one that only we can tell which late rows it doesn't see.
  */
 static void
 executor_run(EC_COMPAT_EXECUTOR_RUN_ARGS)
@@ -97,13 +99,13 @@ executor_run(EC_COMPAT_EXECUTOR_RUN_ARGS)
 	PlannedStmt *stmt = queryDesc->plannedstmt;
 	bool parallel = stmt->parallelModeNeeded;
 
-	if (!parallel || !ec_write_any_pending())
+	if (!parallel || (!ec_write_any_pending() && !ec_late_hides_any(queryDesc->snapshot)))
 	{
 		run_executor(EC_COMPAT_EXECUTOR_RUN_PASS);
 		return;
 	}
 	ec_write_flush_all();
-	stmt->parallelModeNeeded = !ec_write_any_pending();
+	stmt->parallelModeNeeded = !ec_write_any_pending() && !ec_late_hides_any(queryDesc->snapshot);
 	PG_TRY();
 	{
 		run_executor(EC_COMPAT_EXECUTOR_RUN_PASS);
@@ -168,10 +170,35 @@ copy_options(RangeVar *source, RangeVar *target)
 	relation_close(rel, AccessShareLock);
 }
 
-static void
-flush_around_utility(void)
+/* Statements that only run others, which see to themselves, or touch no table. */
+static bool
+spares_gathered(const Node *parsetree)
 {
-	if (IsTransactionState() && ec_write_any_pending())
+	switch (nodeTag(parsetree))
+	{
+		case T_ExecuteStmt:
+		case T_PrepareStmt:
+		case T_DeallocateStmt:
+		case T_FetchStmt:
+		case T_ClosePortalStmt:
+		case T_CallStmt:
+		case T_DoStmt:
+		case T_VariableSetStmt:
+		case T_VariableShowStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static void
+flush_around_utility(bool spare)
+{
+	if (!IsTransactionState() || !ec_write_any_pending())
+		return;
+	if (spare)
+		ec_write_flush_commands();
+	else
 		ec_write_flush_all();
 }
 
@@ -182,9 +209,10 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 {
 	bool vacuum = IsA(pstmt->utilityStmt, VacuumStmt) &&
 				  castNode(VacuumStmt, pstmt->utilityStmt)->is_vacuumcmd;
+	bool spare = spares_gathered(pstmt->utilityStmt);
 	RangeVar *like = liked_table(pstmt->utilityStmt);
 
-	flush_around_utility();
+	flush_around_utility(spare);
 	if (IsA(pstmt->utilityStmt, ReindexStmt))
 		ec_headers_before_reindex(castNode(ReindexStmt, pstmt->utilityStmt));
 	if (vacuum)
@@ -198,7 +226,7 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 		ec_vacuum_statement_end();
 	if (like != NULL)
 		copy_options(like, castNode(CreateStmt, pstmt->utilityStmt)->relation);
-	flush_around_utility();
+	flush_around_utility(spare);
 }
 
 static void

@@ -20,6 +20,11 @@
  * So while a subtransaction runs, batches of its parents can only belong to
  * statements that are still running; ec_write_pending_groups shows those.
  *
+ * Commands that insert a row or a few each, many of them in one transaction, share a
+ * batch that outlives its statements: a gathered one.  It becomes a row group under
+ * the command id of its first row; late.h keeps what snapshots in between must know.
+ * If it has to be written while it is still small, its rows become row tuples.
+ *
  * All of it lives in TopTransactionContext.  A hash table finds a row's batch, since
  * one statement may feed hundreds of partitions; a list, last used first, serves the
  * rest.
@@ -39,10 +44,11 @@
 #include "base/guc.h"
 #include "store/delta.h"
 #include "store/group.h"
+#include "store/late.h"
 #include "store/logical.h"
 #include "store/options.h"
 #include "store/page.h"
-#include "store/row.h"
+#include "store/reserve.h"
 #include "store/store.h"
 #include "store/tid.h"
 #include "store/write_state.h"
@@ -52,6 +58,9 @@
 
 /* Memory after which a row group is full, whatever its rows. */
 #define GROUP_BYTES_MAX ((Size) 64 * 1024 * 1024)
+
+/* The command id of a batch that gathers rows of many commands. */
+#define GATHERED InvalidCommandId
 
 /* Open commands per relation and subtransaction; the one unused longest is written beyond this. */
 #define OPEN_COMMANDS_MAX 8
@@ -68,15 +77,15 @@ typedef struct Pending
 	PendingKey key;
 	dlist_node node; /* in pending_list */
 	EcBatch *batch;
-	Size memory;  /* of the batch, as counted in pending_memory */
-	int64 number; /* of the row group it will become */
+	CommandId cid; /* that it is written with; if gathered, the first row's */
+	Size memory;   /* of the batch, as counted in pending_memory */
+	int64 number;  /* of the row group it will become */
 	uint32 max_rows;
 	EcDiskRange ranges[EC_RANGES_MAX]; /* count: rows used, so that it is always true */
 	uint32 nranges;
 	int64 reserved; /* rows left of the last range */
 	int64 step;
-	ItemPointerData *reservations; /* tuples of the companion (row.h), in the batch's context */
-	int nreservations;
+	EcReservations reservations; /* in the batch's context */
 } Pending;
 
 static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
@@ -84,6 +93,7 @@ static HTAB *pending_hash; /* of Pending; NULL until the transaction's first row
 static Size pending_memory;
 static bool held;		 /* see ec_write_hold */
 static bool any_written; /* in this transaction */
+static bool disturbed;	 /* a subtransaction had to read what its parent has gathered */
 
 static void
 drop_pending(Pending *p)
@@ -104,62 +114,37 @@ count_memory(Pending *p)
 }
 
 /* ------------------------------------------------------------------------
- * Row numbers of tables with indexes are reserved for others to see: an index
- * entry leads them to a row that they can't find yet
- * ------------------------------------------------------------------------
- */
-
-static void
-reserve_visibly(Relation rel, Pending *p, int64 first, int64 count)
-{
-	EcCompanion companion;
-
-	/* nobody else sees a new table */
-	if (!rel->rd_rel->relhasindex || rel->rd_createSubid != InvalidSubTransactionId ||
-		!ec_companion_open(rel, RowExclusiveLock, &companion))
-		return;
-	while (count > 0)
-	{
-		int64 n = Min(count, EC_RESERVE_SPAN - first % EC_RESERVE_SPAN);
-		Size size = (p->nreservations + 1) * sizeof(ItemPointerData);
-
-		p->reservations = p->reservations == NULL ? MemoryContextAlloc(p->batch->context, size)
-												  : repalloc(p->reservations, size);
-		ec_row_reserve(&companion, first, n, p->key.cid, &p->reservations[p->nreservations]);
-		p->nreservations++;
-		first += n;
-		count -= n;
-	}
-	ec_companion_close(&companion);
-
-	/* before any index entry: VACUUM may have read all reservations already (vacuum_index.c) */
-	ec_meta_announce(rel);
-}
-
-/* The row group stands, so nobody needs them any more. */
-static void
-end_reservations(Relation rel, Pending *p)
-{
-	EcCompanion companion;
-	bool pushed = !ActiveSnapshotSet();
-
-	if (p->nreservations == 0 || !ec_companion_open(rel, RowExclusiveLock, &companion))
-		return;
-
-	/* heap wants some snapshot's horizon; at commit there may be none */
-	if (pushed)
-		PushActiveSnapshot(GetTransactionSnapshot());
-	for (int i = 0; i < p->nreservations; i++)
-		heap_abort_speculative(companion.heap, &p->reservations[i]);
-	if (pushed)
-		PopActiveSnapshot();
-	ec_companion_close(&companion);
-}
-
-/* ------------------------------------------------------------------------
  * Writing a batch
  * ------------------------------------------------------------------------
  */
+
+/* The command that inserted a row of the batch. */
+static CommandId
+row_command(Relation rel, const Pending *p, int64 number)
+{
+	return p->key.cid == GATHERED ? ec_late_command(rel, number, p->cid) : p->cid;
+}
+
+/* A small gathered batch makes no row group: the next one may come soon. */
+static bool
+write_as_row_tuples(Pending *p, Relation rel)
+{
+	int64 numbers[EC_DELTA_ROWS];
+	CommandId cids[EC_DELTA_ROWS];
+	uint32 row = 0;
+
+	if (p->key.cid != GATHERED || p->batch->nrows >= EC_DELTA_ROWS)
+		return false;
+	for (uint32 i = 0; i < p->nranges; i++)
+	{
+		for (int64 j = 0; j < p->ranges[i].count; j++, row++)
+		{
+			numbers[row] = p->ranges[i].first + j;
+			cids[row] = row_command(rel, p, numbers[row]);
+		}
+	}
+	return ec_delta_write_batch(rel, p->batch, numbers, cids);
+}
 
 static void
 write_pending(Pending *p, Relation rel)
@@ -167,11 +152,12 @@ write_pending(Pending *p, Relation rel)
 	Assert(p->key.subid == GetCurrentSubTransactionId());
 	if (p->batch->nrows > 0)
 	{
-		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->key.cid);
+		if (!write_as_row_tuples(p, rel))
+			ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->cid);
 		ec_logical_batch(rel, p->batch);
 		pgstat_count_heap_insert(rel, p->batch->nrows);
 	}
-	end_reservations(rel, p);
+	ec_reservations_end(rel, &p->reservations);
 }
 
 /* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
@@ -193,10 +179,6 @@ flush_full(Pending *p, Relation rel)
 		return;
 	}
 	ec_batch_reset(p->batch);
-	if (p->reservations != NULL)
-		pfree(p->reservations);
-	p->reservations = NULL;
-	p->nreservations = 0;
 	p->number = -1;
 	p->nranges = 0;
 	p->reserved = 0;
@@ -274,7 +256,8 @@ create_pending(Relation rel, const PendingKey *key)
 	p = hash_search(pending_hash, key, HASH_ENTER, NULL);
 	memset((char *) p + sizeof(PendingKey), 0, sizeof(Pending) - sizeof(PendingKey));
 	p->number = -1;
-	p->step = 1;
+	p->cid = key->cid;
+	p->step = key->cid == GATHERED ? EC_DELTA_ROWS : 1;
 	p->max_rows = max_rows;
 	p->batch = batch;
 	dlist_push_head(&pending_list, &p->node);
@@ -292,7 +275,7 @@ reserve_rows(Relation rel, Pending *p, int64 expected)
 	ec_meta_reserve(rel, n, &first, p->number < 0 ? &p->number : NULL);
 	p->step = Min(p->step * 2, RESERVE_MAX);
 	p->reserved = n;
-	reserve_visibly(rel, p, first, n);
+	ec_reservations_add(rel, &p->reservations, first, n, p->cid, p->batch->context);
 	if (p->nranges > 0 &&
 		p->ranges[p->nranges - 1].first + p->ranges[p->nranges - 1].count == first)
 		return;
@@ -303,13 +286,17 @@ reserve_rows(Relation rel, Pending *p, int64 expected)
 
 /* Gives rows just appended their numbers, which are reserved. */
 static void
-number_rows(Relation rel, Pending *p, TupleTableSlot **slots, int nslots)
+number_rows(Relation rel, Pending *p, TupleTableSlot **slots, int nslots, CommandId cid)
 {
 	EcDiskRange *range = &p->ranges[p->nranges - 1];
 
 	for (int i = 0; i < nslots; i++)
 	{
-		ec_tid_from_row(range->first + range->count++, &slots[i]->tts_tid);
+		int64 number = range->first + range->count++;
+
+		if (p->key.cid == GATHERED)
+			ec_late_note(rel, number, cid, p->cid);
+		ec_tid_from_row(number, &slots[i]->tts_tid);
 		slots[i]->tts_tableOid = RelationGetRelid(rel);
 	}
 	p->reserved -= nslots;
@@ -366,28 +353,50 @@ get_pending(Relation rel, CommandId cid)
 	return p;
 }
 
-void
-ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
+/* batch_cid: cid, or GATHERED. */
+static void
+append_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, CommandId batch_cid)
 {
-	Pending *p = get_pending(rel, cid);
+	Pending *p = get_pending(rel, batch_cid);
 	int n;
 
 	for (int done = 0; done < nslots; done += n)
 	{
+		if (p->batch->nrows == 0)
+			p->cid = cid;
 		if (p->reserved == 0)
 			reserve_rows(rel, p, nslots - done);
 		n = (int) Min(Min(nslots - done, EC_BATCH_SLOTS), p->reserved);
 		ec_batch_append_slots(p->batch, slots + done, n);
-		number_rows(rel, p, slots + done, n);
+		number_rows(rel, p, slots + done, n, cid);
 		count_memory(p);
 		if (is_full(p))
 		{
 			flush_full(p, rel);
 			if (done + n < nslots)
-				p = get_pending(rel, cid);
+				p = get_pending(rel, batch_cid);
 		}
 	}
 	limit_memory();
+}
+
+void
+ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
+{
+	append_rows(rel, slots, nslots, cid, cid);
+}
+
+void
+ec_write_gather(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
+{
+	append_rows(rel, slots, nslots, cid, GATHERED);
+}
+
+/* What is decoded must keep its order among all tables. */
+bool
+ec_write_may_gather(Relation rel)
+{
+	return !disturbed && ec_late_room() && !ec_logical_wanted(rel);
 }
 
 EcBatch *
@@ -481,6 +490,37 @@ ec_write_flush_command(CommandId cid)
 		flush_pending_by_oid(p);
 }
 
+/* The ends of statements write what those have inserted, but not what is gathered. */
+void
+ec_write_flush_commands(void)
+{
+	dlist_iter iter;
+	bool again = true;
+
+	while (again)
+	{
+		again = false;
+		dlist_foreach(iter, &pending_list)
+		{
+			Pending *p = dlist_container(Pending, node, iter.cur);
+
+			again = p->key.cid != GATHERED && p->key.subid == GetCurrentSubTransactionId();
+			if (again)
+			{
+				flush_pending_by_oid(p);
+				break;
+			}
+		}
+	}
+}
+
+void
+ec_write_settle(void)
+{
+	if (disturbed)
+		ec_write_flush_command(GATHERED);
+}
+
 void
 ec_write_flush_all(void)
 {
@@ -541,7 +581,7 @@ ec_write_pending_find(Relation rel, int64 number, EcPendingRow *found)
 		row = find_in_ranges(p, number);
 		if (row < 0 || row >= p->batch->nrows)
 			continue;
-		found->cid = p->key.cid;
+		found->cid = row_command(rel, p, number);
 		found->batch = p->batch;
 		found->row = (uint32) row;
 		return true;
@@ -568,7 +608,8 @@ ec_write_pending_groups(Relation rel, int *count)
 
 		if (p->key.relid != RelationGetRelid(rel) || p->batch->nrows == 0)
 			continue;
-		group->cid = p->key.cid;
+		disturbed |= p->key.cid == GATHERED;
+		group->cid = p->cid;
 		group->payload =
 			ec_group_serialize(rel, p->batch, p->number, p->nranges, p->ranges, &group->len);
 		(*count)++;
@@ -603,7 +644,9 @@ forget_hash(void)
 	pending_memory = 0;
 	held = false;
 	any_written = false;
+	disturbed = false;
 	ec_delta_at_xact_end();
+	ec_late_at_xact_end();
 }
 
 static void

@@ -13,8 +13,15 @@
 
 #include "vector/batch.h"
 
-/* Adds rows; sets their tids. */
+/* Adds rows of a command; sets their tids. */
 extern void ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
+
+/*
+ * The same for commands of a few rows each, of which there are many in this
+ * transaction, if their rows may be gathered.
+ */
+extern void ec_write_gather(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
+extern bool ec_write_may_gather(Relation rel);
 
 /*
  * Rows parsed straight into column builders: the pending batch of this command,
@@ -32,10 +39,17 @@ extern void ec_write_added(Relation rel, CommandId cid, uint32 nrows);
 extern void ec_write_hold(bool hold);
 extern bool ec_write_held(void);
 
-/* Writes what belongs to the current subtransaction: of one relation, of one command, all. */
+/*
+ * Writes what belongs to the current subtransaction: of one relation, of one command,
+ * of all commands but not what is gathered, all.
+ */
 extern void ec_write_flush_relation(Relation rel);
 extern void ec_write_flush_command(CommandId cid);
+extern void ec_write_flush_commands(void);
 extern void ec_write_flush_all(void);
+
+/* Writes what was gathered, if a subtransaction had to read it before it could be written. */
+extern void ec_write_settle(void);
 
 /*
  * Rows of parent subtransactions, which only those can write, in the form of

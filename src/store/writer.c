@@ -99,9 +99,10 @@ ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 {
 	EcGroupSpec spec = {.number = number, .nranges = nranges, .ranges = ranges};
 
-	/* TRUNCATE and rewrites look for conflicts with the table itself, not with its companion */
-	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 	ec_group_put(rel, batch, &spec, cid, 0);
+
+	/* with the table itself, not with its companion; who reads it later sees the descriptor */
+	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 }
 
 /* The ranges that ascending numbers form; 0 if they are too many, or if they don't ascend. */
