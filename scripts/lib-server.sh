@@ -15,6 +15,8 @@ server_paths()
 	PG_TREE=$RUN/pg
 	PG_BIN=$PG_TREE/lib/postgresql/$EC_PG_MAJOR/bin
 	PG_CONFIG=$PG_BIN/pg_config
+	PG_PGXS=$PG_TREE/lib/postgresql/$EC_PG_MAJOR/lib/pgxs
+	PG_PERL=$PG_PGXS/src/test/perl
 	PG_DATA=$RUN/data
 	PG_SOCK=$RUN/sock
 	PG_LOG=$RUN/server.log
@@ -42,9 +44,29 @@ server_tree()
 	printf '%s\n' "$stamp" >"$PG_TREE/stamp"
 }
 
+# server_given PG_CONFIG: use that server, of another version maybe, as it stands.
+server_given()
+{
+	PG_CONFIG=$1
+	PG_BIN=$("$PG_CONFIG" --bindir)
+	PG_PGXS=$(dirname "$("$PG_CONFIG" --pgxs)")/../..
+	# Servers from elsewhere may come without the Perl modules; those of Debian's know newer servers, too.
+	if [ -e "$PG_PGXS/src/test/perl/PostgreSQL/Test/Cluster.pm" ]; then PG_PERL=$PG_PGXS/src/test/perl
+	else PG_PERL=/usr/lib/postgresql/$EC_PG_MAJOR/lib/pgxs/src/test/perl; fi
+	PG_TREE=$(dirname "$PG_BIN")
+}
+
 # build_install LOG: compile what has changed and install it into the tree.
 build_install()
 {
+	local server
+	# Objects of another version's server are of no use, and newer than the sources all the same.
+	server=$("$PG_CONFIG" --version --configure | tr '\n' ' ')
+	mkdir -p "$EC_TOP/.deps"
+	if [ "$(cat "$EC_TOP/.deps/built-for" 2>/dev/null)" != "$server" ]; then
+		make -C "$EC_TOP" -s PG_CONFIG="$PG_CONFIG" clean >"$1" 2>&1
+	fi
+	printf '%s\n' "$server" >"$EC_TOP/.deps/built-for"
 	if ! make -C "$EC_TOP" -s "-j$(nproc)" PG_CONFIG="$PG_CONFIG" with_llvm=no all >"$1" 2>&1 ||
 		! make -C "$EC_TOP" -s PG_CONFIG="$PG_CONFIG" with_llvm=no install >>"$1" 2>&1; then
 		tail -n 40 "$1" >&2

@@ -154,7 +154,7 @@ bad_int(Row *row, Text *to)
 	static const int fields[3] = {F_PRODUCT, F_CATEGORY, F_USER};
 
 	put_with(row, to, fields[(row->r >> 32) % 3],
-			 CHOOSE(row, "12a45", "abc", "-", "12.0", "0x1F", "NULL", "\\N", "1 2"));
+			 CHOOSE(row, "12a45", "abc", "-", "12.0", "x1F", "NULL", "\\N", "1 2"));
 }
 
 static void

@@ -45,3 +45,13 @@ have_source()
 	rm -rf "$tmp"
 	printf '%s\n' "$version" >"$dir/version"
 }
+
+# copy_source TREE DIR: the same from a source tree.
+copy_source()
+{
+	local tree=$1 dir=$2
+	rm -rf "$dir"
+	mkdir -p "$dir/src/test"
+	cp -r "$tree"/src/test/{regress,isolation} "$dir/src/test/"
+	sed -n "s/^PACKAGE_VERSION='\(.*\)'/\1/p" "$tree/configure" >"$dir/upstream"
+}
