@@ -8,11 +8,12 @@
  * sees it, holds its number: no row group (but in rows that its mask hides), no row
  * tuple, no reservation.
  *
- * Whoever inserts an index entry has inserted what holds the number before, and
- * the metapage counts row groups and reservations.  So it is enough to know all row
- * groups and reservations at one time, to look for a row tuple when an entry is
- * judged, and to begin anew if the metapage's count has changed.  After a few times
- * of that, entries are kept that can't be judged.
+ * The index asks for each entry while it holds a lock on the page, so the answer
+ * comes from memory.  A first pass removes what is known to be gone, and notes the
+ * entries whose numbers no row group and no reservation held when the pass began.
+ * Then, without any lock on the index, these are judged: whoever inserts an entry has
+ * inserted what holds its number before, so a number that nothing holds after the
+ * pass is gone for good.  The next pass, and those over other indexes, remove it.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
 #include "access/heapam.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "postmaster/autovacuum.h"
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
@@ -27,6 +29,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/stoppoint.h"
 #include "store/mask.h"
 #include "store/page.h"
 #include "store/reader.h"
@@ -38,17 +41,29 @@
 /* An index is passed through if this part of the table's rows has been deleted or updated. */
 #define DEAD_FRACTION 50
 
-/* Begun anew at most so often in one VACUUM. */
+/* And once more if more entries than this part of the rows have turned out to be gone. */
+#define ENTRIES_FRACTION 1000
+
+/* Entries are judged anew, because row groups have come meanwhile, at most so often. */
 #define LOADS_MAX 16
 
-/* Who holds row numbers [first, end): all of them, or those whose bit is set. */
+/* Who holds row numbers [first, end): all of them, or those told. */
 typedef struct Holder
 {
 	int64 first;
 	int64 end;
-	int64 reach;  /* the greatest end of this and all holders before it */
-	uint64 *bits; /* bit i: first + i; NULL: all */
+	int64 reach;	/* the greatest end of this and all holders before it */
+	uint64 *bits;	/* bit i: first + i */
+	int64 *numbers; /* ascending, where they are too scattered for bits */
+	uint32 n;
 } Holder;
+
+typedef struct Numbers
+{
+	int64 *numbers;
+	Size n;
+	Size capacity;
+} Numbers;
 
 typedef struct Gone
 {
@@ -59,7 +74,10 @@ typedef struct Gone
 	Size n;
 	Size capacity;
 	uint32 changes; /* the metapage's count when they were loaded */
-	int loads;
+	Numbers gone;	/* ascending: judged so before */
+	Numbers noted;	/* by this pass, to be judged */
+	Size noted_max;
+	bool overflow; /* there were more */
 } Gone;
 
 /* ------------------------------------------------------------------------
@@ -79,42 +97,34 @@ add_holder(Gone *g, int64 first, int64 count)
 										: repalloc_huge(g->holders, g->capacity * sizeof(Holder));
 	}
 	holder = &g->holders[g->n++];
+	memset(holder, 0, sizeof(*holder));
 	holder->first = first;
 	holder->end = first + count;
-	holder->bits = NULL;
 	return holder;
 }
 
-/* Rows that a group's masks hide are held no more. */
-static void
-drop_masked(Gone *g, EcReader *reader, Holder *holder)
+/* The rows that a group's masks hide, as EC_MASK_WORDS words a block. */
+static uint64 *
+masked_rows(Gone *g, EcReader *reader)
 {
 	const EcSurveyRows *masks = &g->survey->masks;
 	const EcReaderGroup *group = ec_reader_group(reader);
 	int64 start = EC_MASK_NUMBER(group->number, 0);
+	uint64 *dead = palloc0(Max((Size) group->nblocks, 1) * EC_MASK_WORDS * sizeof(uint64));
 
 	for (Size i = ec_survey_find(masks, start);
 		 i < masks->n && masks->rows[i].number < start + group->nblocks; i++)
 	{
 		uint32 block = (uint32) (masks->rows[i].number - start);
-		uint32 nrows = ec_reader_block_rows(reader, block);
-		uint64 dead[EC_MASK_WORDS] = {0};
 		EcCatalogTuple opened;
 
 		if (ec_companion_fetch(g->c, &masks->rows[i].tid, &opened) == NULL ||
 			opened.kind != EC_CATALOG_MASK || opened.number != masks->rows[i].number)
 			continue;
-		ec_mask_read(g->c->main, group->number, block, opened.payload, opened.len, nrows, dead);
-		for (uint32 row = 0; row < nrows; row++)
-		{
-			int64 bit;
-
-			if ((dead[row / 64] >> row % 64 & 1) == 0)
-				continue;
-			bit = ec_reader_row_number(reader, block * EC_BLOCK_ROWS + row) - holder->first;
-			holder->bits[bit / 64] &= ~(UINT64CONST(1) << bit % 64);
-		}
+		ec_mask_read(g->c->main, group->number, block, opened.payload, opened.len,
+					 ec_reader_block_rows(reader, block), dead + (Size) block * EC_MASK_WORDS);
 	}
+	return dead;
 }
 
 static bool
@@ -126,27 +136,51 @@ has_masks(const Gone *g, int64 group)
 		   g->survey->masks.rows[at].number < EC_MASK_NUMBER(group + 1, 0);
 }
 
-static void
-set_bits(Gone *g, EcReader *reader, Holder *holder)
+static int
+compare_numbers(const void *a, const void *b)
 {
-	for (uint32 row = 0; row < ec_reader_group(reader)->nrows; row++)
-	{
-		int64 bit = ec_reader_row_number(reader, row) - holder->first;
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
 
-		if (bit < 0 || bit >= holder->end - holder->first)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("row numbers of row group " INT64_FORMAT
-							" of table \"%s\" lie outside of its range",
-							ec_reader_group(reader)->number, RelationGetRelationName(g->c->main))));
-		holder->bits[bit / 64] |= UINT64CONST(1) << bit % 64;
-	}
-	drop_masked(g, reader, holder);
+	return x < y ? -1 : x > y;
 }
 
-/* A group's rows one by one, unless they are scattered too widely for that. */
 static void
-add_bits(Gone *g, const EcDescriptor *desc, ItemPointer tid)
+hold_number(Gone *g, Holder *holder, int64 group, int64 number)
+{
+	int64 bit = number - holder->first;
+
+	if (bit < 0 || number >= holder->end)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("row numbers of row group " INT64_FORMAT
+							   " of table \"%s\" lie outside of its range",
+							   group, RelationGetRelationName(g->c->main))));
+	if (holder->bits != NULL)
+		holder->bits[bit / 64] |= UINT64CONST(1) << bit % 64;
+	else
+		holder->numbers[holder->n++] = number;
+}
+
+/* The rows of the reader's group that no mask hides. */
+static void
+hold_rows(Gone *g, EcReader *reader, Holder *holder)
+{
+	const EcReaderGroup *group = ec_reader_group(reader);
+	uint64 *dead = masked_rows(g, reader);
+
+	for (uint32 row = 0; row < group->nrows; row++)
+	{
+		if ((dead[row / 64] >> row % 64 & 1) == 0)
+			hold_number(g, holder, group->number, ec_reader_row_number(reader, row));
+	}
+	pfree(dead);
+	if (holder->n > 1)
+		qsort(holder->numbers, holder->n, sizeof(int64), compare_numbers);
+}
+
+/* A group's rows one by one. */
+static void
+add_rows(Gone *g, const EcDescriptor *desc, ItemPointer tid)
 {
 	EcReaderPick pick = {.number = desc->number, .tid = *tid};
 	int64 first = desc->ranges[0].first;
@@ -156,13 +190,14 @@ add_bits(Gone *g, const EcDescriptor *desc, ItemPointer tid)
 	EcReader *reader;
 
 	if (span > (int64) desc->nrows * 64)
-		return;
-	holder->bits = palloc_extended(((Size) span + 63) / 64 * sizeof(uint64),
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		holder->numbers = palloc_extended(Max(desc->nrows, 1) * sizeof(int64), MCXT_ALLOC_HUGE);
+	else
+		holder->bits = palloc_extended(((Size) span + 63) / 64 * sizeof(uint64),
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	reader = ec_reader_begin_groups(g->c->main, &pick, 1, CurrentMemoryContext);
 	if (!ec_reader_next_group(reader))
 		elog(ERROR, "row group " INT64_FORMAT " is gone", desc->number);
-	set_bits(g, reader, holder);
+	hold_rows(g, reader, holder);
 	ec_reader_end(reader);
 }
 
@@ -178,7 +213,7 @@ add_tuple(Gone *g, HeapTuple tuple)
 	{
 		ec_catalog_read_tuple(g->c->main, tuple, &desc);
 		if (desc.numbered || has_masks(g, desc.number))
-			add_bits(g, &desc, &tuple->t_self);
+			add_rows(g, &desc, &tuple->t_self);
 		else
 			for (uint32 i = 0; i < desc.nranges; i++)
 				add_holder(g, desc.ranges[i].first, desc.ranges[i].count);
@@ -237,8 +272,8 @@ load_holders(Gone *g)
 	TableScanDesc scan;
 	HeapTuple tuple;
 
+	ec_stop_point("holders");
 	g->changes = count_changes(g->c->main);
-	g->loads++;
 	MemoryContextReset(g->context);
 	g->holders = NULL;
 	g->n = g->capacity = 0;
@@ -262,6 +297,24 @@ load_holders(Gone *g)
  */
 
 static bool
+has_number(const int64 *numbers, Size n, int64 number)
+{
+	return n > 0 && bsearch(&number, numbers, n, sizeof(int64), compare_numbers) != NULL;
+}
+
+static bool
+holds(const Holder *holder, int64 number)
+{
+	int64 bit = number - holder->first;
+
+	if (number >= holder->end)
+		return false;
+	if (holder->bits != NULL)
+		return (holder->bits[bit / 64] >> bit % 64 & 1) != 0;
+	return holder->numbers == NULL || has_number(holder->numbers, holder->n, number);
+}
+
+static bool
 is_held(const Gone *g, int64 number)
 {
 	Size low = 0;
@@ -278,13 +331,45 @@ is_held(const Gone *g, int64 number)
 	}
 	while (low > 0 && g->holders[--low].reach > number)
 	{
-		const Holder *holder = &g->holders[low];
-		int64 bit = number - holder->first;
-
-		if (number < holder->end &&
-			(holder->bits == NULL || (holder->bits[bit / 64] >> bit % 64 & 1) != 0))
+		if (holds(&g->holders[low], number))
 			return true;
 	}
+	return false;
+}
+
+static void
+note(Gone *g, int64 number)
+{
+	Numbers *noted = &g->noted;
+
+	if (noted->n >= g->noted_max)
+	{
+		g->overflow = true;
+		return;
+	}
+	if (noted->n == noted->capacity)
+	{
+		noted->capacity = Max(1024, noted->capacity * 2);
+		noted->numbers = repalloc_huge(noted->numbers, noted->capacity * sizeof(int64));
+	}
+	noted->numbers[noted->n++] = number;
+}
+
+/* Called by the index for each entry, under a lock: may it go? */
+static bool
+is_gone(ItemPointer tid, void *arg)
+{
+	Gone *g = arg;
+	int64 number = ec_tid_to_row(tid);
+	Size at;
+
+	if (number < 0)
+		return false;
+	if (ec_survey_has(&g->survey->tombstones, number, &at) ||
+		has_number(g->gone.numbers, g->gone.n, number))
+		return true;
+	if (!is_held(g, number))
+		note(g, number);
 	return false;
 }
 
@@ -306,33 +391,88 @@ has_tuple(Gone *g, int64 number)
 	return false;
 }
 
-/* Called by the index for each entry: may it go? */
-static bool
-is_gone(ItemPointer tid, void *arg)
+/* Leaves those of the numbers noted, in order, that nothing holds. */
+static void
+sift_noted(Gone *g)
 {
-	Gone *g = arg;
-	int64 number = ec_tid_to_row(tid);
-	Size at;
+	Numbers *noted = &g->noted;
+	Size kept = 0;
 
-	if (ec_survey_has(&g->survey->tombstones, number, &at))
-		return true;
-	if (number < 0 || is_held(g, number) || has_tuple(g, number))
-		return false;
-	while (count_changes(g->c->main) != g->changes)
+	qsort(noted->numbers, noted->n, sizeof(int64), compare_numbers);
+	for (Size i = 0; i < noted->n; i++)
 	{
-		if (g->loads >= LOADS_MAX)
-			return false;
-		load_holders(g);
-		if (is_held(g, number))
-			return false;
+		int64 number = noted->numbers[i];
+
+		if ((i & 255) == 0)
+			ec_compat_vacuum_delay_point();
+		if ((kept == 0 || noted->numbers[kept - 1] != number) && !is_held(g, number) &&
+			!has_tuple(g, number))
+			noted->numbers[kept++] = number;
 	}
-	return true;
+	noted->n = kept;
+}
+
+/* What was known to be gone is no longer in this index; for others it is kept if there is room. */
+static void
+add_gone(Gone *g)
+{
+	Size before = g->gone.n + g->noted.n > g->noted_max ? 0 : g->gone.n;
+	Size n = before + g->noted.n;
+
+	if (n > g->gone.capacity)
+	{
+		g->gone.capacity = n;
+		g->gone.numbers = repalloc_huge(g->gone.numbers, n * sizeof(int64));
+	}
+	memcpy(g->gone.numbers + before, g->noted.numbers, g->noted.n * sizeof(int64));
+	g->gone.n = n;
+	qsort(g->gone.numbers, n, sizeof(int64), compare_numbers);
+}
+
+/* Which of the numbers noted are gone?  How many that are. */
+static Size
+judge_noted(Gone *g)
+{
+	for (int loads = 0; g->noted.n > 0; loads++)
+	{
+		/* who adds row groups that fast leaves no moment to judge in: a later VACUUM will */
+		if (loads == LOADS_MAX)
+			return 0;
+		if (count_changes(g->c->main) != g->changes)
+			load_holders(g);
+		sift_noted(g);
+		if (count_changes(g->c->main) == g->changes)
+			break;
+	}
+	if (g->noted.n > 0)
+		add_gone(g);
+	return g->noted.n;
 }
 
 /* ------------------------------------------------------------------------
  * Indexes
  * ------------------------------------------------------------------------
  */
+
+/* At first what is known to be gone, then what has come out of that, as long as it is worth a pass. */
+static IndexBulkDeleteResult *
+bulk_delete(IndexVacuumInfo *info, Gone *g, double rows)
+{
+	IndexBulkDeleteResult *stats = NULL;
+	Size found;
+	bool first = true;
+
+	do
+	{
+		g->noted.n = 0;
+		g->overflow = false;
+		stats = index_bulk_delete(info, stats, is_gone, g);
+		found = judge_noted(g);
+		found = first || g->overflow ? found : 0;
+		first = false;
+	} while (found > rows / ENTRIES_FRACTION);
+	return stats;
+}
 
 static void
 vacuum_index(Relation rel, Relation index, Gone *g, BufferAccessStrategy strategy, double rows)
@@ -346,11 +486,9 @@ vacuum_index(Relation rel, Relation index, Gone *g, BufferAccessStrategy strateg
 	IndexBulkDeleteResult *stats = NULL;
 
 	ec_compat_vacuum_info_heap(&info, rel);
+	info.estimated_count = true;
 	if (g != NULL)
-	{
-		info.estimated_count = true;
-		stats = index_bulk_delete(&info, stats, is_gone, g);
-	}
+		stats = bulk_delete(&info, g, rows);
 	info.estimated_count = false;
 	stats = index_vacuum_cleanup(&info, stats);
 	if (stats != NULL && !stats->estimated_count)
@@ -368,12 +506,22 @@ worth_a_pass(Relation rel, VacuumParams *params, double rows)
 		   ec_compat_dead_tuples(rel) > rows / DEAD_FRACTION;
 }
 
+/* Of numbers noted, and of those gone, as for dead tuples of a heap. */
+static Size
+numbers_max(void)
+{
+	int kb = ec_compat_is_autovacuum() && autovacuum_work_mem != -1 ? autovacuum_work_mem
+																	: maintenance_work_mem;
+
+	return Max((Size) kb * 1024 / (2 * sizeof(int64)), 1024);
+}
+
 void
 ec_vacuum_indexes(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
 				  double rows)
 {
 	bool pass = worth_a_pass(rel, params, rows);
-	Gone gone = {.c = c};
+	Gone gone = {.c = c, .noted_max = numbers_max()};
 	Relation *indexes;
 	int nindexes;
 
@@ -385,7 +533,11 @@ ec_vacuum_indexes(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcce
 		gone.context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight row numbers",
 											 ALLOCSET_DEFAULT_SIZES);
 		if (pass)
+		{
+			gone.gone.numbers = palloc(sizeof(int64));
+			gone.noted.numbers = palloc(sizeof(int64));
 			load_holders(&gone);
+		}
 		for (int i = 0; i < nindexes; i++)
 			vacuum_index(rel, indexes[i], pass ? &gone : NULL, strategy, rows);
 		MemoryContextDelete(gone.context);

@@ -39,24 +39,68 @@ sub wait_for
 	  or die "$name: $out{$name}";
 }
 
-my $reader = session('reader', 'SET enable_seqscan = off', 'SET enable_bitmapscan = off', 'SET ecinsight.enable_columnar_scan = off', 'BEGIN',
-	'DECLARE pin CURSOR FOR SELECT id FROM c ORDER BY id', 'FETCH 1 FROM pin', 'SELECT pg_sleep(600)');
-my $holder = session('holder', 'SELECT pg_advisory_lock(3)', 'SELECT pg_sleep(600)');
-wait_for('holder', "wait_event = 'PgSleep'");
-wait_for('reader', "wait_event = 'PgSleep'");
-my $vacuum = session('vacuum', 'VACUUM (INDEX_CLEANUP ON) c');
-wait_for('vacuum', "wait_event = 'BufferPin'");
-my $writer = session('writer', 'INSERT INTO c SELECT i, CASE WHEN i = 9000 THEN length(pg_advisory_xact_lock(3)::text) END FROM generate_series(5001, 9000) i');
-wait_for('writer', "wait_event = 'advisory'");
-$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reader'");
-$vacuum->finish;
-$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'");
-$writer->finish;
-$reader->finish;
-$holder->finish;
+# VACUUM, held up at the first page of the index until a batch of rows $from to $to has begun
+sub vacuum_beside_insert
+{
+	my ($vacuum_sql, $from, $to, $after) = @_;
+	my $reader = session('reader', 'SET enable_seqscan = off', 'SET enable_bitmapscan = off', 'SET ecinsight.enable_columnar_scan = off', 'BEGIN',
+		'DECLARE pin CURSOR FOR SELECT id FROM c ORDER BY id', 'FETCH 1 FROM pin', 'SELECT pg_sleep(600)');
+	my $holder = session('holder', 'SELECT pg_advisory_lock(3)', 'SELECT pg_sleep(600)');
+	wait_for('holder', "wait_event = 'PgSleep'");
+	wait_for('reader', "wait_event = 'PgSleep'");
+	my $vacuum = session('vacuum', @$vacuum_sql);
+	wait_for('vacuum', "wait_event = 'BufferPin'");
+	my $writer = session('writer', "INSERT INTO c SELECT i, CASE WHEN i = $to THEN length(pg_advisory_xact_lock(3)::text) END FROM generate_series($from, $to) i");
+	wait_for('writer', "wait_event = 'advisory'");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reader'");
+	$after->() if defined $after;
+	$vacuum->finish;
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'");
+	$writer->finish;
+	$reader->finish;
+	$holder->finish;
+	return;
+}
+
+sub by_index
+{
+	return "SET enable_seqscan = off; SET enable_bitmapscan = off; SET ecinsight.enable_columnar_scan = off; SELECT count(*) FROM c WHERE id > 0";
+}
+
+vacuum_beside_insert([ 'VACUUM (INDEX_CLEANUP ON) c' ], 5001, 9000);
 is($out{vacuum} . $out{writer}, '', 'VACUUM and INSERT end well');
 is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('c')"), '0', 'the index has all rows');
-is($node->safe_psql('postgres', 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET ecinsight.enable_columnar_scan = off; SELECT count(*) FROM c WHERE id > 0'),
-	'8000', 'and finds them');
+is($node->safe_psql('postgres', by_index()), '8000', 'and finds them');
+
+# VACUUM looks for who holds row numbers while it holds no lock on the index
+$node->safe_psql('postgres', 'DELETE FROM c WHERE id > 8000; VACUUM c; DELETE FROM c WHERE id <= 1000; BEGIN; INSERT INTO c SELECT i, 0 FROM generate_series(20000, 21000) i; ROLLBACK');
+vacuum_beside_insert([ "SET ecinsight.debug_stop_point = 'holders:2'", 'VACUUM (INDEX_CLEANUP ON) c' ], 9001, 13000, sub {
+	wait_for('vacuum', "query = 'stopped at holders'");
+	my $answer = '';
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', by_index() ], '>', \$answer, '2>&1', IPC::Run::timeout(20));
+	eval { $session->finish };
+	is($answer, "6000\n", 'others read the index meanwhile');
+	my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE application_name = 'vacuum'");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)") if $answer ne '';
+	kill 'KILL', $pid if $answer eq '';
+});
+
+# entries of rows that never came to be, and of rows on their own that are gone, are removed, in all indexes
+$node->safe_psql('postgres', <<'EOC');
+CREATE TABLE d (id int PRIMARY KEY, v int, t text) USING ecinsight_columnar;
+CREATE INDEX ON d (v) WHERE v % 2 = 0;
+CREATE INDEX ON d USING hash (t);
+CREATE INDEX ON d USING gin ((ARRAY[v]));
+BEGIN;
+INSERT INTO d SELECT i, i, i FROM generate_series(1, 20000) i;
+ROLLBACK;
+INSERT INTO d SELECT i, i, i FROM generate_series(1, 50) i;
+DELETE FROM d WHERE id > 20;
+VACUUM d;
+VACUUM (INDEX_CLEANUP ON) d;
+EOC
+is($node->safe_psql('postgres', "SELECT string_agg(reltuples::text, ' ' ORDER BY relname) FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid WHERE indrelid = 'd'::regclass AND relname <> 'd_array_idx'"),
+	'20 20 10', 'all entries that are useless are gone');
+is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('d')"), '0', 'and no others');
 $node->stop;
 done_testing();
