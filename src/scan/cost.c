@@ -36,9 +36,10 @@
 #define TEST_VALUE_COST 0.02
 #define ENTER_BLOCK_COST 20.0
 
-/* Likewise: listing the row groups, and looking at the zones of each. */
+/* Likewise: listing the row groups, looking at the zones of each; the dictionary of a column, by rows of its group. */
 #define BEGIN_SCAN_COST 2000.0
 #define LIST_GROUP_COST 200.0
+#define DICTIONARY_ROW_COST 0.0075
 
 static double
 column_width(RelOptInfo *rel, Oid relid, Form_pg_attribute att)
@@ -201,6 +202,8 @@ ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path, 
 	List *others = NIL;
 	double tuples = Max(rel->tuples, 1.0);
 	double blocks = ceil(tuples / rows_per_block(relation));
+	double group_rows = Min(ec_store_row_group_rows(relation), tuples);
+	double groups = ceil(tuples / group_rows);
 	double share;
 	double surviving;
 	double page_cost;
@@ -227,14 +230,14 @@ ec_scan_cost(PlannerInfo *root, RelOptInfo *rel, Relation relation, Path *path, 
 	get_tablespace_page_costs(rel->reltablespace, NULL, &page_cost);
 	cost_qual_eval(&qual_cost, others, root);
 
-	begin_cost =
-		(BEGIN_SCAN_COST + LIST_GROUP_COST * ceil(tuples / ec_store_row_group_rows(relation))) *
-		cpu_operator_cost;
-	cpu_cost = blocks * share * ENTER_BLOCK_COST * cpu_operator_cost +
-			   tuples * share * cpu_operator_cost *
-				   (ncolumns * DECODE_VALUE_COST + list_length(pushed) * TEST_VALUE_COST) +
-			   surviving * (cpu_tuple_cost + qual_cost.per_tuple) +
-			   path->rows * path->pathtarget->cost.per_tuple;
+	begin_cost = (BEGIN_SCAN_COST + LIST_GROUP_COST * groups) * cpu_operator_cost;
+	cpu_cost =
+		ceil(groups * share) * group_rows * ncolumns * DICTIONARY_ROW_COST * cpu_operator_cost +
+		blocks * share * ENTER_BLOCK_COST * cpu_operator_cost +
+		tuples * share * cpu_operator_cost *
+			(ncolumns * DECODE_VALUE_COST + list_length(pushed) * TEST_VALUE_COST) +
+		surviving * (cpu_tuple_cost + qual_cost.per_tuple) +
+		path->rows * path->pathtarget->cost.per_tuple;
 	if (path->parallel_workers > 0)
 	{
 		double divisor = parallel_divisor(path->parallel_workers);

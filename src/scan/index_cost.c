@@ -8,9 +8,6 @@
  * kept (store/opened.h) as long as they fit.  So the part of the index is core's,
  * that of the table is ours.
  *
- * Unlike a columnar scan, a fetched row has all columns up to the last needed one
- * read.
- *
  * BRIN indexes of columnar tables are empty and must never be used.  Before 18 a
  * bitmap heap scan prefetches pages that the tids name, which store/utility.c
  * prevents where a query starts, but not where EvalPlanQual starts its sub-queries
@@ -40,16 +37,21 @@
 #include "store/tid.h"
 #include "store/writer.h"
 
-/* Costs in operator calls: finding a row, reading a value of it, opening a piece. */
-#define FETCH_ROW_COST 4.0
+/*
+ * Costs in operator calls, besides what core charges for any row: finding a row,
+ * reading a value of it, jumping to another place for a value, opening a piece (a
+ * block, and what a row of it needs of the dictionary).
+ */
+#define FETCH_ROW_COST 1.0
 #define READ_VALUE_COST 2.5
-#define OPEN_PIECE_COST 150.0
+#define JUMP_COST 16.0
+#define OPEN_PIECE_COST 800.0
 
-/* Share of pieces that are not open since an earlier statement. */
-#define PIECES_READ 0.5
+/* Share of the pieces that fit into the cache which an earlier statement has left there. */
+#define PIECES_LEFT 0.5
 
-/* Memory of an opened piece, for each value. */
-#define PIECE_VALUE_BYTES 4.5
+/* Memory of an opened piece and its part of the dictionary, for each value. */
+#define PIECE_VALUE_BYTES 2.3
 
 #define SEGMENT_BLOCKS ((int64) RELSEG_SIZE)
 
@@ -92,27 +94,31 @@ loop_count(PlannerInfo *root, Relids outer)
 
 /*
  * The rows' share of the costs of one scan out of loops, each of which fetches
- * "rows" rows.  correlation: how far their order is the stored one; 1 for bitmaps.
+ * "rows" rows: in the order in which they are stored (bitmaps), or by an index whose
+ * order is that one as far as correlation says.
  */
 static Cost
-rows_cost(const Pricing *p, double rows, double loops, double correlation)
+rows_cost(const Pricing *p, double rows, double loops, bool sorted, double correlation)
 {
 	double all = rows * loops;
 	double in_order = Max(all / Max(p->rel->tuples, 1.0) * p->blocks, 1.0);
 	double random = p->blocks * (1 - pow(1 - 1 / p->blocks, all));
-	double kept;
+	double kept = ec_guc_fetch_cache * 1024.0 /
+				  (PIECE_VALUE_BYTES * EC_BLOCK_ROWS * Max(p->columns, 1)) / p->blocks;
+	double followed = correlation * correlation;
+	double jumps = sorted ? random : followed * in_order + (1 - followed) * all;
 	double opened;
+	Cost piece_cost;
 
 	/* what doesn't fit is opened again and again */
-	kept = ec_guc_fetch_cache * 1024.0 / (PIECE_VALUE_BYTES * EC_BLOCK_ROWS * Max(p->columns, 1));
-	if (random > kept)
-		random += (all - random) * (1 - kept / random);
-	correlation *= correlation;
-	opened = correlation * Min(in_order, p->blocks) + (1 - correlation) * random;
-	opened = opened * p->columns / loops;
+	if (kept < 1 && !sorted)
+		random += (all - random) * (1 - kept);
+	opened = followed * Min(in_order, p->blocks) + (1 - followed) * random;
+	piece_cost = (1 - PIECES_LEFT * Min(kept, 1.0)) *
+				 (OPEN_PIECE_COST * cpu_operator_cost +
+				  p->page_cost * p->rel->pages / (p->blocks * Max(p->natts, 1)));
 	return rows * (FETCH_ROW_COST + p->columns * READ_VALUE_COST) * cpu_operator_cost +
-		   opened * (OPEN_PIECE_COST * cpu_operator_cost +
-					 PIECES_READ * p->page_cost * p->rel->pages / (p->blocks * Max(p->natts, 1)));
+		   p->columns / loops * (jumps * JUMP_COST * cpu_operator_cost + opened * piece_cost);
 }
 
 static double
@@ -141,7 +147,7 @@ price_index_path(Pricing *p, IndexPath *index, bool partial)
 
 	/* an index-only scan asks for visibility, and reads nothing */
 	visibility.columns = 0;
-	cost = rows_cost(path->pathtype == T_IndexOnlyScan ? &visibility : p, rows, loops,
+	cost = rows_cost(path->pathtype == T_IndexOnlyScan ? &visibility : p, rows, loops, false,
 					 index_correlation(p->root, index, loops));
 	if (partial)
 	{
@@ -166,7 +172,7 @@ price_bitmap_path(Pricing *p, BitmapHeapPath *bitmap, bool partial)
 	Cost cost;
 
 	cost_bitmap_tree_node(bitmap->bitmapqual, &unused, &selectivity);
-	cost = rows_cost(p, clamp_row_est(selectivity * p->rel->tuples), loops, 0.0);
+	cost = rows_cost(p, clamp_row_est(selectivity * p->rel->tuples), loops, true, 0.0);
 	if (partial)
 	{
 		path->total_cost += cost / (path->parallel_workers + 1);
@@ -192,18 +198,31 @@ price_path(Pricing *p, Path *path, bool partial)
  * ------------------------------------------------------------------------
  */
 
-/* Columns up to the last one that is needed; all for a whole row. */
+/* Columns of a row that will be read. */
 static int
 columns_read(Relation relation, Bitmapset *attrs)
 {
-	int last = 0;
+	int count = 0;
 	int i = -1;
 
 	if (bms_is_member(-FirstLowInvalidHeapAttributeNumber, attrs))
 		return RelationGetNumberOfAttributes(relation);
 	while ((i = bms_next_member(attrs, i)) >= 0)
-		last = Max(last, i + FirstLowInvalidHeapAttributeNumber);
-	return last;
+		count += i + FirstLowInvalidHeapAttributeNumber > 0;
+	return count;
+}
+
+/*
+ * Where a parent doesn't mind, core lets index scans return all columns, which for a
+ * heap is no work.  It doesn't if a system column is wanted, so we say that ctid is.
+ */
+static void
+return_few_columns(RelOptInfo *rel)
+{
+	Relids *needed = &rel->attr_needed[SelfItemPointerAttributeNumber - rel->min_attr];
+
+	if (rel->reloptkind == RELOPT_BASEREL)
+		*needed = bms_add_member(*needed, 0);
 }
 
 /* May EvalPlanQual start this query afresh, where nobody stops its prefetching? */
@@ -233,6 +252,7 @@ ec_scan_price_index_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation,
 	List *paths = rel->pathlist;
 	ListCell *lc;
 
+	return_few_columns(rel);
 	p.blocks = ceil(Max(rel->tuples, 1.0) / Min(EC_BLOCK_ROWS, ec_store_row_group_rows(relation)));
 	get_tablespace_page_costs(rel->reltablespace, NULL, &p.page_cost);
 

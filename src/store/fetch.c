@@ -317,7 +317,7 @@ ec_fetch_fill(EcSlot *slot, int natts)
 		fill_promised(rel, slot);
 	else
 		ec_opened_read(rel, ec_opened_open(rel, slot->group, &slot->lookup), slot->row,
-					   base->tts_nvalid, natts, base->tts_values, base->tts_isnull);
+					   base->tts_nvalid, natts, slot->wanted, base->tts_values, base->tts_isnull);
 	table_close(rel, NoLock);
 }
 

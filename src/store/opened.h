@@ -28,9 +28,12 @@ typedef struct EcOpenGroup EcOpenGroup;
 /* The row group with that number, in the extent and with its descriptor where it was looked up. */
 extern EcOpenGroup *ec_opened_open(Relation rel, int64 number, const EcLookup *lookup);
 
-/* The values of the attributes first .. end - 1 of a row, in the current memory context. */
+/*
+ * The values of the attributes first .. end - 1 of a row, in the current memory
+ * context.  Those that aren't wanted come as NULL; wanted is NULL if all are.
+ */
 extern void ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end,
-						   Datum *values, bool *isnull);
+						   const bool *wanted, Datum *values, bool *isnull);
 
 /* The row of a numbered group that has this number. */
 extern bool ec_opened_find(Relation rel, EcOpenGroup *group, int64 number, uint32 *row);

@@ -393,22 +393,28 @@ chunk_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 row, bool *isnu
 	return point_datum(group, attidx, block->view.phys, &point);
 }
 
+static Datum
+column_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 row, bool *isnull)
+{
+	OpenColumn *column = get_column(rel, group, attidx);
+
+	if (column->source == OPEN_CHUNK)
+		return chunk_datum(rel, group, attidx, row, isnull);
+	*isnull = ec_vector_is_null(&column->whole, row);
+	return *isnull ? (Datum) 0 : vector_datum(group, attidx, &column->whole, row);
+}
+
 void
-ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end, Datum *values,
-			   bool *isnull)
+ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end, const bool *wanted,
+			   Datum *values, bool *isnull)
 {
 	Assert(row < group->desc.nrows && end <= group->tupdesc->natts);
 	for (int i = first; i < end; i++)
 	{
-		OpenColumn *column = get_column(rel, group, i);
-
-		if (column->source == OPEN_CHUNK)
-			values[i] = chunk_datum(rel, group, i, row, &isnull[i]);
-		else
-		{
-			isnull[i] = ec_vector_is_null(&column->whole, row);
-			values[i] = isnull[i] ? (Datum) 0 : vector_datum(group, i, &column->whole, row);
-		}
+		values[i] = (Datum) 0;
+		isnull[i] = true;
+		if (wanted == NULL || wanted[i])
+			values[i] = column_datum(rel, group, i, row, &isnull[i]);
 	}
 }
 

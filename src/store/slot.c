@@ -43,6 +43,13 @@ ec_slot_set_origin(TupleTableSlot *slot, TransactionId xmin, CommandId cmin)
 }
 
 void
+ec_slot_want(TupleTableSlot *slot, const bool *wanted)
+{
+	if (is_ours(slot))
+		((EcSlot *) slot)->wanted = wanted;
+}
+
+void
 ec_slot_own(TupleTableSlot *slot, void *memory)
 {
 	VirtualTupleTableSlot *virtual_slot = (VirtualTupleTableSlot *) slot;

@@ -30,6 +30,7 @@ typedef struct EcSlot
 	EcLookup lookup;
 	TransactionId promiser; /* EC_SLOT_PROMISE */
 	MemoryContext context;	/* of values read on demand; NULL until then */
+	const bool *wanted; /* attributes that anybody looks at; the others read as NULL.  NULL: all */
 } EcSlot;
 
 extern const TupleTableSlotOps *ec_slot_ops(void);
@@ -45,6 +46,12 @@ extern void ec_slot_set_origin(TupleTableSlot *slot, TransactionId xmin, Command
 extern void
 ec_slot_store_group(TupleTableSlot *slot, int64 group, uint32 row, const EcLookup *lookup);
 extern void ec_slot_store_promise(TupleTableSlot *slot, TransactionId promiser);
+
+/*
+ * Who has made the slot looks only at these attributes of what it gets by
+ * ec_slot_store_group; the array (one for each) lives as long as the slot.
+ */
+extern void ec_slot_want(TupleTableSlot *slot, const bool *wanted);
 
 /* Gives a virtual slot the memory (of its own context) in which its values lie. */
 extern void ec_slot_own(TupleTableSlot *slot, void *memory);

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -18,6 +19,7 @@
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
+#include "optimizer/optimizer.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -29,6 +31,7 @@
 #include "store/late.h"
 #include "store/options.h"
 #include "store/opened.h"
+#include "store/slot.h"
 #include "store/store.h"
 #include "store/vacuum.h"
 #include "store/write_state.h"
@@ -45,14 +48,67 @@ static object_access_hook_type previous_access;
  * ------------------------------------------------------------------------
  */
 
-/* A bitmap heap scan must not prefetch our virtual blocks (tid.h) as if they were pages. */
-static bool
-stop_prefetching(PlanState *state, void *context)
+/* The attributes that the node's own expressions look at, offset as pull_varattnos does. */
+static Bitmapset *
+attributes_used(Scan *scan)
 {
-	if (IsA(state, BitmapHeapScanState) &&
+	Bitmapset *attrs = NULL;
+
+	pull_varattnos((Node *) scan->plan.targetlist, scan->scanrelid, &attrs);
+	pull_varattnos((Node *) scan->plan.qual, scan->scanrelid, &attrs);
+	if (IsA(scan, IndexScan))
+	{
+		pull_varattnos((Node *) ((IndexScan *) scan)->indexqualorig, scan->scanrelid, &attrs);
+		pull_varattnos((Node *) ((IndexScan *) scan)->indexorderbyorig, scan->scanrelid, &attrs);
+	}
+	else
+		pull_varattnos((Node *) ((BitmapHeapScan *) scan)->bitmapqualorig, scan->scanrelid, &attrs);
+	return attrs;
+}
+
+/*
+ * Nobody but the node itself looks at its scan tuple, unless it hands on all columns
+ * unchanged (and then its target list has them all).  EvalPlanQual has nodes and
+ * slots of its own, which know nothing of this.
+ */
+static void
+want_attributes(ScanState *state)
+{
+	Bitmapset *attrs = attributes_used((Scan *) state->ps.plan);
+	int natts = RelationGetNumberOfAttributes(state->ss_currentRelation);
+	bool *wanted;
+	int i = -1;
+
+	if (bms_is_member(-FirstLowInvalidHeapAttributeNumber, attrs))
+		return; /* the whole row */
+	wanted = MemoryContextAllocZero(state->ps.state->es_query_cxt, (natts + 1) * sizeof(bool));
+	while ((i = bms_next_member(attrs, i)) >= 0)
+	{
+		AttrNumber attno = i + FirstLowInvalidHeapAttributeNumber;
+
+		if (attno > 0)
+			wanted[attno - 1] = true;
+	}
+	ec_slot_want(state->ss_ScanTupleSlot, wanted);
+}
+
+/*
+ * Rows that are fetched by index get only the columns that are needed; and a bitmap
+ * heap scan must not prefetch our virtual blocks (tid.h) as if they were pages.
+ */
+static bool
+prepare_scans(PlanState *state, void *context)
+{
+	bool bitmap = IsA(state, BitmapHeapScanState);
+
+	if ((bitmap || IsA(state, IndexScanState)) &&
 		ec_store_is_columnar(((ScanState *) state)->ss_currentRelation))
-		ec_compat_no_prefetch((BitmapHeapScanState *) state);
-	return planstate_tree_walker(state, stop_prefetching, context);
+	{
+		want_attributes((ScanState *) state);
+		if (bitmap)
+			ec_compat_no_prefetch((BitmapHeapScanState *) state);
+	}
+	return planstate_tree_walker(state, prepare_scans, context);
 }
 
 /* An INSERT of many rows need not begin with single ones. */
@@ -76,7 +132,7 @@ executor_start(QueryDesc *queryDesc, int eflags)
 	ec_write_settle();
 	expect_rows(queryDesc);
 	if (queryDesc->planstate != NULL)
-		(void) stop_prefetching(queryDesc->planstate, NULL);
+		(void) prepare_scans(queryDesc->planstate, NULL);
 }
 
 static void
