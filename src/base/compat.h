@@ -15,6 +15,8 @@
 #include "access/genam.h"
 #include "access/multixact.h"
 #include "access/heapam.h"
+#include "access/heapam_xlog.h"
+#include "access/nbtxlog.h"
 #include "access/relscan.h"
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -318,6 +320,27 @@ ec_compat_rewrite_relation(Oid relid)
 	cluster_rel(table_open(relid, AccessExclusiveLock), InvalidOid, &params);
 #else
 	cluster_rel(relid, InvalidOid, &params);
+#endif
+}
+
+/* 16: conflict horizons got their name, and records of them tell catalogs from other tables */
+#if PG_VERSION_NUM >= 160000
+#define ec_compat_advance_conflict_horizon HeapTupleHeaderAdvanceConflictHorizon
+#else
+#define ec_compat_advance_conflict_horizon HeapTupleHeaderAdvanceLatestRemovedXid
+#endif
+
+static inline void
+ec_compat_fill_reuse_page(xl_btree_reuse_page *record, Relation rel, FullTransactionId horizon)
+{
+	memset(record, 0, sizeof(*record));
+	record->block = InvalidBlockNumber;
+#if PG_VERSION_NUM >= 160000
+	record->locator = rel->rd_locator;
+	record->snapshotConflictHorizon = horizon;
+#else
+	record->node = rel->rd_node;
+	record->latestRemovedFullXid = horizon;
 #endif
 }
 

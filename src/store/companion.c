@@ -15,6 +15,7 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/toast_internals.h"
+#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 #include "utils/fmgroids.h"
@@ -40,6 +41,7 @@ ec_companion_open(Relation rel, LOCKMODE lockmode, EcCompanion *c)
 	c->valid = toast_open_indexes(c->heap, lockmode, &c->indexes, &c->nindexes);
 	c->locked = lockmode;
 	c->context = CurrentMemoryContext;
+	c->block = InvalidBlockNumber;
 	return true;
 }
 
@@ -159,7 +161,10 @@ prepare_slot(EcCompanion *c)
 	MemoryContext old = MemoryContextSwitchTo(c->context);
 
 	if (c->slot == NULL)
+	{
 		c->slot = MakeSingleTupleTableSlot(RelationGetDescr(c->heap), &TTSOpsBufferHeapTuple);
+		ec_check_begin(&c->check, c->main, c->heap);
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -212,17 +217,106 @@ is_wanted(const EcCompanion *c, int64 number)
 	return ScanDirectionIsForward(c->direction) ? number >= c->number : number <= c->number;
 }
 
+/* The page of a tid, pinned; an invalid buffer if it does not exist. */
+static Buffer
+pin_page(EcCompanion *c, BlockNumber block)
+{
+	Buffer buffer;
+
+	if (block >= c->nblocks)
+		c->nblocks = RelationGetNumberOfBlocks(c->heap);
+	if (block >= c->nblocks)
+		return InvalidBuffer;
+	buffer = ReadBuffer(c->heap, block);
+	if (block != c->block)
+		ec_check_and_prune(c->main, c->heap, buffer);
+	c->block = block;
+	return buffer;
+}
+
+/* False if the tuple is gone; then the rest of the page had to make sense. */
+static bool
+find_tuple(EcCompanion *c, Buffer buffer, const ItemPointerData *tid, HeapTuple tuple)
+{
+	Page page = BufferGetPage(buffer);
+	OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
+	ItemId item = NULL;
+
+	if (offset >= FirstOffsetNumber && offset <= PageGetMaxOffsetNumber(page))
+		item = PageGetItemId(page, offset);
+	if (item == NULL || !ItemIdIsNormal(item) ||
+		ItemIdGetOffset(item) + ItemIdGetLength(item) > BLCKSZ ||
+		ItemIdGetLength(item) < SizeofHeapTupleHeader ||
+		ItemIdGetOffset(item) != MAXALIGN(ItemIdGetOffset(item)))
+	{
+		ec_check_page(c->main, buffer);
+		return false;
+	}
+	tuple->t_tableOid = RelationGetRelid(c->heap);
+	tuple->t_self = *tid;
+	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
+	tuple->t_len = ItemIdGetLength(item);
+	ec_check_tuple(&c->check, tuple);
+	return true;
+}
+
+/* The tuple with this tid, whatever its visibility, in the slot; NULL if it is gone. */
+static HeapTuple
+fetch_tuple(EcCompanion *c, const ItemPointerData *tid)
+{
+	HeapTuple tuple = &((BufferHeapTupleTableSlot *) c->slot)->base.tupdata;
+	ItemPointerData where = *tid;
+	Buffer buffer = pin_page(c, ItemPointerGetBlockNumberNoCheck(&where));
+	bool found;
+
+	ExecClearTuple(c->slot);
+	if (!BufferIsValid(buffer))
+		return NULL;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	found = find_tuple(c, buffer, &where, tuple);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (found)
+		ExecStorePinnedBufferHeapTuple(tuple, c->slot, buffer);
+	else
+		ReleaseBuffer(buffer);
+	return found ? tuple : NULL;
+}
+
+/* As index_getnext_slot, but that what is read is checked. */
+static HeapTuple
+next_tuple(EcCompanion *c)
+{
+	ItemPointer tid;
+
+	while ((tid = index_getnext_tid(c->scan, c->direction)) != NULL)
+	{
+		HeapTuple tuple = fetch_tuple(c, tid);
+
+		if (tuple != NULL)
+		{
+			pgstat_count_heap_fetch(c->scan->indexRelation);
+			return tuple;
+		}
+		if (ItemPointerGetBlockNumberNoCheck(tid) >= c->nblocks)
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+							errmsg("index of the TOAST table of table \"%s\" is damaged",
+								   RelationGetRelationName(c->main)),
+							errdetail("It points to block %u, which does not exist.",
+									  ItemPointerGetBlockNumberNoCheck(tid))));
+		c->scan->kill_prior_tuple = !c->scan->xactStartedInRecovery;
+	}
+	return NULL;
+}
+
 HeapTuple
 ec_companion_next(EcCompanion *c, EcCatalogTuple *out)
 {
 	MemoryContext old = MemoryContextSwitchTo(c->context);
-	bool found = index_getnext_slot(c->scan, c->direction, c->slot);
-	HeapTuple tuple;
+	HeapTuple tuple = next_tuple(c);
 
 	MemoryContextSwitchTo(old);
-	if (!found)
+	if (tuple == NULL)
 		return NULL;
-	tuple = ExecFetchSlotHeapTuple(c->slot, false, NULL);
 	ec_catalog_open_tuple(c->main, tuple, out);
 	if (out->kind != c->kind || !is_wanted(c, out->number))
 		ec_catalog_tuple_damaged(c->main, tuple, "Its key is not the one that the index has.");
@@ -235,10 +329,9 @@ ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTuple *out)
 	HeapTuple tuple;
 
 	prepare_slot(c);
-	if (!table_tuple_fetch_row_version(c->heap, tid, SnapshotAny, c->slot))
-		return NULL;
-	tuple = ExecFetchSlotHeapTuple(c->slot, false, NULL);
-	ec_catalog_open_tuple(c->main, tuple, out);
+	tuple = fetch_tuple(c, tid);
+	if (tuple != NULL)
+		ec_catalog_open_tuple(c->main, tuple, out);
 	return tuple;
 }
 

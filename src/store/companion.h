@@ -20,6 +20,7 @@
 #include "utils/snapshot.h"
 
 #include "store/catalog.h"
+#include "store/check.h"
 #include "store/format.h"
 
 typedef struct EcCompanion
@@ -34,7 +35,10 @@ typedef struct EcCompanion
 
 	/* the search; begun with the first one */
 	IndexScanDesc scan;
-	TupleTableSlot *slot;
+	TupleTableSlot *slot; /* holds the tuple, and a pin of its page */
+	EcCheck check;
+	BlockNumber nblocks; /* of the heap, at least */
+	BlockNumber block;   /* the last one read */
 	ScanDirection direction;
 	bool exact; /* only that number */
 	EcCatalogKind kind;

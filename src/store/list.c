@@ -63,6 +63,19 @@ judge(EcList *list, HeapTuple tuple, Buffer buffer)
 	return visible || HeapTupleSatisfiesVisibility(tuple, list->guard, buffer);
 }
 
+/* A page that says that all see all of it is believed as far as each tuple agrees. */
+static bool
+sees_all_visible(EcList *list, HeapTuple tuple, Buffer buffer)
+{
+	uint16 mask = tuple->t_data->t_infomask;
+
+	if ((mask & HEAP_XMIN_COMMITTED) != 0 && (mask & HEAP_XMAX_INVALID) != 0)
+		return true;
+	if (!judge(list, tuple, buffer))
+		ec_catalog_tuple_damaged(list->rel, tuple, "Its page says that everybody sees it.");
+	return true;
+}
+
 static void
 visit_page(EcList *list, Relation companion, Buffer buffer, OffsetNumber first, OffsetNumber last,
 		   EcListVisit visit, void *arg)
@@ -85,7 +98,9 @@ visit_page(EcList *list, Relation companion, Buffer buffer, OffsetNumber first, 
 		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
 		tuple.t_len = ItemIdGetLength(item);
 		ItemPointerSet(&tuple.t_self, block, offset);
-		visible = all_visible || judge(list, &tuple, buffer);
+		ec_check_tuple(&list->check, &tuple);
+		visible =
+			all_visible ? sees_all_visible(list, &tuple, buffer) : judge(list, &tuple, buffer);
 		if (list->serializable)
 			HeapCheckForSerializableConflictOut(visible, list->rel, &tuple, buffer, list->snapshot);
 		visit(&tuple, visible, arg);
@@ -100,14 +115,16 @@ ec_list_visit(EcList *list, const ItemPointerData *first, const ItemPointerData 
 	BlockNumber end = ItemPointerGetBlockNumberNoCheck(last);
 	Relation companion = table_open(list->companion, NoLock);
 
+	ec_check_begin(&list->check, list->rel, companion);
 	for (BlockNumber block = start; block <= end; block++)
 	{
 		Buffer buffer;
 
 		CHECK_FOR_INTERRUPTS();
 		buffer = ReadBufferExtended(companion, MAIN_FORKNUM, block, RBM_NORMAL, list->strategy);
-		heap_page_prune_opt(companion, buffer);
+		ec_check_and_prune(list->rel, companion, buffer);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		ec_check_page(list->rel, buffer);
 		ec_compat_test_old_snapshot(list->snapshot, companion, BufferGetPage(buffer));
 		visit_page(list, companion, buffer,
 				   block == start ? ItemPointerGetOffsetNumberNoCheck(first) : FirstOffsetNumber,
@@ -231,6 +248,7 @@ list_group(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 	if (disk.form == EC_FORM_ROWS)
 	{
 		add_to_run(list, tuple, disk.nrows, opened->len);
+		list->entries[list->nentries - 1].described = true;
 		return;
 	}
 	entry = add_entry(list, EC_ENTRY_GROUP);
@@ -500,6 +518,7 @@ ec_list_payload(EcList *list, const ItemPointerData *tid, EcCatalogKind kind, in
 	tuple.t_tableOid = list->companion;
 	tuple.t_self = *tid;
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	ec_check_page(list->rel, buffer);
 	if (ItemPointerGetOffsetNumber(tid) <= PageGetMaxOffsetNumber(page))
 		item = PageGetItemId(page, ItemPointerGetOffsetNumber(tid));
 	if (item != NULL && ItemIdIsNormal(item))

@@ -25,6 +25,7 @@
 #include "utils/snapshot.h"
 
 #include "store/catalog.h"
+#include "store/check.h"
 #include "store/reader.h"
 
 typedef enum EcEntryKind
@@ -44,6 +45,7 @@ typedef struct EcListEntry
 	ItemPointerData end;
 	uint8 kind;		/* EcEntryKind */
 	uint8 level;	/* of the row group */
+	bool described; /* a run: some rows stand in descriptors, whose number of rows is not checked yet */
 	bool unsettled; /* dirty snapshots: some transaction is at work on its tuples */
 } EcListEntry;
 
@@ -69,6 +71,7 @@ typedef struct EcList
 	Snapshot snapshot;
 	Snapshot guard; /* under a dirty snapshot: what was visible at the start stays so, see list.c */
 	BufferAccessStrategy strategy;
+	EcCheck check;
 	MemoryContext context;
 	EcListEntry *entries;
 	uint32 nentries;

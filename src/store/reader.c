@@ -164,7 +164,7 @@ load_entry(EcReader *reader)
 
 	if (reader->entry->kind == EC_ENTRY_RUN)
 	{
-		reader->run = ec_run_load(reader);
+		reader->run = ec_run_enter(reader);
 		reader->info.nrows = reader->run->nrows;
 	}
 	else
@@ -231,7 +231,7 @@ ec_reader_row_xmin(EcReader *reader, uint32 row, CommandId *cid)
 		*cid = reader->cid;
 		return reader->xmin;
 	}
-	*cid = reader->run->cids[row];
+	*cid = ec_run_rows(reader)->cids[row];
 	return reader->run->xmins[row];
 }
 

@@ -62,6 +62,7 @@ typedef struct EcRunTuple
 typedef struct EcRun
 {
 	uint32 nrows;
+	bool loaded; /* else nothing but nrows is known: see ec_run_rows */
 	uint32 size;
 	int64 *numbers;
 	TransactionId *xmins; /* as the tuples' headers say */
@@ -142,8 +143,11 @@ extern const char *ec_reader_column_name(EcReader *reader, int attidx);
 extern const EcVector *ec_reader_number_block(EcReader *reader, uint32 block);
 
 /* The current entry's rows, if it is a run, or a descriptor of form "rows". */
-extern EcRun *ec_run_load(EcReader *reader);
+extern EcRun *ec_run_enter(EcReader *reader);
 extern EcRun *ec_run_from_descriptor(EcReader *reader, const EcDescriptor *desc);
+
+/* The current run, whose rows are there. */
+extern EcRun *ec_run_rows(EcReader *reader);
 
 /* One column of all of a run's rows. */
 extern void ec_run_column(EcReader *reader, int attidx, EcVector *out);

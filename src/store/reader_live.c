@@ -81,7 +81,7 @@ ec_reader_numbers(EcReader *reader, uint32 block)
 	uint32 nrows = ec_reader_block_rows(reader, block);
 
 	if (reader->run != NULL)
-		return reader->run->numbers + (Size) block * EC_BLOCK_ROWS;
+		return ec_run_rows(reader)->numbers + (Size) block * EC_BLOCK_ROWS;
 	if (reader->numbers_block == block)
 		return reader->numbers;
 	if (reader->numbers == NULL)
@@ -101,7 +101,7 @@ ec_reader_row_number(EcReader *reader, uint32 row)
 	const EcDiskRange *range;
 
 	if (reader->run != NULL)
-		return reader->run->numbers[row];
+		return ec_run_rows(reader)->numbers[row];
 	if (reader->desc->numbered)
 		return ec_reader_numbers(reader, row / EC_BLOCK_ROWS)[row % EC_BLOCK_ROWS];
 	range = find_range(reader, row);

@@ -3,7 +3,8 @@
  *	  Runs: rows that are kept as tuples, either in tuples of their own or several
  *	  in the descriptor of a small row group.
  *
- * Entering a run copies its tuples, no more: the pages may go, and what a caller
+ * A run's tuples are copied when somebody asks for any of them: who only counts rows
+ * knows from the list how many there are.  The pages may go then, and what a caller
  * never asks for isn't formed.  Values are formed for all columns at the first
  * question for any; columns become vectors one at a time.
  */
@@ -53,6 +54,7 @@ begin_run(EcReader *reader, uint32 nrows, Size bytes)
 	reserve_rows(reader, nrows);
 	ec_reader_reserve(reader->context, &run->arena, bytes);
 	run->nrows = 0;
+	run->loaded = true;
 	run->arena_used = 0;
 	run->deformed = false;
 	if (run->batch != NULL)
@@ -168,13 +170,53 @@ load_tuple(HeapTuple tuple, bool visible, void *arg)
 		load_rows_group(reader, tuple);
 }
 
-EcRun *
-ec_run_load(EcReader *reader)
+static void
+load_run(EcReader *reader)
 {
 	const EcListEntry *entry = reader->entry;
-	EcRun *run = begin_run(reader, entry->nrows, entry->bytes + (Size) entry->nrows * ROW_OVERHEAD);
 
+	begin_run(reader, entry->nrows, entry->bytes + (Size) entry->nrows * ROW_OVERHEAD);
 	ec_list_visit(reader->list, &entry->tid, &entry->end, load_tuple, reader);
+}
+
+/* Only what an MVCC snapshot has seen stays as many rows as were listed. */
+EcRun *
+ec_run_enter(EcReader *reader)
+{
+	EcRun *run = &reader->run_space;
+
+	if (!IsMVCCSnapshot(reader->list->snapshot) || reader->entry->described)
+		load_run(reader);
+	else
+	{
+		run->nrows = reader->entry->nrows;
+		run->loaded = false;
+	}
+	return run;
+}
+
+EcRun *
+ec_run_rows(EcReader *reader)
+{
+	EcRun *run = reader->run;
+	MemoryContext old;
+
+	if (run->loaded)
+		return run;
+	old = MemoryContextSwitchTo(reader->group_context);
+	load_run(reader);
+	MemoryContextSwitchTo(old);
+	if (run->nrows != reader->info.nrows)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("rows of table \"%s\" in the tuples from (%u,%u) to (%u,%u) of its "
+							   "TOAST table are damaged",
+							   RelationGetRelationName(reader->rel),
+							   ItemPointerGetBlockNumberNoCheck(&reader->entry->tid),
+							   ItemPointerGetOffsetNumberNoCheck(&reader->entry->tid),
+							   ItemPointerGetBlockNumberNoCheck(&reader->entry->end),
+							   ItemPointerGetOffsetNumberNoCheck(&reader->entry->end)),
+						errdetail("They were %u before, and are %u now.", reader->info.nrows,
+								  run->nrows)));
 	return run;
 }
 
@@ -186,7 +228,7 @@ ec_run_load(EcReader *reader)
 static void
 deform(EcReader *reader)
 {
-	EcRun *run = reader->run;
+	EcRun *run = ec_run_rows(reader);
 	TupleDesc tupdesc = reader->tupdesc;
 	Size n = Max((Size) run->nrows * tupdesc->natts, 1);
 
@@ -213,7 +255,7 @@ ec_reader_row_values(EcReader *reader, uint32 row, Datum **values, bool **isnull
 
 	if (run == NULL)
 		return false;
-	if (!run->deformed)
+	if (!ec_run_rows(reader)->deformed)
 		deform(reader);
 	*values = (Datum *) run->values.data + at;
 	*isnull = (bool *) run->isnull.data + at;
@@ -223,7 +265,7 @@ ec_reader_row_values(EcReader *reader, uint32 row, Datum **values, bool **isnull
 void
 ec_run_column(EcReader *reader, int attidx, EcVector *out)
 {
-	EcRun *run = reader->run;
+	EcRun *run = ec_run_rows(reader);
 	EcBuilder *column;
 
 	if (!run->deformed)

@@ -61,6 +61,7 @@
 #include "store/headers.h"
 #include "store/list.h"
 #include "store/space.h"
+#include "store/standby.h"
 #include "store/tableam.h"
 #include "store/vacuum.h"
 #include "store/vacuum_index.h"
@@ -160,12 +161,13 @@ worth_shrinking(EcCompanion *c, const EcSpace *space)
 }
 
 static void
-drop_spare_headers(Relation rel)
+prepare_shrinking(Relation rel)
 {
 	EcCompanion c;
 
 	ec_companion_open(rel, RowExclusiveLock, &c);
 	ec_headers_drop_spare(&c);
+	ec_standby_conflict(c.heap);
 	ec_companion_close(&c);
 }
 
@@ -181,7 +183,7 @@ shrink_companion(Relation rel)
 		if (ConditionalLockRelationOid(companion, AccessExclusiveLock))
 		{
 			ec_stop_point("shrink");
-			drop_spare_headers(rel);
+			prepare_shrinking(rel);
 			ec_compat_rewrite_relation(companion);
 			return true;
 		}

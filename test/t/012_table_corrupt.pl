@@ -97,6 +97,46 @@ system('cp', $w, $u) == 0 or die;
 $node->start;
 is($node->safe_psql('postgres', "SELECT count(*) FILTER (WHERE problem LIKE '%has no entry%'), count(*) FILTER (WHERE problem LIKE '%other values%') FROM ecinsight.verify('u')"), '6|5',
 	'an index that does not agree is told, row by row');
+$node->stop;
+# Headers that PostgreSQL keeps: of the first page of the TOAST table and the first tuple on it.
+my %header = (
+	lower => sub { substr($_[0], 12, 2) = pack('v', 24); },
+	upper => sub { substr($_[0], 14, 2) ^= pack('v', 8); },
+	unused => sub { substr($_[0], 24, 4) = pack('V', unpack('V', substr($_[0], 24, 4)) & ~(3 << 15)); },
+	moved => sub { substr($_[0], 24, 4) ^= pack('V', 16); },
+	future => sub { substr($_[0], $_[1], 4) ^= pack('V', 0x20000000); },
+	aborted => sub { substr($_[0], $_[1] + 20, 2) = pack('v', unpack('v', substr($_[0], $_[1] + 20, 2)) & ~0x300 | 0x200); },
+	deleted => sub { substr($_[0], $_[1] + 4, 4) = pack('V', 0x20000000); substr($_[0], $_[1] + 20, 2) = pack('v', unpack('v', substr($_[0], $_[1] + 20, 2)) & ~0x800); },
+	multi => sub { substr($_[0], $_[1] + 4, 4) = pack('V', 1000); substr($_[0], $_[1] + 20, 2) = pack('v', unpack('v', substr($_[0], $_[1] + 20, 2)) & ~0x800 | 0x1000); },
+	lock => sub { substr($_[0], $_[1] + 20, 2) ^= pack('v', 0x80); },
+	undeleted => sub { substr($_[0], $_[1] + 20, 2) ^= pack('v', 0x800); },
+	visible => sub { substr($_[0], 10, 2) ^= pack('v', 4); },
+	heap_only => sub { substr($_[0], $_[1] + 18, 2) ^= pack('v', 0x8000); });
+my %before = (lock => 'BEGIN; SELECT FROM %s WHERE a = 1 FOR UPDATE; COMMIT;', undeleted => 'DELETE FROM %s WHERE a = 1;', visible => 'DELETE FROM %s WHERE a = 1;');
+$node->start;
+foreach my $name (sort keys %header)
+{
+	$node->safe_psql('postgres', "CREATE TABLE h_$name (a int PRIMARY KEY, b text) USING ecinsight_columnar; INSERT INTO h_$name VALUES (1, 'x'), (2, 'y');" . sprintf($before{$name} // '', "h_$name") . "SELECT digest('h_$name')");
+}
+my %companion = map { split /\|/ } split /\n/, $node->safe_psql('postgres', "SELECT relname, pg_relation_filepath(reltoastrelid) FROM pg_class WHERE relname LIKE 'h\\_%' AND relkind = 'r'");
+$node->stop;
+foreach my $name (sort keys %header)
+{
+	open(my $fh, '+<:raw', $node->data_dir . '/' . $companion{"h_$name"}) or die $!;
+	read($fh, my $page, 8192);
+	my $tuple = unpack('V', substr($page, 24, 4)) & 0x7fff;
+	$header{$name}->($page, $tuple);
+	seek($fh, 0, 0);
+	print {$fh} $page;
+	close($fh);
+}
+$node->start;
+foreach my $name (sort keys %header)
+{
+	is($node->safe_psql('postgres', "SELECT digest('h_$name'), checked('h_$name')"), 'XX001|damaged', "headers, $name: a scan and verify tell");
+	my ($code, $out, $err) = $node->psql('postgres', "SET enable_seqscan = off; SET enable_bitmapscan = off; SET ecinsight.enable_columnar_scan = off; \\set VERBOSITY verbose\nSELECT count(b) FROM h_$name WHERE a = 1");
+	like($err, qr/XX001: .*"h_$name"/, "headers, $name: so does an index scan") unless $name eq 'visible';
+}
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP:/, 'no process crashed');
 $node->stop;
 done_testing();
