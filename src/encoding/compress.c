@@ -20,19 +20,32 @@
 #define PLANE_LEVEL 1
 #define PLANE_MIN_MATCH 7
 
+/*
+ * Level 3 with tables that fit into the processor's nearest cache, and without its
+ * shortest matches, is nearly level 1 in time: 15 % less for text, 80 % less for
+ * characters that don't repeat, with 1 % more bytes (README).
+ */
+#define TUNED_LEVEL 3
+#define TUNED_HASH_LOG 15
+#define TUNED_CHAIN_LOG 14
+#define TUNED_MIN_MATCH 6
+
 static size_t
 compress_zstd(EcEncoder *enc, const void *raw, size_t len, size_t bound, bool plane)
 {
+	bool tuned = !plane && enc->level == TUNED_LEVEL;
 	size_t n;
 
-	if (!plane)
-		n = ZSTD_compressCCtx(enc->zstd, EC_WORK(enc, PACKED)->data, bound, raw, len, enc->level);
-	else
-	{
-		ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_compressionLevel, PLANE_LEVEL);
-		ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_minMatch, PLANE_MIN_MATCH);
-		n = ZSTD_compress2(enc->zstd, EC_WORK(enc, PACKED)->data, bound, raw, len);
-	}
+	/* 0: as the level has it */
+	ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_compressionLevel, plane ? PLANE_LEVEL : enc->level);
+	ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_hashLog, tuned ? TUNED_HASH_LOG : 0);
+	ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_chainLog, tuned ? TUNED_CHAIN_LOG : 0);
+	ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_strategy, tuned ? ZSTD_dfast : 0);
+	ZSTD_CCtx_setParameter(enc->zstd, ZSTD_c_minMatch,
+						   plane   ? PLANE_MIN_MATCH
+						   : tuned ? TUNED_MIN_MATCH
+								   : 0);
+	n = ZSTD_compress2(enc->zstd, EC_WORK(enc, PACKED)->data, bound, raw, len);
 	return ZSTD_isError(n) ? 0 : n;
 }
 

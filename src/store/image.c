@@ -23,7 +23,7 @@
 #define INLINE_ROWS_MAX 512
 
 /* ------------------------------------------------------------------------
- * Encoders and decoders; all their memory is the context's, so nothing destroys them
+ * Encoders and decoders; all their memory is a context's, so nothing destroys them
  * ------------------------------------------------------------------------
  */
 
@@ -34,15 +34,74 @@ out_of_memory(void)
 					errdetail("Failed while creating a compression context.")));
 }
 
-EcEncoder *
-ec_image_encoder(MemoryContext context)
+/*
+ * The encoder and the buffer for its result are kept to the end of the transaction: fresh
+ * memory for each row group would cost as much time as some encodings do.
+ */
+typedef struct Workshop
 {
-	EcAllocator allocator = ec_context_allocator(context);
-	EcEncoder *encoder = ec_encoder_create(&allocator);
+	MemoryContext context;
+	EcAllocator allocator;
+	EcEncoder *encoder;
+	EcBuf image;
+	bool busy; /* still set when the next one comes: an error left it as it was */
+} Workshop;
 
-	if (encoder == NULL)
+/* More than this isn't kept. */
+#define WORKSHOP_MAX ((Size) 48 * 1024 * 1024)
+
+static Workshop *workshop;
+
+static void
+forget_workshop(void *arg)
+{
+	workshop = NULL;
+}
+
+static Workshop *
+create_workshop(void)
+{
+	MemoryContext context = AllocSetContextCreate(TopTransactionContext, "ecinsight encoder",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextCallback *callback = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
+	Workshop *w = MemoryContextAllocZero(context, sizeof(Workshop));
+
+	callback->func = forget_workshop;
+	callback->arg = NULL;
+	MemoryContextRegisterResetCallback(context, callback);
+	w->context = context;
+	w->allocator = ec_context_allocator(context);
+	w->image.alloc = &w->allocator;
+	w->encoder = ec_encoder_create(&w->allocator);
+	if (w->encoder == NULL)
 		out_of_memory();
-	return encoder;
+	return w;
+}
+
+static Workshop *
+get_workshop(void)
+{
+	if (workshop != NULL && workshop->busy)
+		MemoryContextDelete(workshop->context);
+	if (workshop == NULL)
+		workshop = create_workshop();
+	return workshop;
+}
+
+EcBuf *
+ec_image_buffer(void)
+{
+	Workshop *w = get_workshop();
+
+	w->image.len = 0;
+	return &w->image;
+}
+
+void
+ec_image_done(void)
+{
+	if (workshop != NULL && MemoryContextMemAllocated(workshop->context, true) > WORKSHOP_MAX)
+		MemoryContextDelete(workshop->context);
 }
 
 EcDecoder *
@@ -160,7 +219,8 @@ uint32
 ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec, int level,
 			   MemoryContext context, EcBuf *out)
 {
-	ImageBuild b = {rel, ec_image_encoder(context), batch, codec, level, out};
+	Workshop *w = get_workshop();
+	ImageBuild b = {rel, w->encoder, batch, codec, level, out};
 	uint32 natts = batch->natts + (numbers != NULL ? 1 : 0);
 	uint32 dir_len = sizeof(EcDiskDirectory) + natts * sizeof(EcDiskColumn);
 	EcDiskColumn *columns = MemoryContextAlloc(context, Max(natts, 1) * sizeof(EcDiskColumn));
@@ -172,6 +232,7 @@ ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec
 	};
 
 	Assert(out->len == 0);
+	w->busy = true;
 	ec_buf_reserve(out, dir_len);
 	out->len = dir_len;
 	for (int i = 0; i < batch->natts; i++)
@@ -185,6 +246,7 @@ ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec
 	memcpy(out->data, &directory, sizeof(directory));
 	directory.checksum = directory_checksum(out->data, dir_len);
 	memcpy(out->data, &directory, sizeof(directory));
+	w->busy = false;
 	return dir_len;
 }
 

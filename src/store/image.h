@@ -20,13 +20,19 @@ typedef struct EcDirectory
 	const EcDiskColumn *columns;
 } EcDirectory;
 
-/* Encoder and decoder that live in the context and go with it. */
-extern EcEncoder *ec_image_encoder(MemoryContext context);
+/* A decoder that lives in the context and goes with it. */
 extern EcDecoder *ec_image_decoder(MemoryContext context);
 
 /*
- * Appends the whole image to out (which allocates in context); returns the
- * directory's length.  numbers: of the rows, for a numbered row group, or NULL.
+ * The transaction's buffer for an image, emptied; it is good until the next one is
+ * asked for.  Whoever is done with it says so: much memory isn't kept.
+ */
+extern EcBuf *ec_image_buffer(void);
+extern void ec_image_done(void);
+
+/*
+ * Appends the whole image to out; returns the directory's length.  context is for
+ * what is needed meanwhile.  numbers: of the rows, for a numbered row group, or NULL.
  */
 extern uint32 ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec,
 							 int level, MemoryContext context, EcBuf *out);

@@ -45,8 +45,7 @@ ec_group_encode(Relation rel, EcBatch *batch, const EcGroupSpec *spec, EcDescrip
 {
 	MemoryContext context = CurrentMemoryContext;
 	EcTableOptions options = ec_options_get(rel);
-	EcAllocator allocator = ec_context_allocator(context);
-	EcBuf image = {.alloc = &allocator};
+	EcBuf *image;
 	Size rows_len;
 
 	Assert(spec->nranges > 0 && spec->nranges <= EC_RANGES_MAX);
@@ -66,9 +65,10 @@ ec_group_encode(Relation rel, EcBatch *batch, const EcGroupSpec *spec, EcDescrip
 		desc->image_len = rows_len;
 		return;
 	}
+	image = ec_image_buffer();
 	desc->image_dir_len =
-		ec_image_build(rel, batch, spec->numbers, options.codec, options.level, context, &image);
-	place_image(rel, desc, &image);
+		ec_image_build(rel, batch, spec->numbers, options.codec, options.level, context, image);
+	place_image(rel, desc, image);
 }
 
 void
@@ -91,6 +91,7 @@ ec_group_put(Relation rel, EcBatch *batch, const EcGroupSpec *spec, CommandId ci
 	ec_meta_announce(rel);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	ec_image_done();
 }
 
 void

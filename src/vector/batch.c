@@ -162,6 +162,27 @@ append_int64s(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
 }
 
 static void
+append_decimals(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
+{
+	const EcColType *ct = &batch->types[attidx];
+	int64 values[EC_BATCH_SLOTS];
+
+	for (int i = 0; i < nslots; i++)
+	{
+		if (!slots[i]->tts_isnull[attidx] &&
+			ec_numeric_to_scaled(slots[i]->tts_values[attidx], ct->scale, &values[i]))
+			continue;
+
+		/* one by one: NULLs, and the error that belongs to a value */
+		for (i = 0; i < nslots; i++)
+			ec_batch_append_datum(batch, attidx, slots[i]->tts_values[attidx],
+								  slots[i]->tts_isnull[attidx]);
+		return;
+	}
+	ec_builder_append_int64s(batch->columns[attidx], values, nslots);
+}
+
+static void
 append_varlenas(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
 {
 	EcBytes values[EC_BATCH_SLOTS] = {0};
@@ -201,6 +222,8 @@ ec_batch_append_slots(EcBatch *batch, TupleTableSlot **slots, int nslots)
 			continue;
 		if (ct->kind == EC_KIND_INT || ct->kind == EC_KIND_FLOAT)
 			append_int64s(batch, att, slots, nslots);
+		else if (ct->kind == EC_KIND_DECIMAL)
+			append_decimals(batch, att, slots, nslots);
 		else if (ct->kind == EC_KIND_TEXT || (ct->kind == EC_KIND_RAW && ct->typlen == -1))
 			append_varlenas(batch, att, slots, nslots);
 		else
