@@ -1,6 +1,6 @@
 /*
  * copy.c
- *	  Finds the COPY statements that our CSV parser may take; see copy.h.
+ *	  Finds the COPY statements that our parser may take; see copy.h.
  *
  * Everything here is a test of which the failure means "core's".  No error is raised
  * that core would not raise at the same point with the same words.  Tables with
@@ -46,6 +46,19 @@ string_of(const DefElem *def)
 	return def->arg != NULL && IsA(def->arg, String) ? strVal(def->arg) : NULL;
 }
 
+/* The options as they are found; '\0' and NULL: not given. */
+typedef struct CopyOptions
+{
+	bool csv;
+	char delimiter;
+	char quote;
+	char escape;
+	const char *null_text;
+	List *force_null;
+	List *force_not_null;
+	bool encoding;
+} CopyOptions;
+
 /* An option of one byte. */
 static bool
 take_byte(const char *text, char *byte)
@@ -55,52 +68,95 @@ take_byte(const char *text, char *byte)
 }
 
 static bool
-take_option(const DefElem *def, bool *is_csv, char *escape, EcCsvOptions *csv)
+take_names(const DefElem *def, List **names)
+{
+	if (def->arg == NULL || !IsA(def->arg, List))
+		return false;
+	*names = castNode(List, def->arg);
+	return true;
+}
+
+static bool
+take_format(const char *text, CopyOptions *options)
+{
+	options->csv = text != NULL && strcmp(text, "csv") == 0;
+	return options->csv || (text != NULL && strcmp(text, "text") == 0);
+}
+
+static bool
+take_option(const DefElem *def, CopyOptions *options)
 {
 	const char *text = string_of(def);
 
 	if (strcmp(def->defname, "format") == 0)
-		return *is_csv = text != NULL && strcmp(text, "csv") == 0;
+		return take_format(text, options);
 	if (strcmp(def->defname, "header") == 0)
 		return true;
 	if (strcmp(def->defname, "delimiter") == 0)
-		return take_byte(text, &csv->delimiter);
+		return take_byte(text, &options->delimiter);
 	if (strcmp(def->defname, "quote") == 0)
-		return take_byte(text, &csv->quote);
+		return take_byte(text, &options->quote);
 	if (strcmp(def->defname, "escape") == 0)
-		return take_byte(text, escape);
+		return take_byte(text, &options->escape);
 	if (strcmp(def->defname, "null") == 0)
-		return text != NULL && text[0] == '\0';
-	if (strcmp(def->defname, "encoding") == 0)
-		return text != NULL && pg_char_to_encoding(text) == GetDatabaseEncoding();
-	return false;
+		return (options->null_text = text) != NULL;
+	if (strcmp(def->defname, "force_null") == 0)
+		return take_names(def, &options->force_null);
+	if (strcmp(def->defname, "force_not_null") == 0)
+		return take_names(def, &options->force_not_null);
+	options->encoding = true;
+	return strcmp(def->defname, "encoding") == 0 && text != NULL &&
+		   pg_char_to_encoding(text) == GetDatabaseEncoding();
 }
 
-/* Core reads the same options again, so what is wrong with them it will say. */
-static bool
-take_options(List *options, EcCsvOptions *csv)
+static void
+use_options(const CopyOptions *options, EcCopyPlan *plan)
 {
-	bool is_csv = false;
-	bool has_encoding = false;
-	char escape = '\0';
-	ListCell *lc;
+	EcCsvOptions *csv = &plan->csv;
 
 	ec_csv_options_init(csv);
 	csv->header = EC_CSV_HEADER_ABSENT;
 	csv->verify = ec_rowinput_verifier();
-	foreach (lc, options)
+	csv->text = !options->csv;
+	csv->null_text = options->null_text;
+	if (csv->text)
 	{
-		if (!take_option(lfirst_node(DefElem, lc), &is_csv, &escape, csv))
-			return false;
-		has_encoding |= strcmp(lfirst_node(DefElem, lc)->defname, "encoding") == 0;
+		csv->delimiter = '\t';
+		csv->quote = '\0';
+		if (csv->null_text == NULL)
+			csv->null_text = "\\N";
 	}
-	if (!has_encoding && pg_get_client_encoding() != GetDatabaseEncoding())
+	if (options->delimiter != '\0')
+		csv->delimiter = options->delimiter;
+	if (options->quote != '\0')
+		csv->quote = options->quote;
+	plan->force_null = options->force_null;
+	plan->force_not_null = options->force_not_null;
+}
+
+/* Core reads the same options again, so what is wrong with them it will say. */
+static bool
+take_options(List *defs, EcCopyPlan *plan)
+{
+	CopyOptions options = {0};
+	ListCell *lc;
+
+	foreach (lc, defs)
+	{
+		if (!take_option(lfirst_node(DefElem, lc), &options))
+			return false;
+	}
+	if (!options.encoding && pg_get_client_encoding() != GetDatabaseEncoding())
 		return false;
-	return is_csv && (escape == '\0' || escape == csv->quote) && ec_csv_options_check(csv) == NULL;
+	if (!options.csv && (options.quote != '\0' || options.escape != '\0'))
+		return false;
+	use_options(&options, plan);
+	return (options.escape == '\0' || options.escape == plan->csv.quote) &&
+		   ec_csv_options_check(&plan->csv) == NULL;
 }
 
 static bool
-statement_is_ours(const CopyStmt *stmt, EcCsvOptions *csv)
+statement_is_ours(const CopyStmt *stmt, EcCopyPlan *plan)
 {
 	if (!ec_guc_enable_csv_copy || !stmt->is_from || stmt->relation == NULL || stmt->is_program ||
 		stmt->whereClause != NULL)
@@ -110,7 +166,7 @@ statement_is_ours(const CopyStmt *stmt, EcCsvOptions *csv)
 	if (stmt->filename == NULL ? whereToSendOutput != DestRemote
 							   : !has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
 		return false;
-	return take_options(stmt->options, csv);
+	return take_options(stmt->options, plan);
 }
 
 /* ------------------------------------------------------------------------
@@ -209,7 +265,7 @@ do_copy(const CopyStmt *stmt, const char *query, QueryEnvironment *env, QueryCom
 	uint64 processed;
 	bool done;
 
-	if (!statement_is_ours(stmt, &plan.csv))
+	if (!statement_is_ours(stmt, &plan))
 		return false;
 	plan.rel = table_openrv_extended(stmt->relation, RowExclusiveLock, true);
 	if (plan.rel == NULL)

@@ -1,6 +1,6 @@
 /*
  * copy.h
- *	  COPY ... FROM in CSV format into columnar tables by our own parser.
+ *	  COPY ... FROM in CSV or text format into columnar tables by our own parser.
  *
  *	copy.c			the utility hook: is this a COPY that we surely do as core would?
  *	copy_run.c		the COPY itself, piece by piece
@@ -27,7 +27,7 @@ typedef enum EcCopyOdd
 {
 	EC_COPY_PLAIN = 0, /* none: more rows follow, or the input's end */
 	EC_COPY_ODD,	   /* blank, or ends otherwise than the first line, or its quotes don't close */
-	EC_COPY_END_MARK   /* begins with \. */
+	EC_COPY_END_MARK   /* begins with \., or in the text format holds it anywhere */
 } EcCopyOdd;
 
 /* What ended the input. */
@@ -54,6 +54,7 @@ typedef struct EcCopySource
 	size_t end_at;
 	uint64 taken; /* bytes before begin, of all times */
 	bool crlf;	  /* lines end with CR LF */
+	bool text;	  /* the text format: backslashes instead of quotes */
 	char quote;
 } EcCopySource;
 
@@ -89,6 +90,8 @@ typedef struct EcCopyPlan
 	Relation rel;
 	List *attnums;
 	EcCsvOptions csv;
+	List *force_null; /* names of columns */
+	List *force_not_null;
 } EcCopyPlan;
 
 /* file: opened for reading, or NULL: from the client.  Returns the number of rows. */

@@ -1,6 +1,6 @@
 /*
  * copy_run.c
- *	  A COPY ... FROM in CSV format, piece by piece.
+ *	  A COPY ... FROM in CSV or text format, piece by piece.
  *
  * Core reads the first piece: it knows about headers, checks all options, and finds
  * how lines end; a short input it reads whole.  The pieces that follow are parsed
@@ -180,11 +180,35 @@ find_absent(CopyRun *run)
 	}
 }
 
+/* Exceptions from which fields are NULL, for each column of the input; NULL: none. */
+static uint8 *
+find_forced(const EcCopyPlan *plan)
+{
+	TupleDesc desc = RelationGetDescr(plan->rel);
+	uint8 *force = palloc0(list_length(plan->attnums) + 1);
+
+	if (plan->force_null == NIL && plan->force_not_null == NIL)
+		return NULL;
+	for (int i = 0; i < list_length(plan->attnums); i++)
+	{
+		const char *name =
+			NameStr(TupleDescAttr(desc, list_nth_int(plan->attnums, i) - 1)->attname);
+		ListCell *lc;
+
+		foreach (lc, plan->force_null)
+			force[i] |= strcmp(strVal(lfirst(lc)), name) == 0 ? EC_CSV_FORCE_NULL : 0;
+		foreach (lc, plan->force_not_null)
+			force[i] |= strcmp(strVal(lfirst(lc)), name) == 0 ? EC_CSV_FORCE_NOT_NULL : 0;
+	}
+	return force;
+}
+
 static void
 create_parser(CopyRun *run)
 {
 	TupleDesc desc = RelationGetDescr(run->plan->rel);
 	EcAllocator allocator = ec_context_allocator(CurrentMemoryContext);
+	EcCsvOptions csv = run->plan->csv;
 	int n = list_length(run->plan->attnums);
 	AttrNumber *attnums = palloc(sizeof(AttrNumber) * n);
 
@@ -192,8 +216,9 @@ create_parser(CopyRun *run)
 		attnums[i] = list_nth_int(run->plan->attnums, i);
 	run->input =
 		ec_rowinput_create(desc, ec_coltype_from_tupdesc(desc), attnums, n, CurrentMemoryContext);
+	csv.force = find_forced(run->plan);
 	run->csv =
-		ec_csv_create(&run->plan->csv, run->input->columns, run->input->ncolumns, &allocator);
+		ec_csv_create(&csv, run->input->columns, run->input->ncolumns, &allocator);
 	find_absent(run);
 }
 
@@ -317,6 +342,7 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file)
 
 	run.source.file = file;
 	run.source.quote = plan->csv.quote;
+	run.source.text = plan->csv.text;
 	run.source.data = palloc(run.source.size = 2 * PIECE_BYTES);
 	if (file == NULL)
 	{

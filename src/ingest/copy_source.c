@@ -4,8 +4,9 @@
  *	  at just enough to tell where rows end and which lines core must see.
  *
  * Rows are delimited as core's COPY does it: a quote anywhere toggles, and a
- * newline outside of quotes ends the row.  How lines end was found by core, which
- * reads the first piece; any other carriage return makes a line odd.
+ * newline outside of quotes ends the row; in the text format, a newline without a
+ * backslash before it does.  How lines end was found by core, which reads the first
+ * piece; any other carriage return makes a line odd.
  */
 #include "postgres.h"
 
@@ -196,6 +197,23 @@ has_odd_quotes(const EcCopySource *source, const char *line, const char *end)
 	return odd;
 }
 
+/*
+ * Text format: does a backslash take the newline at "end" along?  *odd is set for
+ * those that core has to look at: \. ends the input.
+ */
+static bool
+is_continued(const char *line, const char *end, bool *odd)
+{
+	while ((line = memchr(line, '\\', end - line)) != NULL)
+	{
+		if (line + 1 == end)
+			return true;
+		*odd |= line[1] == '.' || line[1] == '\r';
+		line += 2;
+	}
+	return false;
+}
+
 void
 ec_copy_look(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCopyPiece *piece)
 {
@@ -219,9 +237,18 @@ ec_copy_look(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCo
 		else if ((!quoted && (end == line || *line == '\r')) ||
 				 !ends_plainly(source, line, end, newline != NULL))
 			piece->next = EC_COPY_ODD;
+		if (source->text)
+		{
+			bool odd = false;
+
+			quoted = is_continued(line, end, &odd);
+			if (odd)
+				piece->next = EC_COPY_END_MARK;
+		}
+		else
+			quoted ^= has_odd_quotes(source, line, end);
 		if (piece->next != EC_COPY_PLAIN)
 			return;
-		quoted ^= has_odd_quotes(source, line, end);
 		lines++;
 		line = newline != NULL ? newline + 1 : stop;
 		if (quoted)

@@ -92,10 +92,12 @@ ec_csv_create(const EcCsvOptions *options, const EcRowColumn *columns, int ncolu
 	csv->options = *options;
 	csv->alloc = *alloc;
 	csv->scan.delimiter = (uint8_t) options->delimiter;
-	csv->scan.quote = (uint8_t) options->quote;
-	csv->scan.quoting = options->quote != '\0';
+	csv->scan.quote = options->text ? '\\' : (uint8_t) options->quote;
+	csv->scan.quoting = !options->text && options->quote != '\0';
 	csv->stops_unquoted[(uint8_t) options->delimiter] = true;
-	csv->stops_unquoted[(uint8_t) options->quote] = csv->scan.quoting;
+	csv->stops_unquoted[csv->scan.quote] = options->text || csv->scan.quoting;
+	csv->null_len = options->null_text != NULL ? (uint32_t) strlen(options->null_text) : 0;
+	csv->judge_nulls = options->text || csv->null_len > 0 || options->force != NULL;
 	csv->stops_unquoted['\n'] = true;
 	csv->stops_unquoted['\r'] = true;
 	for (int i = 0; i < ncolumns; i++)
@@ -333,6 +335,8 @@ add_cells(EcCsv *csv, const uint32_t *first, uint32_t n)
 			cells[r].begin = begin;
 			cells[r].len = end - begin;
 		}
+		if (csv->judge_nulls)
+			ec_csv_judge_nulls(csv, i, cells, n);
 	}
 	chunk->nrows += n;
 }
@@ -391,6 +395,8 @@ take_scanned(EcCsv *csv, size_t *at)
 			end--;
 		if (last - first + 1 == (uint32_t) csv->nfields && end > begin &&
 			!(scan->odd_bytes && ec_csv_check_bytes(csv, scan->base + begin, end - begin) != 0) &&
+			!(scan->quote_seen && csv->options.text &&
+			  memchr(scan->base + begin, '\\', end - begin) != NULL) &&
 			!(csv->probe_column < 0 && csv->options.header == EC_CSV_HEADER_AUTO &&
 			  ec_csv_maybe_header(csv, scan->base, begin, &scan->marks[first], csv->nfields)))
 		{

@@ -1,6 +1,7 @@
 /*
  * csv.h
  *	  CSV messages to column builders: RFC 4180 with what real files hold.  Pure C.
+ *	  Likewise the text format of COPY.
  *
  * A message holds any number of rows; a row never crosses messages.
  *
@@ -21,6 +22,10 @@
  *			skipped; columns not named are NULL; of a name given twice the first
  *			counts.  Until a header is seen the order is that of the column list.
  *	bytes	Every row must be valid in the database encoding and hold no NUL byte.
+ *	text	The format "text" of COPY instead: no quotes; backslashes escape, newlines
+ *			and delimiters included; a field is NULL if its text, as it stands there,
+ *			is null_text.  What the escapes \ooo and \xhh may make of non-ASCII and
+ *			NUL bytes is a fault.
  *
  * All memory comes from the allocator.  If an error leaves ec_csv_feed (a callback
  * or the allocator raised it), the parser stays usable; the builders then must be
@@ -39,11 +44,18 @@ typedef enum EcCsvHeader
 	EC_CSV_HEADER_ABSENT   /* no line is one */
 } EcCsvHeader;
 
+/* Exceptions from which fields are NULL, by column; not in the text format. */
+#define EC_CSV_FORCE_NOT_NULL 1 /* an unquoted null_text is itself */
+#define EC_CSV_FORCE_NULL 2		/* a quoted null_text is NULL, too */
+
 typedef struct EcCsvOptions
 {
 	char delimiter; /* any ASCII byte but quote, CR, LF, NUL */
 	char quote;		/* likewise; '\0': no quoting at all */
 	EcCsvHeader header;
+	bool text;			   /* the text format; quote is not looked at */
+	const char *null_text; /* an unquoted field that is NULL; kept by reference; NULL: the empty one */
+	const uint8_t *force;  /* for each column EC_CSV_FORCE_...; NULL: none */
 
 	/* True if the bytes are valid in the database encoding; NULL: UTF-8. */
 	bool (*verify)(void *arg, const uint8_t *ptr, uint32_t len);

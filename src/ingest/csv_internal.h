@@ -1,7 +1,8 @@
 /*
  * csv_internal.h
  *	  The CSV parser's own state, shared by csv.c (messages, flushing of chunks),
- *	  csv_row.c (single rows, byte by byte) and csv_header.c.  Pure C.
+ *	  csv_row.c (single rows, byte by byte), csv_text.c (the same of the text format)
+ *	  and csv_header.c.  Pure C.
  */
 #ifndef EC_CSV_INTERNAL_H
 #define EC_CSV_INTERNAL_H
@@ -31,6 +32,8 @@ struct EcCsv
 	EcRowChunk chunk;
 	EcCsvScan scan;
 	bool stops_unquoted[256]; /* bytes that matter inside an unquoted field */
+	uint32_t null_len;		  /* of options.null_text */
+	bool judge_nulls;		  /* NULL is something else than an unquoted field without text */
 
 	/* the order of fields in force */
 	int nfields;
@@ -63,6 +66,13 @@ extern bool ec_csv_split_row(EcCsv *csv, size_t begin, EcCsvRow *row);
 extern void ec_csv_row_to_chunk(EcCsv *csv, const EcCsvRow *row);
 extern EcFaultCode ec_csv_check_bytes(const EcCsv *csv, const uint8_t *p, size_t len);
 extern bool ec_utf8_valid(const uint8_t *p, size_t len);
+
+extern void
+ec_csv_keep_field(EcCsv *csv, EcCsvRow *row, size_t begin, size_t len, uint32_t flags);
+extern void ec_csv_judge_nulls(const EcCsv *csv, int column, EcCell *cells, uint32_t n);
+
+/* csv_text.c */
+extern bool ec_csv_split_text_row(EcCsv *csv, size_t begin, EcCsvRow *row);
 
 /* csv_header.c */
 extern bool ec_csv_is_header(EcCsv *csv, const EcCsvRow *row, bool expected);

@@ -100,8 +100,8 @@ ec_csv_check_bytes(const EcCsv *csv, const uint8_t *p, size_t len)
 	return 0;
 }
 
-static void
-keep_field(EcCsv *csv, EcCsvRow *row, size_t begin, size_t len, uint32_t flags)
+void
+ec_csv_keep_field(EcCsv *csv, EcCsvRow *row, size_t begin, size_t len, uint32_t flags)
 {
 	if (row->nfields < EC_CSV_FIELDS_MAX)
 	{
@@ -185,7 +185,7 @@ copy_unescaped(EcCsv *csv, EcCsvRow *row, size_t begin, size_t end)
 		chunk->copied[chunk->ncopied++] = *p;
 		p += *p == csv->scan.quote ? 2 : 1;
 	}
-	keep_field(csv, row, start, chunk->ncopied - start, EC_CELL_QUOTED | EC_CELL_COPIED);
+	ec_csv_keep_field(csv, row, start, chunk->ncopied - start, EC_CELL_QUOTED | EC_CELL_COPIED);
 	return true;
 }
 
@@ -226,8 +226,33 @@ split_quoted(EcCsv *csv, EcCsvRow *row, size_t at, size_t *stop)
 	}
 	if (ndoubled > 0)
 		return copy_unescaped(csv, row, begin, end);
-	keep_field(csv, row, begin, end - begin, EC_CELL_QUOTED);
+	ec_csv_keep_field(csv, row, begin, end - begin, EC_CELL_QUOTED);
 	return true;
+}
+
+/*
+ * Cells of a column as they were split, flagged as quoted or not, become cells as the
+ * chunk knows them: NULL, or flagged as quoted.
+ */
+void
+ec_csv_judge_nulls(const EcCsv *csv, int column, EcCell *cells, uint32_t n)
+{
+	const char *null_text = csv->options.null_text;
+	uint32_t force = csv->options.force != NULL ? csv->options.force[column] : 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		bool quoted = (cells[i].len & EC_CELL_QUOTED) != 0;
+		bool matches = (cells[i].len & EC_CELL_LEN) == csv->null_len &&
+					   (csv->null_len == 0 ||
+						memcmp(ec_cell_text(&csv->chunk, cells[i]), null_text, csv->null_len) == 0);
+
+		if (matches &&
+			(quoted ? (force & EC_CSV_FORCE_NULL) != 0 : (force & EC_CSV_FORCE_NOT_NULL) == 0))
+			cells[i].len = 0;
+		else
+			cells[i].len |= EC_CELL_QUOTED;
+	}
 }
 
 /* Splits the row at begin (< scan.len) into csv->fields.  False only if there is no memory. */
@@ -239,6 +264,8 @@ ec_csv_split_row(EcCsv *csv, size_t begin, EcCsvRow *row)
 	size_t size;
 	EcFaultCode bytes;
 
+	if (csv->options.text)
+		return ec_csv_split_text_row(csv, begin, row);
 	memset(row, 0, sizeof(*row));
 	row->begin = begin;
 	row->lines = 1;
@@ -254,7 +281,7 @@ ec_csv_split_row(EcCsv *csv, size_t begin, EcCsvRow *row)
 		else
 		{
 			at = skip_unquoted(csv, row, at);
-			keep_field(csv, row, start, at - start, 0);
+			ec_csv_keep_field(csv, row, start, at - start, 0);
 		}
 		if (at == scan->len || scan->base[at] != scan->delimiter)
 			break;
@@ -325,7 +352,11 @@ ec_csv_row_to_chunk(EcCsv *csv, const EcCsvRow *row)
 		int field = csv->column_field[i];
 
 		if (code == 0 && field >= 0)
+		{
 			ec_chunk_cells(chunk, i)[r] = csv->fields[field];
+			if (csv->judge_nulls && !csv->options.text)
+				ec_csv_judge_nulls(csv, i, &ec_chunk_cells(chunk, i)[r], 1);
+		}
 		else
 			memset(&ec_chunk_cells(chunk, i)[r], 0, sizeof(EcCell));
 	}

@@ -60,6 +60,7 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 	uint32_t nmarks = 0;
 	uint32_t nends = 0;
 	uint64_t odd = 0;
+	uint64_t quotes = 0;
 	size_t at = begin;
 
 	while (at < len && at + 2 * EC_SCAN_BLOCK <= readable && nmarks <= marks_max &&
@@ -90,6 +91,7 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 		mark = (m.delimiter | m.line_end) & in_data;
 		end = m.line_end & in_data;
 		odd |= m.odd & in_data;
+		quotes |= m.quote & in_data;
 
 		n = (uint32_t) __builtin_popcountll(mark);
 		if (end != 0)
@@ -121,6 +123,7 @@ scan_blocks(EcCsvScan *scan, size_t begin, ClassifyBlock classify)
 	scan->nmarks = nmarks;
 	scan->nends = nends < ends_max ? nends : ends_max;
 	scan->odd_bytes = odd != 0;
+	scan->quote_seen = quotes != 0;
 }
 
 #ifdef EC_ON_X86

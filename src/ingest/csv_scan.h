@@ -31,7 +31,8 @@ typedef struct EcCsvScan
 	uint32_t *ends; /* indexes into marks: the line ends */
 	uint32_t ends_max;
 	uint32_t nends;
-	bool odd_bytes; /* the scanned text may hold NUL or non-ASCII bytes */
+	bool odd_bytes;	 /* the scanned text may hold NUL or non-ASCII bytes */
+	bool quote_seen; /* it may hold the quote, where that doesn't stop the scan */
 } EcCsvScan;
 
 /*
