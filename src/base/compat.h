@@ -193,8 +193,8 @@ extern int pq_getmessage(StringInfo s, int maxlen);
 #define EC_COMPAT_LARGE_MESSAGE (MaxAllocSize - 1)
 
 /* 16: what a query does to a table is told apart from the table */
-static inline bool
-ec_compat_may_insert(ParseState *pstate, ParseNamespaceItem *nsitem, List *attnums)
+static inline void
+ec_compat_mark_inserted(ParseNamespaceItem *nsitem, List *attnums)
 {
 	Bitmapset *columns = NULL;
 	ListCell *lc;
@@ -204,11 +204,41 @@ ec_compat_may_insert(ParseState *pstate, ParseNamespaceItem *nsitem, List *attnu
 #if PG_VERSION_NUM >= 160000
 	nsitem->p_perminfo->requiredPerms = ACL_INSERT;
 	nsitem->p_perminfo->insertedCols = columns;
-	return ExecCheckPermissions(pstate->p_rtable, list_make1(nsitem->p_perminfo), false);
 #else
 	nsitem->p_rte->requiredPerms = ACL_INSERT;
 	nsitem->p_rte->insertedCols = columns;
-	return ExecCheckRTPerms(pstate->p_rtable, false);
+#endif
+}
+
+#if PG_VERSION_NUM >= 160000
+#define EC_COMPAT_CHECK_PERMS_ARGS List *rangeTable, List *rtePermInfos, bool ereport_on_violation
+#define EC_COMPAT_CHECK_PERMS_PASS rangeTable, rtePermInfos, ereport_on_violation
+#else
+#define EC_COMPAT_CHECK_PERMS_ARGS List *rangeTable, bool ereport_on_violation
+#define EC_COMPAT_CHECK_PERMS_PASS rangeTable, ereport_on_violation
+#endif
+
+/* 16: permissions besides; 18: partitions that are left */
+static inline void
+ec_compat_init_range_table(EState *estate, ParseState *pstate)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecInitRangeTable(estate, pstate->p_rtable, pstate->p_rteperminfos, bms_make_singleton(1));
+#elif PG_VERSION_NUM >= 160000
+	ExecInitRangeTable(estate, pstate->p_rtable, pstate->p_rteperminfos);
+#else
+	ExecInitRangeTable(estate, pstate->p_rtable);
+#endif
+}
+
+/* 16: not only the summarizing ones */
+static inline List *
+ec_compat_insert_index_tuples(ResultRelInfo *info, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false);
+#else
+	return ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL);
 #endif
 }
 

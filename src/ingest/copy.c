@@ -4,24 +4,37 @@
  *
  * Everything here is a test of which the failure means "core's".  No error is raised
  * that core would not raise at the same point with the same words.  Tables with
- * indexes, triggers, constraints (but NOT NULL), generated columns, or defaults
- * that would have to be computed are core's, so are partitions, other encodings and
- * column types whose input functions may do more than compute.
+ * INSERT triggers (so foreign keys and deferrable constraints), or with defaults,
+ * generated columns or CHECK constraints that call functions of users are core's, so
+ * are partitioned tables, other encodings, domains and users' own types.
+ *
+ * The statement is always given to the next hook and at last to core, so that others'
+ * hooks see it, and what it takes, wherever they stand in shared_preload_libraries.
+ * Core opens the table, locks it and asks for permissions; the latter calls
+ * check_perms, which copies the rows.  What core then copies is an empty file.
+ *
+ * The number of rows that core reports is therefore 0.  It is put right when the
+ * statement returns to us, and for hooks that return before us earlier: core ends a
+ * utility statement by CommandCounterIncrement, which handles invalidations of this
+ * command; one is made on purpose.
  */
 #include "postgres.h"
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "commands/copy.h"
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/parse_relation.h"
+#include "executor/executor.h"
 #include "storage/fd.h"
 #include "tcop/dest.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/inval.h"
 #include "utils/relcache.h"
 #include "utils/rls.h"
 
@@ -33,7 +46,25 @@
 #include "ingest/rowparse_server.h"
 #include "store/writer.h"
 
+/* A COPY on its way through hooks and core. */
+typedef struct CopyCall
+{
+	struct CopyCall *outer;
+	CopyStmt *stmt; /* ours to change */
+	const CopyStmt *original;
+	const char *query;
+	QueryEnvironment *env;
+	QueryCompletion *qc; /* never NULL */
+	EcCopyPlan plan;
+	bool entered; /* core has come by */
+	bool done;
+	bool settled;
+	uint64 processed;
+} CopyCall;
+
 static ProcessUtility_hook_type prev_process_utility = NULL;
+static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
+static CopyCall *current_call = NULL;
 
 /* ------------------------------------------------------------------------
  * The statement
@@ -174,49 +205,30 @@ statement_is_ours(const CopyStmt *stmt, EcCopyPlan *plan)
  * ------------------------------------------------------------------------
  */
 
-/* Only tables that an inserted row touches in no other way than by being stored. */
 static bool
 relation_is_ours(Relation rel)
 {
-	const TupleConstr *constr = RelationGetDescr(rel)->constr;
-
 	return rel->rd_rel->relkind == RELKIND_RELATION && ec_store_is_columnar(rel) &&
-		   !rel->rd_rel->relispartition && !RELATION_IS_OTHER_TEMP(rel) && rel->trigdesc == NULL &&
-		   (constr == NULL || (constr->num_check == 0 && !constr->has_generated_stored)) &&
-		   RelationGetIndexList(rel) == NIL;
+		   !RELATION_IS_OTHER_TEMP(rel) &&
+		   check_enable_rls(RelationGetRelid(rel), InvalidOid, true) != RLS_ENABLED;
 }
 
 static bool
-columns_are_ours(Relation rel, List *attnums)
+columns_are_ours(EcCopyPlan *plan)
 {
-	TupleDesc desc = RelationGetDescr(rel);
+	TupleDesc desc = RelationGetDescr(plan->rel);
 	EcColType *types = ec_coltype_from_tupdesc(desc);
 
 	for (int i = 0; i < desc->natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped)
+		if (TupleDescAttr(desc, i)->attisdropped)
 			continue;
-		if (att->attgenerated != '\0')
+		if (!ec_rowinput_is_builtin(&types[i]))
 			return false;
-		if (list_member_int(attnums, i + 1)
-				? !ec_rowinput_computes_only(&types[i])
-				: att->atthasdef || att->attidentity != '\0' || att->attnotnull ||
-					  !ec_rowinput_computes_only(&types[i]))
-			return false;
+		if (list_member_int(plan->attnums, i + 1))
+			plan->guard |= !ec_rowinput_computes_only(&types[i]);
 	}
-	return attnums != NIL;
-}
-
-static bool
-is_permitted(ParseState *pstate, Relation rel, List *attnums)
-{
-	ParseNamespaceItem *nsitem =
-		addRangeTableEntryForRelation(pstate, rel, RowExclusiveLock, NULL, false, false);
-
-	return ec_compat_may_insert(pstate, nsitem, attnums) &&
-		   check_enable_rls(RelationGetRelid(rel), InvalidOid, true) != RLS_ENABLED;
+	return plan->attnums != NIL;
 }
 
 static FILE *
@@ -234,23 +246,26 @@ open_file(const char *name)
 }
 
 /* ------------------------------------------------------------------------
- * The hook
+ * Inside of core's COPY
  * ------------------------------------------------------------------------
  */
 
 /* False: nothing was done. */
 static bool
-copy_relation(EcCopyPlan *plan, const char *filename, uint64 *processed)
+copy_relation(EcCopyPlan *plan, uint64 *processed)
 {
+	ParseNamespaceItem *nsitem;
 	FILE *file = NULL;
 
 	if (!relation_is_ours(plan->rel))
 		return false;
 	plan->attnums = CopyGetAttnums(RelationGetDescr(plan->rel), plan->rel, plan->stmt->attlist);
-	if (!columns_are_ours(plan->rel, plan->attnums) ||
-		!is_permitted(plan->pstate, plan->rel, plan->attnums))
+	if (!columns_are_ours(plan) || !ec_copy_rows_possible(plan->rel, plan->attnums))
 		return false;
-	if (filename != NULL && (file = open_file(filename)) == NULL)
+	nsitem = addRangeTableEntryForRelation(plan->pstate, plan->rel, RowExclusiveLock, NULL, false,
+										   false);
+	ec_compat_mark_inserted(nsitem, plan->attnums);
+	if (plan->stmt->filename != NULL && (file = open_file(plan->stmt->filename)) == NULL)
 		return false;
 	*processed = ec_copy_run(plan, file);
 	if (file != NULL)
@@ -258,27 +273,93 @@ copy_relation(EcCopyPlan *plan, const char *filename, uint64 *processed)
 	return true;
 }
 
-static bool
-do_copy(const CopyStmt *stmt, const char *query, QueryEnvironment *env, QueryCompletion *qc)
+/* Core shall find no row, and count its command's end as one that has something to settle. */
+static void
+leave_nothing(CopyCall *call, Relation rel)
 {
-	EcCopyPlan plan = {.stmt = stmt};
-	uint64 processed;
-	bool done;
+	call->stmt->filename = DEVNULL;
+	call->stmt->options = NIL;
+	if (prev_process_utility != NULL)
+		CacheInvalidateRelcacheByRelid(OidIsValid(rel->rd_rel->reltoastrelid)
+										   ? rel->rd_rel->reltoastrelid
+										   : RelationGetRelid(rel));
+}
 
-	if (!statement_is_ours(stmt, &plan))
+/* The table is open and locked, its permissions have been looked at. */
+static void
+copy_rows(CopyCall *call, Oid relid)
+{
+	EcCopyPlan *plan = &call->plan;
+
+	call->entered = true;
+	plan->rel = table_open(relid, NoLock);
+	plan->stmt = call->original;
+	plan->pstate = make_parsestate(NULL);
+	plan->pstate->p_sourcetext = call->query;
+	plan->pstate->p_queryEnv = call->env;
+	call->done = copy_relation(plan, &call->processed);
+	if (call->done)
+		leave_nothing(call, plan->rel);
+	free_parsestate(plan->pstate);
+	table_close(plan->rel, NoLock);
+}
+
+static bool
+is_copy_of(const CopyCall *call, List *range_table)
+{
+	const RangeTblEntry *rte;
+
+	if (call == NULL || call->entered || list_length(range_table) != 1)
 		return false;
-	plan.rel = table_openrv_extended(stmt->relation, RowExclusiveLock, true);
-	if (plan.rel == NULL)
+	rte = linitial_node(RangeTblEntry, range_table);
+	return rte->rtekind == RTE_RELATION && rte->rellockmode == RowExclusiveLock &&
+		   rte->relid == RangeVarGetRelid(call->stmt->relation, NoLock, true);
+}
+
+static bool
+check_perms(EC_COMPAT_CHECK_PERMS_ARGS)
+{
+	if (prev_check_perms != NULL && !prev_check_perms(EC_COMPAT_CHECK_PERMS_PASS))
 		return false;
-	plan.pstate = make_parsestate(NULL);
-	plan.pstate->p_sourcetext = query;
-	plan.pstate->p_queryEnv = env;
-	done = copy_relation(&plan, stmt->filename, &processed);
-	if (done && qc != NULL)
-		SetQueryCompletion(qc, CMDTAG_COPY, processed);
-	free_parsestate(plan.pstate);
-	table_close(plan.rel, NoLock);
-	return done;
+	if (is_copy_of(current_call, rangeTable))
+		copy_rows(current_call, linitial_node(RangeTblEntry, rangeTable)->relid);
+	return true;
+}
+
+/* ------------------------------------------------------------------------
+ * Around core's COPY
+ * ------------------------------------------------------------------------
+ */
+
+/* Core has told how many rows it has copied: what others may look at is put right. */
+static void
+settle(CopyCall *call)
+{
+	if (!call->done || call->settled)
+		return;
+	if (call->qc->nprocessed > 0)
+		elog(ERROR, "rows were copied twice");
+	*call->stmt = *call->original;
+	SetQueryCompletion(call->qc, CMDTAG_COPY, call->processed);
+	call->settled = true;
+}
+
+/* Any invalidation; of those, the one at the end of core's part matters. */
+static void
+at_invalidation(Datum arg, Oid relid)
+{
+	if (current_call != NULL && current_call->qc->commandTag == CMDTAG_COPY)
+		settle(current_call);
+}
+
+static void
+call_next(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
+		  ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (prev_process_utility != NULL)
+		prev_process_utility(pstmt, query, read_only_tree, context, params, env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query, read_only_tree, context, params, env, dest, qc);
 }
 
 static void
@@ -286,13 +367,33 @@ copy_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 					 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
 					 DestReceiver *dest, QueryCompletion *qc)
 {
-	if (IsA(pstmt->utilityStmt, CopyStmt) &&
-		do_copy(castNode(CopyStmt, pstmt->utilityStmt), query, env, qc))
+	QueryCompletion own;
+	CopyCall call = {.outer = current_call, .query = query, .env = env, .qc = qc ? qc : &own};
+	PlannedStmt *copy;
+
+	if (!IsA(pstmt->utilityStmt, CopyStmt) ||
+		!statement_is_ours(castNode(CopyStmt, pstmt->utilityStmt), &call.plan))
+	{
+		call_next(pstmt, query, read_only_tree, context, params, env, dest, qc);
 		return;
-	if (prev_process_utility != NULL)
-		prev_process_utility(pstmt, query, read_only_tree, context, params, env, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, query, read_only_tree, context, params, env, dest, qc);
+	}
+
+	/* the copy is for core to work on: it must not copy it once more */
+	copy = copyObject(pstmt);
+	call.original = castNode(CopyStmt, pstmt->utilityStmt);
+	call.stmt = castNode(CopyStmt, copy->utilityStmt);
+	InitializeQueryCompletion(call.qc);
+	current_call = &call;
+	PG_TRY();
+	{
+		call_next(copy, query, false, context, params, env, dest, call.qc);
+	}
+	PG_FINALLY();
+	{
+		current_call = call.outer;
+	}
+	PG_END_TRY();
+	settle(&call);
 }
 
 void
@@ -300,4 +401,7 @@ ec_copy_init(void)
 {
 	prev_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = copy_process_utility;
+	prev_check_perms = ExecutorCheckPerms_hook;
+	ExecutorCheckPerms_hook = check_perms;
+	CacheRegisterRelcacheCallback(at_invalidation, (Datum) 0);
 }

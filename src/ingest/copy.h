@@ -2,8 +2,9 @@
  * copy.h
  *	  COPY ... FROM in CSV or text format into columnar tables by our own parser.
  *
- *	copy.c			the utility hook: is this a COPY that we surely do as core would?
+ *	copy.c			the hooks: is this a COPY that we surely do as core would?
  *	copy_run.c		the COPY itself, piece by piece
+ *	copy_rows.c		defaults, constraints and indexes
  *	copy_source.c	bytes of the file or the client; which lines are plain
  *
  * The principle: our parser takes what it knows to mean the same to core's COPY,
@@ -21,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "ingest/csv.h"
+#include "vector/batch.h"
 
 /* A line that core has to look at. */
 typedef enum EcCopyOdd
@@ -82,6 +84,31 @@ extern void ec_copy_check_end(const EcCopySource *source);
 /* Reads and forgets the rest of what a client sends. */
 extern void ec_copy_drain(EcCopySource *source);
 
+/*
+ * What rows have to go through besides being stored (copy_rows.c).  While a row of
+ * the piece is looked at, row tells which; checking: core would show the row's text.
+ */
+typedef struct EcCopyRows
+{
+	int64 row; /* -1: none */
+	bool checking;
+} EcCopyRows;
+
+/* False: only core can do it.  attnums: the columns that the input gives. */
+extern bool ec_copy_rows_possible(Relation rel, const List *attnums);
+
+extern EcCopyRows *ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums);
+extern void ec_copy_rows_free(EcCopyRows *rows);
+
+/*
+ * Fills the other columns of nrows rows that were appended to the batch's builders, and
+ * looks at constraints.  False: one doesn't hold; the rows are to be taken back.
+ */
+extern bool ec_copy_rows_complete(EcCopyRows *rows, EcBatch *batch, uint32 nrows);
+
+/* Index entries of the same rows, once they are part of the batch. */
+extern void ec_copy_rows_index(EcCopyRows *rows, int64 first, uint32 nrows);
+
 /* What a COPY needs to run. */
 typedef struct EcCopyPlan
 {
@@ -92,6 +119,7 @@ typedef struct EcCopyPlan
 	EcCsvOptions csv;
 	List *force_null; /* names of columns */
 	List *force_not_null;
+	bool guard; /* input functions may look into catalogs: pieces need subtransactions */
 } EcCopyPlan;
 
 /* file: opened for reading, or NULL: from the client.  Returns the number of rows. */

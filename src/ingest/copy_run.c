@@ -20,9 +20,11 @@
 #include "commands/copyfrom_internal.h"
 #include "commands/progress.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
 #include <sys/stat.h>
 
@@ -36,6 +38,9 @@
 #define PIECE_BYTES ((size_t) 256 * 1024)
 #define REFUSED_MAX 8
 #define ALL_THE_REST SIZE_MAX
+
+/* Bytes of a row that messages show: core's MAX_COPY_DATA_DISPLAY. */
+#define TEXT_SHOWN_MAX 100
 
 typedef struct CopyRun
 {
@@ -53,8 +58,8 @@ typedef struct CopyRun
 	bool done;
 	EcRowInput *input;
 	EcCsv *csv;
-	int nabsent; /* columns that the input doesn't give: NULL */
-	int *absent;
+	EcCopyRows *row_state;
+	EcCsvResult result; /* of the piece at work */
 } CopyRun;
 
 /* Core's callback takes no argument; COPYs don't nest. */
@@ -88,13 +93,49 @@ report_command(const CopyRun *run)
 	report_progress(run);
 }
 
+/* The last physical line of a row of the piece, as core counts. */
+static uint64
+line_of(const CopyRun *run, const EcRowRef *ref)
+{
+	const char *text = run->source.data + run->source.begin;
+	uint64 line = run->lines + 1;
+
+	if (run->source.text)
+		return line + (ref - run->result.refs);
+	for (const char *p = text; p < text + ref->end; p++)
+		line += *p == '\n';
+	return line;
+}
+
+/* Where core would say that we are. */
 static void
 error_context(void *arg)
 {
 	CopyRun *run = arg;
+	const char *name = RelationGetRelationName(run->plan->rel);
+	const EcRowRef *ref;
+	const char *text;
+	int len;
+	bool cut;
 
-	errcontext("COPY %s, line " UINT64_FORMAT, RelationGetRelationName(run->plan->rel),
-			   run->lines + 1);
+	if (run->row_state->row < 0)
+	{
+		errcontext("COPY %s, line " UINT64_FORMAT, name, run->lines + 1);
+		return;
+	}
+	ref = &run->result.refs[run->row_state->row];
+	if (!run->row_state->checking)
+	{
+		errcontext("COPY %s, line " UINT64_FORMAT, name, line_of(run, ref));
+		return;
+	}
+	text = run->source.data + run->source.begin + ref->begin;
+	len = (int) (ref->end - ref->begin);
+	cut = len > TEXT_SHOWN_MAX;
+	if (cut)
+		len = pg_mbcliplen(text, len, TEXT_SHOWN_MAX);
+	errcontext("COPY %s, line " UINT64_FORMAT ": \"%.*s%s\"", name, line_of(run, ref), len, text,
+			   cut ? "..." : "");
 }
 
 /* ------------------------------------------------------------------------
@@ -167,19 +208,6 @@ copy_by_core(CopyRun *run, CopyFromState first, size_t len)
  * ------------------------------------------------------------------------
  */
 
-static void
-find_absent(CopyRun *run)
-{
-	TupleDesc desc = RelationGetDescr(run->plan->rel);
-
-	run->absent = palloc(sizeof(int) * desc->natts);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		if (!TupleDescAttr(desc, i)->attisdropped && !list_member_int(run->plan->attnums, i + 1))
-			run->absent[run->nabsent++] = i;
-	}
-}
-
 /* Exceptions from which fields are NULL, for each column of the input; NULL: none. */
 static uint8 *
 find_forced(const EcCopyPlan *plan)
@@ -217,34 +245,85 @@ create_parser(CopyRun *run)
 	run->input =
 		ec_rowinput_create(desc, ec_coltype_from_tupdesc(desc), attnums, n, CurrentMemoryContext);
 	csv.force = find_forced(run->plan);
-	run->csv =
-		ec_csv_create(&csv, run->input->columns, run->input->ncolumns, &allocator);
-	find_absent(run);
+	run->csv = ec_csv_create(&csv, run->input->columns, run->input->ncolumns, &allocator);
+	run->input->raise = true;
+	run->row_state = ec_copy_rows_create(run->plan->pstate, run->plan->rel, run->plan->attnums);
+}
+
+static void
+feed(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
+{
+	if (!ec_csv_feed(run->csv, run->source.data + run->source.begin, piece->len, batch->columns,
+					 &run->result))
+		elog(ERROR, "could not parse a piece of %zu bytes", piece->len);
+}
+
+/*
+ * The same, with the errors of input functions caught: false.  What those hold that
+ * do more than compute is given back by a subtransaction.
+ */
+static bool
+try_feed(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+
+	if (run->plan->guard)
+	{
+		BeginInternalSubTransaction(NULL);
+		MemoryContextSwitchTo(context);
+	}
+	PG_TRY();
+	{
+		feed(run, batch, piece);
+		if (run->plan->guard)
+			ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (run->plan->guard)
+			RollbackAndReleaseCurrentSubTransaction();
+		ec_write_hold(true);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return true;
+	if (!ec_error_is_about_value(error->sqlerrcode, false))
+		ReThrowError(error);
+	FreeErrorData(error);
+	return false;
 }
 
 /* False, and nothing has happened, if the piece isn't as our parser and core both know it. */
 static bool
-parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
+parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece, int64 first)
 {
 	const char *text = run->source.data + run->source.begin;
-	EcCsvResult result;
+	const EcCsvResult *result = &run->result;
+	bool fine;
 
 	if (piece->len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		return false;
-	if (!ec_csv_feed(run->csv, text, piece->len, batch->columns, &result))
-		elog(ERROR, "could not parse a piece of %zu bytes", piece->len);
+	fine = try_feed(run, batch, piece) && result->rows == piece->rows && result->faults == 0 &&
+		   result->blanks == 0 && result->headers == 0 &&
+		   ec_copy_rows_complete(run->row_state, batch, piece->rows);
 	ec_rowinput_reset(run->input);
-	if (result.rows != piece->rows || result.faults > 0 || result.blanks > 0 || result.headers > 0)
+	if (!fine)
 	{
+		run->row_state->row = -1;
+		run->row_state->checking = false;
 		ec_batch_truncate(batch, batch->nrows);
 		return false;
 	}
-	for (int i = 0; i < run->nabsent; i++)
-	{
-		for (uint32 row = 0; row < piece->rows; row++)
-			ec_builder_append_null(batch->columns[run->absent[i]]);
-	}
 	ec_write_added(run->plan->rel, run->cid, piece->rows);
+	ec_copy_rows_index(run->row_state, first, piece->rows);
+	ec_write_settle(run->plan->rel, run->cid);
 	run->last_rows = piece->rows;
 	run->rows += piece->rows;
 	run->lines += piece->lines;
@@ -260,13 +339,14 @@ next_piece(CopyRun *run, size_t *left)
 	EcCopyPiece piece = {0};
 	EcBatch *batch;
 	uint32 room;
+	int64 first;
 
 	*left = ALL_THE_REST;
 	for (size_t want = PIECE_BYTES;; want *= 2)
 	{
 		if (!ec_copy_fill(source, want) || source->end > EC_COPY_EOF)
 			return;
-		batch = ec_write_open(run->plan->rel, run->cid, run->last_rows, &room);
+		batch = ec_write_open(run->plan->rel, run->cid, run->last_rows, &room, &first);
 		ec_copy_look(source, room, PIECE_BYTES, &piece);
 		if (piece.rows > 0)
 			break;
@@ -276,7 +356,7 @@ next_piece(CopyRun *run, size_t *left)
 			return;
 		}
 	}
-	if (parse_piece(run, batch, &piece))
+	if (parse_piece(run, batch, &piece, first))
 		*left = 0;
 	else if (++run->refused <= REFUSED_MAX)
 		*left = piece.len;
@@ -362,6 +442,7 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file)
 	ec_copy_drain(&run.source);
 	ec_csv_destroy(run.csv);
 	ec_rowinput_destroy(run.input);
+	ec_copy_rows_free(run.row_state);
 	EndCopyFrom(first);
 	ereport(DEBUG1, (errmsg_internal("COPY %s: " UINT64_FORMAT " of " UINT64_FORMAT
 									 " rows read by PostgreSQL's own parser",

@@ -249,7 +249,8 @@ ec_copy_look(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCo
 			quoted ^= has_odd_quotes(source, line, end);
 		if (piece->next != EC_COPY_PLAIN)
 			return;
-		lines++;
+		/* core doesn't count lines that a backslash joins */
+		lines += !(quoted && source->text);
 		line = newline != NULL ? newline + 1 : stop;
 		if (quoted)
 			continue;

@@ -53,9 +53,10 @@ typedef struct EcCsvOptions
 	char delimiter; /* any ASCII byte but quote, CR, LF, NUL */
 	char quote;		/* likewise; '\0': no quoting at all */
 	EcCsvHeader header;
-	bool text;			   /* the text format; quote is not looked at */
-	const char *null_text; /* an unquoted field that is NULL; kept by reference; NULL: the empty one */
-	const uint8_t *force;  /* for each column EC_CSV_FORCE_...; NULL: none */
+	bool text; /* the text format; quote is not looked at */
+	const char
+		*null_text; /* an unquoted field that is NULL; kept by reference; NULL: the empty one */
+	const uint8_t *force; /* for each column EC_CSV_FORCE_...; NULL: none */
 
 	/* True if the bytes are valid in the database encoding; NULL: UTF-8. */
 	bool (*verify)(void *arg, const uint8_t *ptr, uint32_t len);

@@ -77,7 +77,8 @@ read_escape(const uint8_t **p, const uint8_t *end)
 		case 'v':
 			return '\v';
 		case 'x':
-			if (*p < end && ((**p >= '0' && **p <= '9') || ((**p | 0x20) >= 'a' && (**p | 0x20) <= 'f')))
+			if (*p < end &&
+				((**p >= '0' && **p <= '9') || ((**p | 0x20) >= 'a' && (**p | 0x20) <= 'f')))
 			{
 				value = read_digits(p, end, 2, 16);
 				return value == 0 || value >= 0x80 ? -1 : (int) value;

@@ -419,8 +419,9 @@ ec_ingest_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	ec_status_init();
-	ec_hold_init();
+	/* below our other hooks: it must know whether others' hooks are below it */
 	ec_copy_init();
+	ec_hold_init();
 	if (IsBinaryUpgrade)
 		return;
 	memset(&w, 0, sizeof(w));

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
@@ -92,6 +93,34 @@ bool
 ec_rowinput_computes_only(const EcColType *ct)
 {
 	return ct->typid == ct->basetype && type_computes_only(ct->basetype);
+}
+
+/* Enums and arrays of such types, too. */
+static bool
+type_is_builtin(Oid type)
+{
+	Oid element = get_element_type(type);
+
+	if (OidIsValid(element))
+		return type_is_builtin(element);
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_ENUM:
+			return true;
+		case TYPTYPE_BASE:
+		case TYPTYPE_RANGE:
+		case TYPTYPE_MULTIRANGE:
+			return type < FirstGenbkiObjectId;
+		default:
+			return false;
+	}
+}
+
+bool
+ec_rowinput_is_builtin(const EcColType *ct)
+{
+	return ct->typid == ct->basetype &&
+		   (type_computes_only(ct->basetype) || type_is_builtin(ct->basetype));
 }
 
 /*
@@ -226,6 +255,11 @@ try_input(ColumnInput *ci, const EcRowColumn *col, const char *text, EcFieldValu
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData *volatile error = NULL;
 
+	if (ci->owner->raise)
+	{
+		call_input(ci, text, out);
+		return true;
+	}
 	if (!ci->computes_only)
 	{
 		BeginInternalSubTransaction(NULL);

@@ -18,6 +18,7 @@ typedef struct EcRowInput
 	EcRowColumn *columns;
 	MemoryContext context; /* holds all this */
 	MemoryContext values;  /* values made by input functions during one message */
+	bool raise;			   /* errors of input functions leave the parser: the caller cleans up */
 } EcRowInput;
 
 /*
@@ -34,6 +35,9 @@ extern void ec_rowinput_destroy(EcRowInput *in);
 
 /* Is it a type of PostgreSQL's own whose input function needs no catalog, no lock and no user code? */
 extern bool ec_rowinput_computes_only(const EcColType *ct);
+
+/* Is it a type whose input function is PostgreSQL's own, with no user code behind it? */
+extern bool ec_rowinput_is_builtin(const EcColType *ct);
 
 /* Frees the values of the last message; call it after each one. */
 extern void ec_rowinput_reset(EcRowInput *in);

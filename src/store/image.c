@@ -61,8 +61,8 @@ forget_workshop(void *arg)
 static Workshop *
 create_workshop(void)
 {
-	MemoryContext context = AllocSetContextCreate(TopTransactionContext, "ecinsight encoder",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(TopTransactionContext, "ecinsight encoder", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextCallback *callback = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
 	Workshop *w = MemoryContextAllocZero(context, sizeof(Workshop));
 

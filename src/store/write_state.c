@@ -400,7 +400,7 @@ ec_write_may_gather(Relation rel)
 }
 
 EcBatch *
-ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room)
+ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room, int64 *first)
 {
 	Pending *p = get_pending(rel, cid);
 
@@ -412,6 +412,7 @@ ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room)
 	if (p->reserved == 0)
 		reserve_rows(rel, p, expected);
 	*room = (uint32) Min(p->reserved, (int64) p->max_rows - p->batch->nrows);
+	*first = p->ranges[p->nranges - 1].first + p->ranges[p->nranges - 1].count;
 	return p->batch;
 }
 
@@ -425,7 +426,16 @@ ec_write_added(Relation rel, CommandId cid, uint32 nrows)
 	p->ranges[p->nranges - 1].count += nrows;
 	p->reserved -= nrows;
 	count_memory(p);
-	if (is_full(p))
+}
+
+void
+ec_write_settle(Relation rel, CommandId cid)
+{
+	PendingKey key = {RelationGetRelid(rel), GetCurrentSubTransactionId(), cid};
+	Pending *p = hash_search(pending_hash, &key, HASH_FIND, NULL);
+
+	/* index expressions may have had it written */
+	if (p != NULL && is_full(p))
 		flush_full(p, rel);
 	limit_memory();
 }

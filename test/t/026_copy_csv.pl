@@ -1,4 +1,4 @@
-# COPY ... FROM in CSV format by the extension's parser against the same statement by core's (parameter off): same rows,
+# COPY ... FROM in CSV and text format by the extension's parser against the same statement by core's (parameter off): same rows,
 # same command tag, same error with the same context, from a file and from the client.  How many rows core's parser read is
 # told by a DEBUG1 message, so that a test of the fast path can't pass without it.
 use strict;
@@ -90,6 +90,8 @@ sub check
 	}
 }
 
+sub check_file { my ($name, $text, @case) = @_; check($name, $text, only => 'file', @case); }
+
 # ---- what is parsed here ----
 check('plain', $filler x 4, own => 0.8);
 check('last line without newline', $filler . '1,x,2,', own => 0.4);
@@ -128,6 +130,89 @@ check('column privileges', ($filler x 12) =~ s/^(\d+),[^\n]*/$1/mgr, own => 0.5,
 	table => "CREATE TABLE t ($columns); GRANT INSERT (a) ON t TO nobody");
 check('may read files', $filler x 2, own => 0.7, only => 'file', user => 'reader', table => "CREATE TABLE t ($columns); GRANT INSERT ON t TO reader");
 
+# ---- NULLs ----
+my $bare = ($filler x 2) =~ s/^3,[^,]*,/3,x,/mgr;
+check_file('NULL option', $bare . "4,\"x\",2,\n", options => q{(FORMAT csv, NULL 'x', FORCE_NOT_NULL (d))}, error => qr/invalid input syntax for type timestamp/);
+check_file('NULL option of text', ($bare . "4,\"x\",2,2019-10-01 00:00:00 UTC\n" x 90) =~ s/,x,/,x,x,/mgr =~ s/^(\d+),([^x].*?),/$1,$2,0,/mgr, own => 0.6,
+	options => q{(FORMAT csv, NULL 'x')}, table => 'CREATE TABLE t (a int, b text, bb text, c numeric(10,2), d timestamptz)');
+check('force null', $filler . "1,\"\",\"\",\n2,,,\n" x 1500, options => '(FORMAT csv, FORCE_NULL (b, c))', own => 0.5);
+check_file('force not null', $filler . "1,,,\n2,\"\",3,\n" x 1500, options => '(FORMAT csv, FORCE_NOT_NULL (b))', own => 0.5);
+check_file('both forced', $filler . "1,NULL,,\n2,\"NULL\",3,\n3,\"\",3,\n4,null,3,\n" x 900, options => q{(FORMAT csv, NULL 'NULL', FORCE_NOT_NULL (b, d), FORCE_NULL (b))},
+	own => 0.3, table => 'CREATE TABLE t (a int, b text, c text, d text)');
+check_file('force null of an unknown column', $filler x 2, options => '(FORMAT csv, FORCE_NULL (nonsense))', error => qr/does not exist/);
+
+# ---- text format ----
+my $text = $filler =~ s/,/\t/gr;
+check('text', $text x 4, options => '', own => 0.8);
+check('text, CR LF', ($text x 2) =~ s/\n/\r\n/gr, options => '', own => 0.7);
+check_file('text, header', "a\tb\tc\td\n" . $text x 2, options => '(FORMAT text, HEADER)', own => 0.7);
+check_file('text, delimiter and null', ($text x 2 . "1\t\t\tnil\n2\tnil\tnil\tnil\n" x 500) =~ s/\t/|/gr, options => q{(DELIMITER '|', NULL 'nil')},
+	error => qr/invalid input syntax for type numeric/);
+check_file('text, NULL is the empty text', join('', ($text . "1\t\t\t\n" . "2\tx\t\t\n") x 4), options => q{(NULL '')}, own => 0.5);
+check('text, NULLs', join('', ($text . "1\t\\N\t\\N\t\\N\n2\t\t\\N\t\\N\n3\t\\\\N\t1\t\\N\n4\t\\Nx\t1\t\\N\n5\tx\\N\t1\t\\N\n") x 4), options => '', own => 0.5);
+check('text, escapes', $text . join('', map { "1\t$_\t2.5\t\\N\n" } '\\b\\f\\n\\r\\t\\v', '\\x41\\x4a7\\x', '\\101\\0601\\7', '\\\\', '\\"', 'a\\' . "\t" . 'b', '\\q\\.' =~ s/\.$/e/r, '"x"', '\\xg', 'ä\\ö') x 300,
+	options => '', own => 0.4);
+check_file('text, escaped characters', $text . "1\t\\xc3\\xa4\t1\t\\N\n2\t\\303\\244\t1\t\\N\n" . $text x 3, options => '', own => 0.4);
+check_file('text, broken escaped characters', $text . "1\t\\xc3\t1\t\\N\n", options => '', error => qr/invalid byte sequence for encoding "UTF8": 0xc3/);
+check_file('text, escaped NUL', $text . "1\ta\\0b\t1\t\\N\n", options => '', error => qr/invalid byte sequence/);
+check('text, escaped newlines', $text . "1\ttwo\\\nlines\t2\t\\N\n" x 900 . "x\n", options => '', error => qr/line 2401/);
+check_file('text, escaped newlines with CR LF', ($text . "1\ttwo\\\nlines\t2\t\\N\n" x 90 . $text) =~ s/\n/\r\n/gr, options => '', error => qr/./);
+check_file('text, backslash at the end', $text . "1\tx\t1\t2019-10-01\\", options => '');
+check('text, end mark', $text . "\\.\n" . $text, options => '');
+check_file('text, end mark in a line', $text . "1\tx\\.y\n", options => '', error => qr/end-of-copy marker|missing data/);
+check_file('text, end mark behind a field', $text . "1\tx\t1\t\\N\\.\n" . $text, options => '', only => 'file', error => qr/^$|./);
+check_file('text, unescaped CR', $text . "1\ta\rb\t1\t\\N\n", options => '', error => qr/literal carriage return/);
+check_file('text, blank line', $text . "\n" . $text, options => '', error => qr/invalid input syntax for type integer: ""/);
+check_file('text, blank lines in one column', ($text =~ s/\t.*//mgr) . "\n\n5\n", options => '', table => 'CREATE TABLE t (a text)');
+check_file('text, too many fields', $text . "1\tx\t1\t\\N\t\n", options => '', error => qr/extra data after last expected column/);
+check_file('text, not UTF-8', $text . "1\ta\xffb\t1\t\\N\n", options => '', error => qr/invalid byte sequence for encoding "UTF8": 0xff/);
+check_file('text, bad number', $text . "1x\ta\t1\t\\N\n", options => '', error => qr/COPY t, line 1501, column a: "1x"/);
+check_file('text, quote', $text, options => q{(QUOTE '"')}, error => qr/quote available only in CSV mode/);
+check_file('text, delimiter is a letter', $text, options => q{(DELIMITER 'a')}, error => qr/COPY delimiter cannot be "a"/);
+
+# ---- types ----
+check_file('enum, array, range', "happy,\"{1,2}\",\"[1,5)\",\"{happy,sad}\",int4,a & b,\"\"\"a\"\"\"\n" x 3000, own => 0.5,
+	table => 'CREATE TABLE t (a mood, b int[], c int4range, d mood[], e regtype, f tsquery, g jsonpath)');
+check_file('no such label', "happy\n" x 9000 . "angry\n", table => 'CREATE TABLE t (a mood)', error => qr/invalid input value for enum mood: "angry"/);
+check_file('bad array', "\"{1,2}\"\n" x 9000 . "\"{1,2\"\n", table => 'CREATE TABLE t (a int[])', error => qr/line 9001, column a: "\{1,2"/);
+check_file('no such type', "int4\n" x 9000 . "int5\n", table => 'CREATE TABLE t (a regtype)', error => qr/type "int5" does not exist/);
+check_file('the first of two bad fields', $filler . "1,b,1,nonsense\nx,b,1,\n", error => qr/line 1501, column d/);
+
+# ---- defaults, constraints, indexes ----
+my $numbers = join('', map { "$_\n" } 1 .. 20000);
+check('defaults', $numbers, list => '(a)', own => 0.4, table => "CREATE TABLE t (a int, b text DEFAULT 'x', c numeric(10,2) DEFAULT 2 + 1.5, d date DEFAULT '2020-01-01', e int[] DEFAULT '{1}', f int)");
+check_file('serial and identity', $numbers, list => '(a)', own => 0.4, table => 'CREATE TABLE t (a int, b bigserial, c int GENERATED ALWAYS AS IDENTITY (INCREMENT 3))');
+check_file('sequence is used up', $numbers, list => '(a)', table => 'CREATE SEQUENCE s MAXVALUE 8000; CREATE TABLE t (a int, b int DEFAULT nextval(\'s\'))',
+	after => 'DROP TABLE t; DROP SEQUENCE s;', error => qr/reached maximum value of sequence "s".*line 8001: "8001"/s);
+check_file('NOT NULL without default', $numbers, list => '(a)', table => 'CREATE TABLE t (a int, b text NOT NULL)', error => qr/line 1: "1"/);
+check_file('generated column', $numbers, list => '(a)', own => 0.4, table => "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED, c text GENERATED ALWAYS AS ('n' || a % 7) STORED)");
+check_file('generated column fails', $numbers, list => '(a)', table => 'CREATE TABLE t (a int, b int GENERATED ALWAYS AS (1000 / (a - 8000)) STORED)', error => qr/division by zero.*line 8000: "8000"/s);
+check_file('generated NULL', $numbers, list => '(a)', table => 'CREATE TABLE t (a int, b int NOT NULL GENERATED ALWAYS AS (nullif(a, 8000)) STORED)', error => qr/line 8000: "8000"/);
+check_file('check constraint', $filler x 2, own => 0.7, table => "CREATE TABLE t ($columns, CHECK (a > 0 AND b LIKE 'text%'))");
+check('check constraint is broken', $filler x 2, table => "CREATE TABLE t ($columns, CHECK (a <> 1400))", error => qr/violates check constraint.*Failing row.*line 1400: "1400,text/s);
+check_file('check constraint fails', $filler x 2, table => "CREATE TABLE t ($columns, CHECK (10 / (a - 1400) < 100))", error => qr/division by zero.*line 1400: "1400,text/s);
+check_file('check constraint of a long row fails', $filler . "1600,\"two\nlines " . 'ä' x 200 . "\",1,\n", table => "CREATE TABLE t ($columns, CHECK (10 / (a - 1600) < 100))",
+	error => qr/division by zero.*line 1502: "1600,"two\nlines (ä)*\.\.\."/s);
+check_file('check by a user\'s function', $filler x 2, core => 1, table => "CREATE OR REPLACE FUNCTION fine(int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN \$1 > 0; END'; CREATE TABLE t ($columns, CHECK (fine(a)))");
+check('keys', $filler, own => 0.4, table => "CREATE TABLE t ($columns, PRIMARY KEY (a), UNIQUE (b))", after => 'SET enable_seqscan = off; SELECT * FROM t WHERE a = 1499; SELECT * FROM t WHERE b = \'text number 1498\';');
+check('duplicate key', $filler . "1500,x,1,\n", table => "CREATE TABLE t ($columns, PRIMARY KEY (a))", error => qr/Key \(a\)=\(1500\) already exists.*COPY t, line 1501$/s);
+check_file('duplicate key, row on two lines', $filler . "1501,\"two\nlines\",,\n1500,\"x\ny\",1,\n", table => "CREATE TABLE t ($columns, PRIMARY KEY (a))", error => qr/Key \(a\)=\(1500\) already exists.*COPY t, line 1504$/s);
+check_file('duplicate key in text', $text . "1501\ttwo\\\nlines\t1\t\\N\n1500\tx\t1\t\\N\n", options => '', table => "CREATE TABLE t ($columns, PRIMARY KEY (a))", error => qr/already exists.*COPY t, line 1502$/s);
+check_file('key already there', $filler, table => "CREATE TABLE t ($columns, PRIMARY KEY (a)); INSERT INTO t (a) VALUES (1400)", error => qr/line 1400$/);
+check_file('NULL in a key', $filler . ",x,1,\n", table => "CREATE TABLE t ($columns, PRIMARY KEY (a))", error => qr/null value in column "a"/);
+check_file('expression and partial indexes', $filler x 2, own => 0.7, table => "CREATE TABLE t ($columns); CREATE INDEX ON t (lower(b), d) WHERE a % 3 = 0; CREATE INDEX ON t ((a % 7)) INCLUDE (c); CREATE INDEX ON t USING hash (b)",
+	after => 'SET enable_seqscan = off; SELECT count(*), sum(c) FROM t WHERE a % 7 = 3; SELECT count(*) FROM t WHERE b = \'text number 9\';');
+check_file('exclusion constraint', $filler . "1499,x,1,\n", table => "CREATE TABLE t ($columns, EXCLUDE USING btree (a WITH =))", error => qr/conflicting key value violates exclusion constraint.*line 1501$/s);
+check_file('index on a function that reads the table', $filler x 2, own => 0.7,
+	table => "CREATE TABLE t ($columns); CREATE OR REPLACE FUNCTION peek(int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'DECLARE n bigint; BEGIN IF \$1 % 500 = 0 THEN SELECT count(*) INTO n FROM t; END IF; RETURN \$1; END'; CREATE INDEX ON t (peek(a))",
+	after => 'SET enable_seqscan = off; SELECT b FROM t WHERE peek(a) = 1234;');
+check_file('rows of one transaction, keys', $filler, own => 0.4, only => 'file', set => 'BEGIN; SAVEPOINT s', table => "CREATE TABLE t ($columns, PRIMARY KEY (a))",
+	after => 'ROLLBACK TO s; INSERT INTO t VALUES (1499, \'mine\'); SELECT count(*) FROM t WHERE a > 0; COMMIT;');
+check_file('small row groups, keys', $filler, own => 0.4, set => 'SET ecinsight.row_group_rows = 1024', table => "CREATE TABLE t ($columns, PRIMARY KEY (a))", after => 'SET enable_seqscan = off; SELECT b FROM t WHERE a IN (1, 1023, 1024, 1025, 1500);');
+check_file('referenced by another table', $filler, own => 0.4, table => "CREATE TABLE t ($columns, PRIMARY KEY (a)); CREATE TABLE parent (a int REFERENCES t)");
+check_file('rows of a partition', $filler x 2, own => 0.7,
+	table => "CREATE TABLE parent ($columns) PARTITION BY RANGE (a); CREATE TABLE t PARTITION OF parent FOR VALUES FROM (1) TO (1501)");
+
 # ---- what is core's ----
 check('empty', '', core => 1);
 check('short', "1,a,2,\n2,b,3,\n", core => 1);
@@ -135,24 +220,23 @@ check('header only', "a,b,c,d\n", options => 'CSV HEADER', core => 1);
 check('CR only', ($filler x 2) =~ s/\n/\r/gr, core => 1);
 check('blank lines in one column', ($filler x 2) =~ s/^(\d+),[^\n]*/$1/mgr . "\n\n" . '5', table => 'CREATE TABLE t (a int)');
 check('end mark', $filler . "\\.\n" . $filler);
-check('NULL option', $filler x 2, options => q{(FORMAT csv, NULL 'x')}, core => 1, error => qr/invalid input|^$/);
 check('escape', $filler . "1,\"a\\\"b\",2,\n", options => q{(FORMAT csv, ESCAPE '\\')}, core => 1);
-check('force null', $filler . "1,\"\",2,\n", options => '(FORMAT csv, FORCE_NULL (b))', core => 1);
 check('where', $filler x 2, options => '(FORMAT csv) WHERE a % 2 = 0', core => 1);
 check('freeze', $filler x 2, options => '(FORMAT csv, FREEZE)', core => 1, only => 'file', table => "CREATE TABLE t ($columns)",
 	set => 'BEGIN; TRUNCATE t', after => 'COMMIT;', error => qr/^$|freeze/i);
-check('text format', join('', map { "$_\ta\t1\t\\N\n" } 1 .. 5000), options => '', core => 1);
 check('latin1', $filler . "1,\xe4,2,\n", options => q{(FORMAT csv, ENCODING 'LATIN1')}, core => 1);
 check('client encoding', $filler . "1,\xe4,2,\n", set => "SET client_encoding = 'LATIN1'", core => 1);
-check('default to be computed', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1, table => "CREATE TABLE t (a int, b text DEFAULT 'x')");
-check('identity to be computed', join('', map { "$_\n" } 1 .. 9000), list => '(b)', core => 1, table => 'CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY, b text)');
-check('generated column', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1, table => 'CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED)');
-check('check constraint', $filler x 2, core => 1, table => "CREATE TABLE t ($columns, CHECK (a <> 1400))", error => qr/violates check constraint/);
 check('domain', $filler . "-1,x,2,\n", core => 1, table => 'CREATE TABLE t (a posint, b text, c numeric(10,2), d timestamptz)', error => qr/violates check constraint/);
-check('enum and array', "happy,\"{1,2}\"\n" x 5000, core => 1, table => 'CREATE TABLE t (a mood, b int[])');
+check('array of a domain', "happy,\"{1,2}\"\n" x 5000, core => 1, table => 'CREATE TABLE t (a mood, b posint[])');
+check('default by a user\'s function', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1,
+	table => "CREATE OR REPLACE FUNCTION seven() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 7'; CREATE TABLE t (a int, b int DEFAULT seven())");
+check('random default', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1, table => 'CREATE TABLE t (a int, b bool DEFAULT random() < 2)');
+check('foreign key', $filler x 2, core => 1, error => qr/violates foreign key constraint/,
+	table => "CREATE TABLE parent (a int PRIMARY KEY); INSERT INTO parent SELECT generate_series(1, 1400); CREATE TABLE t ($columns, FOREIGN KEY (a) REFERENCES parent)");
+check('deferrable key', $filler x 2, core => 1, error => qr/duplicate key value/, table => "CREATE TABLE t ($columns, UNIQUE (a) DEFERRABLE INITIALLY DEFERRED)");
 check('trigger', $filler x 2, core => 1, table => "CREATE TABLE t ($columns); CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
 	. "'BEGIN NEW.a := -NEW.a; RETURN NEW; END'; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()");
-check('partition', $filler x 2, core => 1, error => qr/violates partition constraint/,
+check('partition', $filler x 2, error => qr/violates partition constraint/,
 	table => "CREATE TABLE parent ($columns) PARTITION BY RANGE (a); CREATE TABLE t PARTITION OF parent FOR VALUES FROM (1) TO (1200)");
 check('partitioned table', $filler x 2, core => 1, table => "CREATE TABLE t ($columns) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (12000)");
 check('program', undef, core => 1, only => 'file', path => 'x', options => "(FORMAT csv)", error => qr/could not open file/);
