@@ -74,10 +74,10 @@ ec_guc_init(void)
 	DefineCustomBoolVariable(
 		"ecinsight.enable_columnar_scan", "Enables the planner's use of columnar scan plans.", NULL,
 		&ec_guc_enable_columnar_scan, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
-	DefineCustomBoolVariable(
-		"ecinsight.enable_csv_copy",
-		"Lets COPY FROM in CSV format into columnar tables use the extension's own parser.", NULL,
-		&ec_guc_enable_csv_copy, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("ecinsight.enable_csv_copy",
+							 "Lets COPY FROM into columnar tables use the extension's own parser "
+							 "of CSV and text format.",
+							 NULL, &ec_guc_enable_csv_copy, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.fetch_cache",
 							"Memory of a session for row groups that single rows are fetched from.",
 							"What was decoded stays there until others need the room.",

@@ -323,7 +323,7 @@ parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece, int64 first)
 	}
 	ec_write_added(run->plan->rel, run->cid, piece->rows);
 	ec_copy_rows_index(run->row_state, first, piece->rows);
-	ec_write_settle(run->plan->rel, run->cid);
+	ec_write_limit(run->plan->rel, run->cid);
 	run->last_rows = piece->rows;
 	run->rows += piece->rows;
 	run->lines += piece->lines;

@@ -429,7 +429,7 @@ ec_write_added(Relation rel, CommandId cid, uint32 nrows)
 }
 
 void
-ec_write_settle(Relation rel, CommandId cid)
+ec_write_limit(Relation rel, CommandId cid)
 {
 	PendingKey key = {RelationGetRelid(rel), GetCurrentSubTransactionId(), cid};
 	Pending *p = hash_search(pending_hash, &key, HASH_FIND, NULL);

@@ -26,15 +26,16 @@ extern bool ec_write_may_gather(Relation rel);
 /*
  * Rows parsed straight into column builders: the pending batch of this command,
  * to whose columns the caller may append up to *room rows (at least one; their
- * numbers are reserved and begin with *first; expected is how many are likely to come).  It then says
- * how many it appended, or takes them back with ec_batch_truncate(batch, batch->nrows).
+ * numbers are reserved and begin with *first; expected is how many are likely to
+ * come).  It then says how many it appended, or takes them back with
+ * ec_batch_truncate(batch, batch->nrows).
  */
 extern EcBatch *
 ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room, int64 *first);
 extern void ec_write_added(Relation rel, CommandId cid, uint32 nrows);
 
 /* After that, and after the rows' index entries: writes the batch if it is full. */
-extern void ec_write_settle(Relation rel, CommandId cid);
+extern void ec_write_limit(Relation rel, CommandId cid);
 
 /*
  * While held, the end of a bulk insert writes nothing: a statement that consists of
