@@ -9,15 +9,7 @@
 #include "postgres.h"
 
 #include "store/companion.h"
-
-/* How a row group came to be; its descriptor's level. */
-typedef enum EcGroupLevel
-{
-	EC_LEVEL_WRITTEN = 0, /* by INSERT, COPY, ingest */
-	EC_LEVEL_MERGED = 1,  /* by compaction, not full */
-	EC_LEVEL_FULL = 2,	  /* by compaction, full */
-	EC_LEVEL_SORTED = 3	  /* full, and in the order of option order_by */
-} EcGroupLevel;
+#include "store/group.h"
 
 typedef struct EcCompaction
 {

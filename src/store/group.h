@@ -10,6 +10,15 @@
 #include "store/catalog.h"
 #include "vector/batch.h"
 
+/* How a row group came to be; its descriptor's level. */
+typedef enum EcGroupLevel
+{
+	EC_LEVEL_WRITTEN = 0, /* by INSERT, COPY, ingest */
+	EC_LEVEL_MERGED = 1,  /* by compaction, not full */
+	EC_LEVEL_FULL = 2,	  /* by compaction, full */
+	EC_LEVEL_SORTED = 3	  /* full, and in the order of option order_by */
+} EcGroupLevel;
+
 /*
  * Writes the batch as row group "number" under cid in the current
  * subtransaction.  The ranges cover exactly its rows.

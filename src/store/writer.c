@@ -57,7 +57,8 @@ ec_group_encode(Relation rel, EcBatch *batch, const EcGroupSpec *spec, EcDescrip
 	desc->natts = batch->natts;
 	desc->nranges = spec->nranges;
 	desc->ranges = spec->ranges;
-	if (!desc->numbered)
+	/* compaction may mask rows of its groups from birth, which this form doesn't know */
+	if (!desc->numbered && spec->level == EC_LEVEL_WRITTEN)
 		desc->data = ec_image_build_rows(batch, RelationGetDescr(rel), EC_INLINE_MAX, &rows_len);
 	if (desc->data != NULL)
 	{
