@@ -10,6 +10,14 @@
  * the count is what it was when the map was begun, nothing is missing.
  * Descriptors that were pruned since do no harm, row numbers are never used twice.
  *
+ * When the count has changed, only what may be new is looked for: numbers of groups
+ * handed out since, and those that had no descriptor yet (gaps).  A group's number
+ * stands for the same rows for ever.  Masks come to any group, so all are listed.
+ *
+ * A range takes 48 bytes: a few kB for most tables, 29 MB for 600,000 groups that
+ * nobody has compacted.  Ranges of groups that are gone leave the map when it is
+ * made anew, after a change of the table or a VACUUM (relcache invalidation).
+ *
  * Ranges of different groups may overlap (a group and the one that it was merged
  * into, rows of concurrent writers in numbered groups).  The ranges sorted by
  * their first number are an implicit balanced tree: the middle of a slice is its
@@ -34,15 +42,29 @@ typedef struct MapNode
 	int64 max_end; /* of the slice whose root this is */
 } MapNode;
 
+/* Numbers of row groups that had no descriptor. */
+typedef struct Gap
+{
+	int64 first;
+	int64 end;
+} Gap;
+
+/* With more gaps than this, all descriptors are read again. */
+#define GAPS_MAX 256
+
 typedef struct GroupMap
 {
 	Oid relid; /* key */
 	RelFileLocator locator;
 	uint32 changes; /* the metapage's count when the map was begun */
 	bool stale;
-	MemoryContext context; /* of nodes; NULL: there is no map */
+	MemoryContext context; /* of what follows; NULL: there is no map */
+	int64 next_group;	   /* descriptors of numbers below are there ... */
+	Gap *gaps;			   /* ... or these */
+	uint32 ngaps;
 	MapNode *nodes;
 	uint32 count;
+	uint32 capacity;
 } GroupMap;
 
 static HTAB *maps;
@@ -58,21 +80,44 @@ typedef struct Building
 	MapNode *nodes;
 	uint32 count;
 	uint32 capacity;
+	Gap *gaps;
+	uint32 ngaps;
+	uint32 gaps_capacity;
+	int64 before;  /* the number met last */
 	int64 *masked; /* numbers of groups with masks, descending */
 	uint32 nmasked;
 	uint32 masked_capacity;
 } Building;
 
+/* One more place in an array. */
+static void *
+make_room(Building *b, void *array, uint32 count, uint32 *capacity, Size size)
+{
+	if (count < *capacity)
+		return array;
+	*capacity = Max(*capacity * 2, 16);
+	return array == NULL ? MemoryContextAlloc(b->context, *capacity * size)
+						 : repalloc_huge(array, *capacity * size);
+}
+
 static void
 add_node(Building *b, const EcGroupPlace *place)
 {
-	if (b->count == b->capacity)
-	{
-		b->capacity = Max(b->capacity * 2, 64);
-		b->nodes = b->nodes == NULL ? MemoryContextAlloc(b->context, b->capacity * sizeof(MapNode))
-									: repalloc_huge(b->nodes, b->capacity * sizeof(MapNode));
-	}
+	b->nodes = make_room(b, b->nodes, b->count, &b->capacity, sizeof(MapNode));
 	b->nodes[b->count++].place = *place;
+}
+
+/* Between that number and the one met before it. */
+static void
+add_gap(Building *b, int64 number)
+{
+	if (number + 1 < b->before)
+	{
+		b->gaps = make_room(b, b->gaps, b->ngaps, &b->gaps_capacity, sizeof(Gap));
+		b->gaps[b->ngaps].first = number + 1;
+		b->gaps[b->ngaps++].end = b->before;
+	}
+	b->before = number;
 }
 
 static void
@@ -83,6 +128,7 @@ add_descriptor(EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened, vo
 
 	if (!ec_catalog_read_tuple(c->main, tuple, &desc))
 		return;
+	add_gap(arg, desc.number);
 	place.number = desc.number;
 	place.numbered = desc.numbered;
 	for (uint32 i = 0; i < desc.nranges; i++)
@@ -94,6 +140,14 @@ add_descriptor(EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened, vo
 	}
 }
 
+static void
+add_descriptors(EcCompanion *c, Building *b, int64 first, int64 end)
+{
+	b->before = end;
+	ec_lookup_all(c, EC_CATALOG_GROUP, first, end, add_descriptor, b);
+	add_gap(b, first - 1);
+}
+
 /* Masks come by descending number, so each group's are neighbours. */
 static void
 add_mask(EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened, void *arg)
@@ -103,13 +157,7 @@ add_mask(EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened, void *ar
 
 	if (b->nmasked > 0 && b->masked[b->nmasked - 1] == group)
 		return;
-	if (b->nmasked == b->masked_capacity)
-	{
-		b->masked_capacity = Max(b->masked_capacity * 2, 64);
-		b->masked = b->masked == NULL
-						? MemoryContextAlloc(b->context, b->masked_capacity * sizeof(int64))
-						: repalloc_huge(b->masked, b->masked_capacity * sizeof(int64));
-	}
+	b->masked = make_room(b, b->masked, b->nmasked, &b->masked_capacity, sizeof(int64));
 	b->masked[b->nmasked++] = group;
 }
 
@@ -123,11 +171,11 @@ compare_descending(const void *a, const void *b)
 }
 
 static void
-mark_masked(Building *b)
+mark_masked(const Building *b, MapNode *nodes, uint32 count)
 {
-	for (uint32 i = 0; i < b->count && b->nmasked > 0; i++)
-		b->nodes[i].place.masked = bsearch(&b->nodes[i].place.number, b->masked, b->nmasked,
-										   sizeof(int64), compare_descending) != NULL;
+	for (uint32 i = 0; i < count && b->nmasked > 0; i++)
+		nodes[i].place.masked = bsearch(&nodes[i].place.number, b->masked, b->nmasked,
+										sizeof(int64), compare_descending) != NULL;
 }
 
 static int
@@ -143,12 +191,16 @@ static int64
 set_max_end(MapNode *nodes, uint32 low, uint32 high)
 {
 	uint32 middle = low + (high - low) / 2;
-	int64 end;
+	int64 before;
+	int64 after;
 
 	if (low >= high)
 		return -1;
-	end = Max(set_max_end(nodes, low, middle), set_max_end(nodes, middle + 1, high));
-	return nodes[middle].max_end = Max(end, nodes[middle].place.end);
+
+	/* not as arguments of Max, which would evaluate one of them twice */
+	before = set_max_end(nodes, low, middle);
+	after = set_max_end(nodes, middle + 1, high);
+	return nodes[middle].max_end = Max(Max(before, after), nodes[middle].place.end);
 }
 
 static void
@@ -158,35 +210,128 @@ discard(GroupMap *map)
 		MemoryContextDelete(map->context);
 	map->context = NULL;
 	map->nodes = NULL;
-	map->count = 0;
+	map->gaps = NULL;
+	map->count = map->capacity = map->ngaps = 0;
 }
 
-/* Reads all descriptors.  Opening relations may process invalidations, so the map is only touched at the end. */
+/* New groups mostly have the greatest numbers of rows, too. */
+static void
+append_nodes(GroupMap *map, const Building *b)
+{
+	bool sorted = map->count == 0 || b->count == 0 ||
+				  map->nodes[map->count - 1].place.first <= b->nodes[0].place.first;
+
+	if (map->count + b->count > map->capacity)
+	{
+		uint32 capacity = map->count + b->count + map->count / 8;
+
+		map->nodes = map->nodes == NULL
+						 ? MemoryContextAllocHuge(map->context, capacity * sizeof(MapNode))
+						 : repalloc_huge(map->nodes, capacity * sizeof(MapNode));
+		map->capacity = capacity;
+	}
+	if (b->count > 0)
+		memcpy(map->nodes + map->count, b->nodes, b->count * sizeof(MapNode));
+	map->count += b->count;
+	if (!sorted)
+		qsort(map->nodes, map->count, sizeof(MapNode), compare_nodes);
+	mark_masked(b, map->nodes, map->count);
+	set_max_end(map->nodes, 0, map->count);
+}
+
+/* Of too many only the count is kept. */
+static void
+replace_gaps(GroupMap *map, const Building *b)
+{
+	uint32 kept = b->ngaps <= GAPS_MAX ? b->ngaps : 0;
+	Gap *gaps = MemoryContextAlloc(map->context, Max(kept, 1) * sizeof(Gap));
+
+	if (kept > 0)
+		memcpy(gaps, b->gaps, kept * sizeof(Gap));
+	if (map->gaps != NULL)
+		pfree(map->gaps);
+	map->gaps = gaps;
+	map->ngaps = b->ngaps;
+}
+
+/* Can nothing else than new groups and masks be missing? */
+static bool
+can_grow(const GroupMap *map, Relation rel, const EcDiskMeta *meta)
+{
+	return map->context != NULL && !map->stale && map->ngaps <= GAPS_MAX &&
+		   map->next_group <= meta->next_group &&
+		   RelFileLocatorEquals(map->locator, rel->rd_locator);
+}
+
+/* Groups with numbers from known on, those in the gaps, and all masks. */
+static void
+read_groups(EcCompanion *c, const EcDiskMeta *meta, int64 known, const Gap *gaps, uint32 ngaps,
+			Building *b)
+{
+	if (known < meta->next_group)
+		add_descriptors(c, b, known, meta->next_group);
+	for (uint32 i = 0; i < ngaps; i++)
+		add_descriptors(c, b, gaps[i].first, gaps[i].end);
+	ec_lookup_all(c, EC_CATALOG_MASK, 0, EC_MASK_NUMBER(meta->next_group, 0), add_mask, b);
+	if (b->count > 0)
+		qsort(b->nodes, b->count, sizeof(MapNode), compare_nodes);
+}
+
+static GroupMap *
+find_map(Relation rel)
+{
+	Oid relid = RelationGetRelid(rel);
+
+	return hash_search(maps, &relid, HASH_FIND, NULL);
+}
+
+/*
+ * Reading may process invalidations, so the map is only touched at the end.  Should
+ * memory fail in between, some places are there twice, which does no harm.
+ */
+static void
+grow(EcCompanion *c, const EcDiskMeta *meta)
+{
+	GroupMap *map = find_map(c->main);
+	Gap gaps[GAPS_MAX];
+	uint32 ngaps = map->ngaps;
+	Building b = {.context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight new row groups",
+												   ALLOCSET_SMALL_SIZES)};
+
+	memcpy(gaps, map->gaps, ngaps * sizeof(Gap));
+	read_groups(c, meta, map->next_group, gaps, ngaps, &b);
+	map = find_map(c->main);
+	append_nodes(map, &b);
+	replace_gaps(map, &b);
+	map->next_group = meta->next_group;
+	map->changes = meta->changes;
+	MemoryContextDelete(b.context);
+}
+
+/* Likewise.  An invalidation that comes meanwhile leaves the new map stale. */
 static void
 build(EcCompanion *c, const EcDiskMeta *meta)
 {
-	Relation rel = c->main;
-	Building b = {0};
-	GroupMap *map;
-	Oid relid = RelationGetRelid(rel);
+	GroupMap *map = find_map(c->main);
+	GroupMap new = {.locator = c->main->rd_locator, .changes = meta->changes};
+	Building b = {.context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight row groups",
+												   ALLOCSET_SMALL_SIZES)};
 
-	b.context =
-		AllocSetContextCreate(CurrentMemoryContext, "ecinsight group map", ALLOCSET_SMALL_SIZES);
-	ec_lookup_all(c, EC_CATALOG_GROUP, meta->next_group, add_descriptor, &b);
-	ec_lookup_all(c, EC_CATALOG_MASK, EC_MASK_NUMBER(meta->next_group, 0), add_mask, &b);
-	mark_masked(&b);
-	qsort(b.nodes, b.count, sizeof(MapNode), compare_nodes);
-	set_max_end(b.nodes, 0, b.count);
-
-	map = hash_search(maps, &relid, HASH_FIND, NULL);
-	discard(map);
-	MemoryContextSetParent(b.context, CacheMemoryContext);
-	map->context = b.context;
-	map->nodes = b.nodes;
-	map->count = b.count;
-	map->changes = meta->changes;
-	map->locator = rel->rd_locator;
 	map->stale = false;
+	read_groups(c, meta, 0, NULL, 0, &b);
+	new.context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight group map", ALLOCSET_SMALL_SIZES);
+	new.next_group = meta->next_group;
+	append_nodes(&new, &b);
+	replace_gaps(&new, &b);
+	MemoryContextDelete(b.context);
+
+	map = find_map(c->main);
+	discard(map);
+	MemoryContextSetParent(new.context, CacheMemoryContext);
+	new.relid = map->relid;
+	new.stale = map->stale;
+	*map = new;
 }
 
 /* ------------------------------------------------------------------------
@@ -209,10 +354,8 @@ create_maps(void)
 }
 
 static GroupMap *
-get_map(EcCompanion *c, bool refresh)
+enter_map(Relation rel)
 {
-	Relation rel = c->main;
-	EcDiskMeta meta = {0};
 	Oid relid = RelationGetRelid(rel);
 	GroupMap *map;
 	bool found;
@@ -221,17 +364,27 @@ get_map(EcCompanion *c, bool refresh)
 	map = hash_search(maps, &relid, HASH_ENTER, &found);
 	if (!found)
 		memset((char *) map + sizeof(Oid), 0, sizeof(GroupMap) - sizeof(Oid));
-	if (map->context != NULL && !map->stale && RelFileLocatorEquals(map->locator, rel->rd_locator))
-	{
-		if (!refresh)
-			return map;
-		if (ec_meta_read(rel, &meta) && map->changes == meta.changes)
-			return map;
-	}
+	return map;
+}
+
+static GroupMap *
+get_map(EcCompanion *c, bool refresh)
+{
+	Relation rel = c->main;
+	GroupMap *map = enter_map(rel);
+	bool usable =
+		map->context != NULL && !map->stale && RelFileLocatorEquals(map->locator, rel->rd_locator);
+	EcDiskMeta meta = {0};
+
+	if (usable && !refresh)
+		return map;
+	if (ec_meta_read(rel, &meta) && usable && map->changes == meta.changes)
+		return map;
+	if (can_grow(map, rel, &meta))
+		grow(c, &meta);
 	else
-		(void) ec_meta_read(rel, &meta);
-	build(c, &meta);
-	return hash_search(maps, &relid, HASH_FIND, NULL);
+		build(c, &meta);
+	return find_map(rel);
 }
 
 void

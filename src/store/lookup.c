@@ -136,7 +136,8 @@ ec_lookup_group(EcCompanion *c, int64 number, const ItemPointerData *hint, Snaps
 }
 
 void
-ec_lookup_all(EcCompanion *c, EcCatalogKind kind, int64 end, EcLookupVisit visit, void *arg)
+ec_lookup_all(EcCompanion *c, EcCatalogKind kind, int64 first, int64 end, EcLookupVisit visit,
+			  void *arg)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight look-up", ALLOCSET_DEFAULT_SIZES);
@@ -144,12 +145,12 @@ ec_lookup_all(EcCompanion *c, EcCatalogKind kind, int64 end, EcLookupVisit visit
 	HeapTuple tuple;
 
 	/* keys with the same upper bits are one search */
-	while (end > 0)
+	while (end > first)
 	{
 		int64 last = end - 1;
 
 		ec_companion_search_back(c, kind, last);
-		while ((tuple = ec_companion_next(c, &opened)) != NULL)
+		while ((tuple = ec_companion_next(c, &opened)) != NULL && opened.number >= first)
 		{
 			MemoryContext old = MemoryContextSwitchTo(context);
 

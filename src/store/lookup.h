@@ -31,11 +31,11 @@ typedef struct EcLookup
 extern EcLookup ec_lookup_group(EcCompanion *c, int64 number, const ItemPointerData *hint,
 								Snapshot snapshot, EcDescriptor *desc);
 
-/* Visits all tuples of a kind with numbers below end, whatever their visibility, in a memory context reset after each. */
+/* Visits all tuples of a kind with numbers in [first, end), descending, whatever their visibility, in a memory context reset after each. */
 typedef void (*EcLookupVisit)(EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened,
 							  void *arg);
 
-extern void
-ec_lookup_all(EcCompanion *c, EcCatalogKind kind, int64 end, EcLookupVisit visit, void *arg);
+extern void ec_lookup_all(EcCompanion *c, EcCatalogKind kind, int64 first, int64 end,
+						  EcLookupVisit visit, void *arg);
 
 #endif /* EC_STORE_LOOKUP_H */
