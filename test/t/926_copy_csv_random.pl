@@ -1,4 +1,4 @@
-# Random damage to CSV files: COPY by the extension's parser and by core's must give the same rows or the same error at the
+# Random damage to CSV and text files: COPY by the extension's parser and by core's must give the same rows or the same error at the
 # same line.  EC_COPY_FILES (600) files; EC_COPY_SEED repeats a run.
 use strict;
 use warnings;
@@ -20,6 +20,9 @@ $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION ecinsight;
 CREATE TABLE wide (a int, b text, c numeric(6,2), d timestamptz, e varchar(12), f char(4), g float8) USING ecinsight_columnar;
 CREATE TABLE narrow (b text) USING ecinsight_columnar;
+CREATE TABLE keyed (a int, b text, c numeric(6,2), d timestamptz, e varchar(12), f char(4), g float8, h int DEFAULT 5, i bigint GENERATED ALWAYS AS (a + 1) STORED,
+	CHECK (g < 1e6 AND f <> 'x'), UNIQUE (b, a)) USING ecinsight_columnar;
+CREATE INDEX ON keyed (lower(e)) WHERE g > 100;
 CREATE FUNCTION outcome(target text, path text, options text, own text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	n bigint;
@@ -29,27 +32,35 @@ DECLARE
 	context text;
 	state text;
 BEGIN
-	EXECUTE format('TRUNCATE %s', target);
+	EXECUTE format('TRUNCATE %s', split_part(target, ' ', 1));
 	PERFORM set_config('ecinsight.enable_csv_copy', own, false);
 	BEGIN
 		EXECUTE format('COPY %s FROM %L %s', target, path, options);
 		GET DIAGNOSTICS n = ROW_COUNT;
+		IF target LIKE 'keyed%' THEN
+			SET LOCAL enable_seqscan = off;
+			SELECT count(*) INTO STRICT result FROM keyed WHERE lower(e) >= 'v' AND g > 100;
+			message := 'by index: ' || result;
+			RESET enable_seqscan;
+		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, context = PG_EXCEPTION_CONTEXT, state = RETURNED_SQLSTATE;
 	END;
-	EXECUTE format('SELECT count(*) || '' '' || coalesce(md5(string_agg(t::text, chr(10) ORDER BY t::text)), '''') FROM %s t', target) INTO result;
+	EXECUTE format('SELECT count(*) || '' '' || coalesce(md5(string_agg(t::text, chr(10) ORDER BY t::text)), '''') FROM %s t', split_part(target, ' ', 1)) INTO result;
 	RETURN concat_ws(' | ', n, result, state, message, detail, split_part(context, chr(10) || 'SQL', 1));
 END $$;
 SQL
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 chmod 0755, $dir;
-my @nasty = ('"', '""', ',', "\n", "\r\n", "\r", '\\.', "\n\\.\n", "\n\n", ' ', '\\', '\\N', "\0", "\xff", "\xc3\xa4", "\xe2\x82", '-', '+', '.', 'e5', '0x1', 'NaN',
+my @nasty = ('"', '""', ',', "\n", "\r\n", "\r", '\\.', "\n\\.\n", "\n\n", ' ', '\\', '\\N', '\\x', '\\7', "\\\n", "\0", "\xff", "\xc3\xa4", "\xe2\x82", '-', '+', '.', 'e5', '0x1', 'NaN',
 	'x', '99999999999', '"a""b"', "\"two\nlines\"", "\"two\r\nlines\"", '1,2', ',,', ',,,,,,,', '2019-02-30', '12:61', 'infinity', "\xef\xbb\xbf", ';', "'", "\t");
 
 sub row
 {
-	my ($i) = @_;
+	my ($i, $text) = @_;
+	return join("\t", $i, rand() < 0.1 ? "a\\ttab, one\\x20$i" : rand() < 0.05 ? "\\N" : "text $i", rand() < 0.1 ? "\\N" : sprintf('%.2f', $i / 7), '2019-10-01 12:34:56 UTC',
+		'v' . $i % 97, 'c' . $i % 7, $i / 8) if $text;
 	return join(',', $i, rand() < 0.1 ? "\"a \"\"quoted\"\", one $i\"" : "text $i", rand() < 0.1 ? '' : sprintf('%.2f', $i / 7), '2019-10-01 12:34:56 UTC',
 		'v' . $i % 97, 'c' . $i % 7, $i / 8);
 }
@@ -58,9 +69,10 @@ my @files;
 foreach my $n (1 .. $nfiles)
 {
 	my $narrow = rand() < 0.2;
+	my $text_format = rand() < 0.4;
 	my $rows = 900 + int(rand(9000));
 	my $end = rand() < 0.3 ? "\r\n" : "\n";
-	my $text = join('', map { ($narrow ? "text $_" : row($_)) . $end } 1 .. $rows);
+	my $text = join('', map { ($narrow ? "text $_" : row($_, $text_format)) . $end } 1 .. $rows);
 	foreach (1 .. int(rand(4)))
 	{
 		my $at = rand() < 0.15 ? int(rand(length $text)) : length($text) - int(rand(length($text) - 36000 < 1 ? 1 : length($text) - 36000));
@@ -71,17 +83,19 @@ foreach my $n (1 .. $nfiles)
 	open my $f, '>:raw', $path or die $!;
 	print $f $text;
 	close $f;
-	my $options = rand() < 0.2 ? 'CSV HEADER' : rand() < 0.05 ? q{(FORMAT csv, DELIMITER ';')} : rand() < 0.05 ? q{(FORMAT csv, QUOTE '''')} : 'CSV';
-	push @files, [ $narrow ? 'narrow' : 'wide', $path, $options ];
+	my $options = $text_format ? (rand() < 0.2 ? '(HEADER)' : rand() < 0.05 ? q{(DELIMITER '|')} : rand() < 0.05 ? q{(NULL 'x')} : '') : rand() < 0.1
+		? q{(FORMAT csv, NULL 'x')} : !$narrow && rand() < 0.1 ? '(FORMAT csv, FORCE_NULL (b), FORCE_NOT_NULL (e))' : rand() < 0.2 ? 'CSV HEADER' : rand() < 0.05 ? q{(FORMAT csv, DELIMITER ';')} : rand() < 0.05 ? q{(FORMAT csv, QUOTE '''')} : 'CSV';
+	push @files, [ $narrow ? 'narrow' : rand() < 0.3 ? 'keyed (a, b, c, d, e, f, g)' : 'wide', $path, $options ];
 }
 my $list = join(', ', map { "('$_->[0]', '$_->[1]', '" . $_->[2] =~ s/'/''/gr . "')" } @files);
 my $answer = $node->safe_psql('postgres',
-	"SELECT f.*, outcome(t, p, o, 'off') AS core, outcome(t, p, o, 'on') AS ours FROM (VALUES $list) f(t, p, o)", extra_params => [ '-F', "\x01", '-R', "\x02" ]);
+	"SELECT f.*, encode(convert_to(outcome(t, p, o, 'off'), 'UTF8'), 'hex') AS core, encode(convert_to(outcome(t, p, o, 'on'), 'UTF8'), 'hex') AS ours FROM (VALUES $list) f(t, p, o)", extra_params => [ '-F', "\x01", '-R', "\x02" ]);
 my ($same, $failing) = (0, 0);
 foreach my $line (split /\x02/, $answer)
 {
 	my ($table, $path, $options, $core, $ours) = split /\x01/, $line;
-	$failing++ if $core =~ /COPY (wide|narrow)/;
+	$_ = pack('H*', $_) foreach ($core, $ours);
+	$failing++ if $core =~ /COPY (wide|narrow|keyed)/;
 	if ($core eq $ours) { $same++; next; }
 	my $kept = ($ENV{TESTDATADIR} // '/tmp') . '/differs.csv';
 	system('cp', $path, $kept);
