@@ -153,14 +153,22 @@ choose_blocks(EcAnalyze *an, int64 wanted)
 	}
 }
 
-/* Only if it is worth a VACUUM. */
+static bool
+many_unused(int64 unused, int64 pages)
+{
+	return unused > UNUSED_PAGES_MIN && unused > pages / UNUSED_FRACTION;
+}
+
+/* Only if it is worth a VACUUM; of the companion a third may always be empty. */
 static void
 count_copies(EcAnalyze *an)
 {
 	const EcList *list = ec_rowscan_reader(an->rows)->list;
-	int64 unused = (int64) an->relation_blocks - 1 - list->extent_pages;
+	int64 pages = (int64) an->relation_blocks - 1;
 
-	if (unused > UNUSED_PAGES_MIN && unused > an->relation_blocks / UNUSED_FRACTION)
+	if (many_unused(pages - list->extent_pages, pages) ||
+		many_unused((int64) list->npages - (int64) (list->live_bytes * 3 / 2 / BLCKSZ),
+					(int64) list->npages))
 		an->copies = list->nrows;
 }
 

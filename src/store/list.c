@@ -333,6 +333,7 @@ list_tuple(HeapTuple tuple, bool visible, void *arg)
 
 	if (!visible && list->guard == NULL)
 		return;
+	list->live_bytes += tuple->t_len;
 	ec_catalog_open_tuple(list->rel, tuple, &opened);
 	if (opened.kind == EC_CATALOG_ROW)
 		list_row(list, tuple, &opened, visible);

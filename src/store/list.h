@@ -91,6 +91,7 @@ typedef struct EcList
 	int64 extent_pages; /* of these extents */
 	int64 ndelta;		/* rows that stand in tuples of their own */
 	uint64 delta_bytes; /* of these */
+	uint64 live_bytes;	/* of all tuples that are visible */
 	BlockNumber npages; /* of the companion that were read */
 	bool serializable;	/* conflicts with writers have to be looked for */
 	bool unsettled;		/* the tuple in work */

@@ -13,8 +13,11 @@
  *
  * The writers' lock: between allocating an extent at the end of the file and
  * inserting its descriptor nothing tells that the pages are in use.  Writers hold
- * this lock in share mode meanwhile, ec_space_reclaim takes it exclusively.  It is
- * the tuple lock of a row number that can't exist.
+ * this lock in share mode meanwhile.  ec_space_reclaim takes it exclusively for a
+ * moment: all extents that were allocated before then have their descriptors, and
+ * whoever takes free pages afterwards deletes a tuple by a transaction that a
+ * snapshot of that moment doesn't see.  It is the tuple lock of a row number that
+ * can't exist.
  *
  * The end of the file is never told free by a tuple of the transaction that
  * truncates, nor is a tuple removed by it part of what it truncates: if it rolls
@@ -251,6 +254,13 @@ sort_runs(Runs *runs)
 		qsort(runs->runs, runs->n, sizeof(Run), compare_runs);
 }
 
+/* What is known of a moment at which no writer had pages without a descriptor. */
+typedef struct Moment
+{
+	TransactionId oldest_xmin;
+	Snapshot snapshot;
+} Moment;
+
 static HTSV_Result
 tuple_state(HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin)
 {
@@ -262,9 +272,17 @@ tuple_state(HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin)
 	return state;
 }
 
+/* Were free pages taken since then?  Who did may have told so where we have looked already. */
+static bool
+taken_since(HeapTuple tuple, const Moment *moment)
+{
+	return XidInMVCCSnapshot(HeapTupleHeaderGetUpdateXid(tuple->t_data), moment->snapshot);
+}
+
 /* Sorts one tuple of the companion into pages that somebody needs and pages that are free. */
 static void
-count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, Runs *busy, Runs *free)
+count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, const Moment *moment, Runs *busy,
+			Runs *free)
 {
 	EcCatalogTuple opened;
 	EcDescriptor desc;
@@ -280,7 +298,7 @@ count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, Runs *busy, Runs
 			add_run(busy, desc.first_block, desc.npages, &tuple->t_self);
 	}
 	else if (opened.kind == EC_CATALOG_FREE && state != HEAPTUPLE_DEAD &&
-			 state != HEAPTUPLE_RECENTLY_DEAD)
+			 (state != HEAPTUPLE_RECENTLY_DEAD || taken_since(tuple, moment)))
 	{
 		ec_space_read_free(c->main, &opened, &disk);
 
@@ -291,9 +309,8 @@ count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, Runs *busy, Runs
 }
 
 static void
-collect_runs(EcCompanion *c, Runs *busy, Runs *free, EcSpace *space)
+collect_runs(EcCompanion *c, const Moment *moment, Runs *busy, Runs *free, EcSpace *space)
 {
-	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(c->heap);
 	TableScanDesc scan = table_beginscan_strat(c->heap, SnapshotAny, 0, NULL, true, false);
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight descriptor", ALLOCSET_DEFAULT_SIZES);
@@ -310,8 +327,9 @@ collect_runs(EcCompanion *c, Runs *busy, Runs *free, EcSpace *space)
 		space->tuples++;
 		space->bytes += tuple->t_len;
 		old = MemoryContextSwitchTo(context);
-		count_tuple(c, tuple, tuple_state(tuple, ((HeapScanDesc) scan)->rs_cbuf, oldest_xmin), busy,
-					free);
+		count_tuple(c, tuple,
+					tuple_state(tuple, ((HeapScanDesc) scan)->rs_cbuf, moment->oldest_xmin), moment,
+					busy, free);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
@@ -368,7 +386,11 @@ free_gap(Reclaim *r, BlockNumber first, BlockNumber end)
 	BlockNumber last_end;
 
 	while (r->next_free < r->free.n && r->free.runs[r->next_free].first < first)
-		r->next_free++;
+	{
+		/* taken, told anew and merged while we looked: all that will be clearer next time */
+		if (r->free.runs[r->next_free++].end > first)
+			return;
+	}
 	if (end < r->nblocks && already_told(r, first, end))
 	{
 		r->next_free++;
@@ -378,7 +400,10 @@ free_gap(Reclaim *r, BlockNumber first, BlockNumber end)
 	if (!take_tuples(r, first, end, &last_end))
 		return;
 	if (end == r->nblocks)
+	{
 		r->truncate = last_end;
+		r->space->later = last_end - first;
+	}
 	else
 	{
 		put_free(r->c, first, end - first);
@@ -404,11 +429,9 @@ free_gaps(Reclaim *r)
 }
 
 static bool
-worth_truncating(const Reclaim *r)
+worth_truncating(BlockNumber pages, BlockNumber nblocks)
 {
-	BlockNumber pages = r->nblocks - r->truncate;
-
-	return pages >= TRUNCATE_MINIMUM || (pages > 0 && pages >= r->nblocks / TRUNCATE_FRACTION);
+	return pages >= TRUNCATE_MINIMUM || (pages > 0 && pages >= nblocks / TRUNCATE_FRACTION);
 }
 
 static bool
@@ -449,16 +472,22 @@ ec_space_reclaim(Relation rel, EcCompanion *c, bool truncate, EcSpace *space)
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight free space", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Reclaim r = {.c = c, .space = space};
+	Moment moment;
 
 	memset(space, 0, sizeof(*space));
 	lock_writers(rel, ExclusiveLock);
 	r.nblocks = r.truncate = space->pages = RelationGetNumberOfBlocks(rel);
-	collect_runs(c, &r.busy, &r.free, space);
-	free_gaps(&r);
+	moment.oldest_xmin = GetOldestNonRemovableTransactionId(c->heap);
+	moment.snapshot = RegisterSnapshot(GetLatestSnapshot());
 	unlock_writers(rel, ExclusiveLock);
+	collect_runs(c, &moment, &r.busy, &r.free, space);
+	UnregisterSnapshot(moment.snapshot);
+	free_gaps(&r);
 	ec_stop_point("reclaimed");
-	if (truncate && worth_truncating(&r))
+	if (truncate && worth_truncating(r.nblocks - r.truncate, r.nblocks))
 		truncate_file(rel, &r);
+	if (!truncate || !worth_truncating(space->later, r.nblocks))
+		space->later = 0;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -30,6 +30,7 @@ typedef struct EcSpace
 	BlockNumber pages;	   /* of the main fork */
 	BlockNumber free;	   /* of them, now known as free */
 	BlockNumber truncated; /* given back to the file system */
+	BlockNumber later;	   /* can be given back when this is committed, if that is worth it */
 	int64 tuples;		   /* of the companion, dead ones included */
 	uint64 bytes;		   /* of these */
 } EcSpace;
@@ -43,10 +44,11 @@ typedef struct EcSpace
 extern void ec_space_reclaim(Relation rel, EcCompanion *c, bool truncate, EcSpace *space);
 
 /*
- * If much is free, moves row groups there from the end of the file (space_move.c);
- * tells how many pages.  Their old places are free when that is committed and
- * reclaimed.  The same callers as of ec_space_reclaim, after it.
+ * If much is free, or (thorough) not quite little, moves row groups there from the
+ * end of the file (space_move.c); tells how many pages.  Their old places are free
+ * when that is committed and reclaimed.  The same callers as of ec_space_reclaim,
+ * after it.
  */
-extern BlockNumber ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space);
+extern BlockNumber ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space, bool thorough);
 
 #endif /* EC_STORE_SPACE_H */

@@ -25,6 +25,8 @@
 /* It is done when so many pages are free, and such a part of the file. */
 #define MOVE_MINIMUM 128
 #define MOVE_FRACTION 4
+#define MOVE_MINIMUM_THOROUGH 32
+#define MOVE_FRACTION_THOROUGH 16
 
 /* Groups that find no place, after which the rest isn't tried. */
 #define FAILURES_MAX 32
@@ -95,8 +97,17 @@ move_groups(EcCompanion *c, EcSurveyGroup **groups, uint32 n, BlockNumber nfree)
 	return moved;
 }
 
+static bool
+worth_moving(const EcSpace *space, bool thorough)
+{
+	BlockNumber minimum = thorough ? MOVE_MINIMUM_THOROUGH : MOVE_MINIMUM;
+
+	return space->free >= minimum &&
+		   space->free >= space->pages / (thorough ? MOVE_FRACTION_THOROUGH : MOVE_FRACTION);
+}
+
 BlockNumber
-ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space)
+ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space, bool thorough)
 {
 	MemoryContext context;
 	MemoryContext old;
@@ -105,7 +116,7 @@ ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space)
 	uint32 n = 0;
 	BlockNumber moved;
 
-	if (space->free < MOVE_MINIMUM || space->free < space->pages / MOVE_FRACTION)
+	if (!worth_moving(space, thorough))
 		return 0;
 	context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight moves", ALLOCSET_DEFAULT_SIZES);

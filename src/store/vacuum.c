@@ -80,7 +80,7 @@ PG_FUNCTION_INFO_V1(ec_compact_table);
 #define SHRINK_WAIT_MS 50
 
 /* Of reclaiming and moving, at the end of a statement. */
-#define ROUNDS_MAX 4
+#define ROUNDS_MAX 8
 
 /* Tables to reclaim at the end of the running VACUUM statement, if one runs under our hook. */
 static bool in_statement;
@@ -127,7 +127,7 @@ open_companion(Relation rel, EcCompanion *c)
 	return lock_companion(rel) && ec_companion_open(rel, RowExclusiveLock, c);
 }
 
-/* How many pages have been moved, and so can be given back when this is committed? */
+/* How many pages can be given back when this is committed, moved ones among them? */
 static BlockNumber
 reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
 		EcSpace *space)
@@ -140,7 +140,7 @@ reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy
 	ec_space_reclaim(rel, c, params->truncate != VACOPTVALUE_DISABLED, space);
 	if (params->truncate == VACOPTVALUE_DISABLED || params->is_wraparound)
 		return 0;
-	return ec_space_move(rel, c, space);
+	return space->later + ec_space_move(rel, c, space, !ec_compat_is_autovacuum());
 }
 
 /* ------------------------------------------------------------------------
@@ -212,8 +212,8 @@ remember_table(Oid relid)
 }
 
 /*
- * Against wraparound only what can't wait is done.  Tells how many pages have been
- * moved; or, in *shrink, that the companion should be rewritten and nothing else
+ * Against wraparound only what can't wait is done.  Tells how many pages can be
+ * given back next time; or, in *shrink, that the companion should be rewritten and nothing else
  * was done.  At the end of a statement there is a better time for that.
  */
 static BlockNumber
@@ -221,11 +221,11 @@ vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcces
 				 EcCompaction *compaction, bool *shrink)
 {
 	EcSpace space;
-	BlockNumber moved = reclaim(rel, c, params, strategy, &space);
+	BlockNumber later = reclaim(rel, c, params, strategy, &space);
 
 	*shrink = !params->is_wraparound && worth_shrinking(c, &space);
 	if (*shrink && !in_statement)
-		return moved;
+		return later;
 
 	if (!params->is_wraparound)
 	{
@@ -239,7 +239,19 @@ vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcces
 				" deleted rows removed, %u pages free, %u pages truncated",
 				RelationGetRelationName(rel), compaction->groups_written, compaction->rows_written,
 				compaction->groups_merged, compaction->rows_dropped, space.free, space.truncated)));
-	return moved;
+	return later;
+}
+
+/*
+ * What has been replaced takes space until the next VACUUM: call rows dead, so that
+ * it comes.  But not because others keep the companion busy.
+ */
+static int64
+dead_rows(const EcCompaction *compaction, int64 rows, bool unfinished)
+{
+	if (in_statement)
+		return 0;
+	return unfinished ? rows : compaction->rows_written + compaction->rows_dropped;
 }
 
 void
@@ -248,17 +260,19 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 	TimestampTz start = GetCurrentTimestamp();
 	EcCompaction compaction = {0};
 	EcCompanion c;
-	BlockNumber moved = 0;
+	BlockNumber later = 0;
 	bool shrink = false;
+	bool shrunk = false;
 	int64 rows;
-	int64 dead;
 
 	leave_vacuum_mode();
 	if (open_companion(rel, &c))
 	{
-		moved = vacuum_companion(rel, &c, params, strategy, &compaction, &shrink);
+		later = vacuum_companion(rel, &c, params, strategy, &compaction, &shrink);
 		ec_companion_close(&c);
-		if (shrink && !in_statement && !shrink_companion(rel) && open_companion(rel, &c))
+		if (shrink && !in_statement)
+			shrunk = shrink_companion(rel);
+		if (shrink && !in_statement && !shrunk && open_companion(rel, &c))
 		{
 			ec_compact_relation(rel, &c, false, &compaction);
 			ec_companion_close(&c);
@@ -267,13 +281,8 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 	rows = ec_list_count_rows(rel, SnapshotSelf);
 	ec_compat_update_relstats(rel, RelationGetNumberOfBlocks(rel), (double) rows,
 							  GetOldestNonRemovableTransactionId(rel), GetOldestMultiXactId());
-
-	/* what has been replaced takes space until the next VACUUM: call rows dead, so that it comes */
-	dead = in_statement			 ? 0
-		   : shrink || moved > 0 ? rows
-								 : compaction.rows_written + compaction.rows_dropped;
-	ec_compat_report_vacuum(rel, rows, dead, start);
-	if (compaction.tuples_dropped > 0 || moved > 0 || shrink)
+	ec_compat_report_vacuum(rel, rows, dead_rows(&compaction, rows, shrunk || later > 0), start);
+	if (compaction.tuples_dropped > 0 || later > 0 || shrink)
 		remember_table(RelationGetRelid(rel));
 }
 
@@ -314,7 +323,7 @@ reclaim_again(Oid relid)
 	EcSpace space;
 	EcCompanion c;
 	Relation rel;
-	BlockNumber moved = 0;
+	BlockNumber later = 0;
 	bool shrink;
 
 	StartTransactionCommand();
@@ -324,8 +333,8 @@ reclaim_again(Oid relid)
 		rel = try_table_open(relid, NoLock);
 		if (rel != NULL && ec_store_is_columnar(rel) && open_companion(rel, &c))
 		{
-			moved = reclaim(rel, &c, &params, NULL, &space);
-			shrink = moved == 0 && worth_shrinking(&c, &space);
+			later = reclaim(rel, &c, &params, NULL, &space);
+			shrink = later == 0 && worth_shrinking(&c, &space);
 			ec_companion_close(&c);
 			if (shrink)
 				(void) shrink_companion(rel);
@@ -335,7 +344,7 @@ reclaim_again(Oid relid)
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-	return moved > 0;
+	return later > 0;
 }
 
 void
