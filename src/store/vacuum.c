@@ -213,8 +213,8 @@ remember_table(Oid relid)
 
 /*
  * Against wraparound only what can't wait is done.  Tells how many pages can be
- * given back next time; or, in *shrink, that the companion should be rewritten and nothing else
- * was done.  At the end of a statement there is a better time for that.
+ * given back next time; or, in *shrink, that the companion should be rewritten and
+ * nothing else was done.  At the end of a statement there is a better time for that.
  */
 static BlockNumber
 vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
