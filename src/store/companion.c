@@ -103,32 +103,48 @@ ec_companion_form(EcCompanion *c, EcCatalogKind kind, int64 number, const void *
 	buffer->tuple.t_tableOid = RelationGetRelid(c->heap);
 }
 
-void
-ec_companion_insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid)
+/* With check: was there no other tuple of this key in the index that look-ups use? */
+static bool
+insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, bool check)
 {
 	Datum values[2] = {
 		ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)),
 		Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number)),
 	};
 	bool isnull[2] = {false, false};
+	bool alone = true;
 
 	for (int i = 0; i < c->nindexes; i++)
 	{
 		Relation index = c->indexes[i];
-		bool unique = index->rd_index->indisunique && kind != EC_CATALOG_ROW;
+		IndexUniqueCheck unique = UNIQUE_CHECK_NO;
+
+		if (index->rd_index->indisunique && kind != EC_CATALOG_ROW)
+			unique = UNIQUE_CHECK_YES;
+		else if (index->rd_index->indisunique && check && i == c->valid)
+			unique = UNIQUE_CHECK_PARTIAL;
 
 		/* also one that REINDEX CONCURRENTLY is building */
-		if (index->rd_index->indisready)
-			index_insert(index, values, isnull, tid, c->heap,
-						 unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, NULL);
+		if (index->rd_index->indisready &&
+			!index_insert(index, values, isnull, tid, c->heap, unique, false, NULL) &&
+			unique == UNIQUE_CHECK_PARTIAL)
+			alone = false;
 	}
+	return alone;
 }
 
 void
-ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len,
-				 CommandId cid, int options, ItemPointer tid)
+ec_companion_insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid)
+{
+	(void) insert_index(c, kind, number, tid, false);
+}
+
+static bool
+put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len, CommandId cid,
+	int options, bool check, ItemPointer tid)
 {
 	EcTupleBuffer buffer;
+	bool alone;
 
 	ec_companion_form(c, kind, number, payload, len, &buffer);
 
@@ -136,9 +152,30 @@ ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *p
 	heap_insert(c->heap, &buffer.tuple, cid, HEAP_INSERT_NO_LOGICAL | options, NULL);
 	if ((options & HEAP_INSERT_FROZEN) != 0)
 		ec_stop_point("header");
-	ec_companion_insert_index(c, kind, number, &buffer.tuple.t_self);
+	alone = insert_index(c, kind, number, &buffer.tuple.t_self, check);
 	if (tid != NULL)
 		*tid = buffer.tuple.t_self;
+	return alone;
+}
+
+void
+ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len,
+				 CommandId cid, int options, ItemPointer tid)
+{
+	(void) put(c, kind, number, payload, len, cid, options, false, tid);
+}
+
+bool
+ec_companion_put_alone(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
+					   Size len, CommandId cid, int options, ItemPointer tid)
+{
+	return put(c, kind, number, payload, len, cid, options, true, tid);
+}
+
+void
+ec_companion_take_back(EcCompanion *c, ItemPointer tid)
+{
+	heap_abort_speculative(c->heap, tid);
 }
 
 bool

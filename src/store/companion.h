@@ -68,6 +68,16 @@ extern void ec_companion_close(EcCompanion *c);
 extern void ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
 							 Size len, CommandId cid, int options, ItemPointer tid);
 
+/*
+ * The same, but tells whether there was no other tuple of that key, unless dead to
+ * all: of two who insert at the same time one is told so.  The caller may take the
+ * tuple back, if it isn't frozen.
+ */
+extern bool
+ec_companion_put_alone(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
+					   Size len, CommandId cid, int options, ItemPointer tid);
+extern void ec_companion_take_back(EcCompanion *c, ItemPointer tid);
+
 /* The steps of ec_companion_put, for whoever gives the tuple to heap_update. */
 extern void ec_companion_form(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
 							  Size len, EcTupleBuffer *buffer);

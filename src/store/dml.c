@@ -6,7 +6,7 @@
  * that waiting, multixacts, update chains and results are heap's.  What is ours:
  *
  *	- a row of a row group that is deleted or updated gets a tombstone, after its
- *	  header was deleted or updated;
+ *	  header was deleted or updated; one without a header is deleted without;
  *	- a new version is a new row with a number of its own; the chain leads from the
  *	  old row's tuple to the new row's;
  *	- read locks of serializable transactions are those of the table's rows.  They
@@ -32,6 +32,7 @@
 #include "store/slot.h"
 #include "store/target.h"
 #include "store/tid.h"
+#include "store/write_state.h"
 
 /* The writer's handle.  Who has rows has a companion. */
 static void
@@ -60,7 +61,7 @@ fails_crosscheck(EcCompanion *c, const EcTarget *target, ItemPointer tid, Snapsh
 	if (crosscheck == InvalidSnapshot || target->state == EC_ROW_DATA ||
 		ec_fetch_row(c->main, tid, crosscheck, NULL))
 		return false;
-	ec_target_failed(target, tmfd);
+	(void) ec_target_failed(target, EC_TARGET_GONE, InvalidCommandId, tmfd);
 	return true;
 }
 
@@ -122,22 +123,42 @@ log_old(EcCompanion *c, const EcTarget *target, ItemPointer tid, TupleTableSlot 
  * ------------------------------------------------------------------------
  */
 
+/*
+ * A tombstone alone can't tell that the row has moved to another partition.  Other
+ * checks that are seldom necessary need the row's tuple, too.
+ */
+static bool
+tombstone_is_enough(Snapshot crosscheck, bool changing_partition)
+{
+	return crosscheck == InvalidSnapshot && !changing_partition && !ec_write_any_written();
+}
+
 static TM_Result
 delete_target(EcCompanion *c, EcTarget *target, ItemPointer tid, CommandId cid, Snapshot crosscheck,
 			  bool wait, TM_FailureData *tmfd, bool changing_partition)
 {
+	EcTargetPurpose purpose = {
+		.cid = cid,
+		.policy = wait ? LockWaitBlock : LockWaitSkip,
+		.oper = XLTW_Delete,
+		.tombstone = tombstone_is_enough(crosscheck, changing_partition),
+	};
+	EcTargetFound found;
 	TM_Result result;
 
 	do
 	{
-		if (!ec_target_get(c, target, cid))
-		{
-			ec_target_failed(target, tmfd);
-			return TM_Deleted;
-		}
-		if (!ec_target_visible(c, target, cid))
+		found = ec_target_get(c, target, &purpose);
+		if (found == EC_TARGET_TOMBSTONED)
+			return TM_Ok;
+		if (found != EC_TARGET_FOUND)
+			result = ec_target_failed(target, found, cid, tmfd);
+		if ((found != EC_TARGET_FOUND && result == TM_Invisible) ||
+			(found == EC_TARGET_FOUND && !ec_target_visible(c, target, cid)))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("attempted to delete invisible tuple")));
+		if (found != EC_TARGET_FOUND)
+			return result;
 		if (fails_crosscheck(c, target, tid, crosscheck, tmfd))
 			return TM_Updated;
 		result =
@@ -146,6 +167,8 @@ delete_target(EcCompanion *c, EcTarget *target, ItemPointer tid, CommandId cid, 
 
 	if (result != TM_Ok)
 		ec_target_translate(c, target, tmfd);
+	else if (target->state == EC_ROW_LIVE)
+		ec_row_insert_mark(c, target->number, EC_ROW_DEAD, 0, cid, 0, NULL);
 	return result;
 }
 
@@ -163,8 +186,6 @@ ec_dml_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, S
 		delete_target(&companion, &target, tid, cid, crosscheck, wait, tmfd, changing_partition);
 	if (result == TM_Ok)
 	{
-		if (target.state == EC_ROW_LIVE)
-			ec_row_insert_mark(&companion, target.number, EC_ROW_DEAD, 0, cid, 0, NULL);
 		ec_fetch_note_gone(rel, target.number);
 		log_old(&companion, &target, tid, NULL);
 		check_serializable(rel, tid);
@@ -323,19 +344,26 @@ update_target(EcCompanion *c, EcTarget *target, ItemPointer otid, TupleTableSlot
 			  NewVersion *new, CommandId cid, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
 			  LockTupleMode *lockmode)
 {
+	EcTargetPurpose purpose = {
+		.cid = cid,
+		.policy = wait ? LockWaitBlock : LockWaitSkip,
+		.oper = XLTW_Update,
+	};
+	EcTargetFound found;
 	TM_Result result;
 
 	*lockmode = LockTupleExclusive;
 	do
 	{
-		if (!ec_target_get(c, target, cid))
-		{
-			ec_target_failed(target, tmfd);
-			return TM_Deleted;
-		}
-		if (!ec_target_visible(c, target, cid))
+		found = ec_target_get(c, target, &purpose);
+		if (found != EC_TARGET_FOUND)
+			result = ec_target_failed(target, found, cid, tmfd);
+		if ((found != EC_TARGET_FOUND && result == TM_Invisible) ||
+			(found == EC_TARGET_FOUND && !ec_target_visible(c, target, cid)))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("attempted to update invisible tuple")));
+		if (found != EC_TARGET_FOUND)
+			return result;
 		compare_key(c, target, otid, slot, new, lockmode);
 		if (fails_crosscheck(c, target, otid, crosscheck, tmfd))
 			return TM_Updated;
@@ -408,14 +436,19 @@ lock_target(EcCompanion *c, EcTarget *target, Snapshot snapshot, CommandId cid, 
 {
 	/* heap would name the companion in the error */
 	LockWaitPolicy policy = wait_policy == LockWaitError ? LockWaitSkip : wait_policy;
+	EcTargetPurpose purpose = {.cid = cid, .policy = policy, .oper = XLTW_Lock};
+	EcTargetFound found;
 	TM_Result result;
 
 	do
 	{
-		if (!ec_target_get(c, target, cid))
+		found = ec_target_get(c, target, &purpose);
+		if (found != EC_TARGET_FOUND)
 		{
-			ec_target_failed(target, tmfd);
-			return TM_Deleted;
+			result = ec_target_failed(target, found, cid, tmfd);
+			if (result == TM_BeingModified)
+				result = TM_WouldBlock;
+			break;
 		}
 		*ctid = target->ctid;
 		if (!ec_target_visible(c, target, cid))
@@ -427,6 +460,12 @@ lock_target(EcCompanion *c, EcTarget *target, Snapshot snapshot, CommandId cid, 
 
 	if (result == TM_WouldBlock && wait_policy == LockWaitError)
 		lock_not_available(c->main);
+	if (found != EC_TARGET_FOUND && result == TM_Invisible)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("attempted to lock invisible tuple")));
+	if (found == EC_TARGET_FOUND && result != TM_Ok && result != TM_Invisible &&
+		result != TM_WouldBlock)
+		ec_target_translate(c, target, tmfd);
 	return result;
 }
 
@@ -472,8 +511,6 @@ ec_dml_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *sl
 		store_locked(&companion, &ctid, &locked, slot);
 		*tid = locked;
 	}
-	else if (result != TM_WouldBlock)
-		ec_target_translate(&companion, &target, tmfd);
 	ec_companion_close(&companion);
 	return result;
 }
@@ -494,7 +531,7 @@ ec_dml_latest_tid(TableScanDesc scan, ItemPointer tid)
 	ec_target_init(&target, tid);
 	if (!ec_companion_open(scan->rs_rd, AccessShareLock, &companion))
 		return;
-	if (ec_target_find(&companion, &target))
+	if (ec_target_find(&companion, &target) == EC_TARGET_FOUND)
 	{
 		companion_scan.rs_rd = companion.heap;
 		heap_get_latest_tid(&companion_scan, &target.ctid);

@@ -1,13 +1,14 @@
 /*
  * headers.c
- *	  Headers of rows (EC_ROW_LIVE) that are there twice.
+ *	  Headers of rows (EC_ROW_LIVE) that are there twice, or beside a tombstone.
  *
  * A header is inserted frozen, for all to find, so it outlives a crash before its
  * index entry was written; then nobody finds it and the row gets another one.  That
  * harms nobody (row.c) but a new build of the companion's unique index, which would
  * call it a duplicate.  Compaction drops all headers that are not in use; this does it
  * for those that are there twice, before the companion is rewritten (vacuum.c) and
- * before REINDEX.
+ * before REINDEX.  A header that was made while somebody left a tombstone (target.c)
+ * is another of them, if its maker rolled back.
  */
 #include "postgres.h"
 
@@ -37,6 +38,7 @@ typedef struct Header
 {
 	int64 number;
 	ItemPointerData tid;
+	bool tombstone; /* is none, but a tombstone */
 } Header;
 
 typedef struct Headers
@@ -52,7 +54,7 @@ typedef struct Headers
  */
 
 static void
-add_header(Headers *all, int64 number, ItemPointer tid)
+add_header(Headers *all, int64 number, ItemPointer tid, bool tombstone)
 {
 	if (all->n == all->capacity)
 	{
@@ -63,6 +65,7 @@ add_header(Headers *all, int64 number, ItemPointer tid)
 	}
 	all->headers[all->n].number = number;
 	all->headers[all->n].tid = *tid;
+	all->headers[all->n].tombstone = tombstone;
 	all->n++;
 }
 
@@ -75,7 +78,7 @@ compare_headers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* All headers that aren't deleted for good, by row number. */
+/* All headers and tombstones that aren't deleted for good, by row number. */
 static void
 collect_headers(EcCompanion *c, Headers *all)
 {
@@ -91,8 +94,9 @@ collect_headers(EcCompanion *c, Headers *all)
 
 		CHECK_FOR_INTERRUPTS();
 		ec_catalog_open_tuple(c->main, tuple, &opened);
-		if (opened.kind == EC_CATALOG_ROW && ec_row_peek_state(&opened) == EC_ROW_LIVE)
-			add_header(all, opened.number, &tuple->t_self);
+		if (opened.kind == EC_CATALOG_ROW && ec_row_peek_state(&opened) != EC_ROW_DATA)
+			add_header(all, opened.number, &tuple->t_self,
+					   ec_row_peek_state(&opened) == EC_ROW_DEAD);
 	}
 	table_endscan(scan);
 	if (all->n > 1)
@@ -131,7 +135,7 @@ ec_headers_drop_spare(EcCompanion *c)
 	for (Size i = 0; i < all.n; i++)
 	{
 		/* the one in use can't be had; if none is, a row needs none */
-		if (is_double(&all, i))
+		if (is_double(&all, i) && !all.headers[i].tombstone)
 			(void) ec_companion_claim(c, &all.headers[i].tid, GetCurrentCommandId(true));
 	}
 	MemoryContextSwitchTo(old);

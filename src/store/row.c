@@ -8,7 +8,7 @@
  * of the row, so that heap_lock_tuple, heap_delete and heap_update have a tuple to
  * work on; it is inserted frozen, so all see it, and says nothing about the row's
  * visibility.  EC_ROW_DEAD is what its deleter inserts: who sees it doesn't see the
- * row.
+ * row.  A row that nobody has touched before is deleted by EC_ROW_DEAD alone.
  *
  * A tuple that was inserted frozen but got no index entry because of a crash is
  * never found again; compaction and headers.c remove it.  That is why LIVE tuples never decide
@@ -173,6 +173,17 @@ ec_row_insert_mark(EcCompanion *c, int64 number, EcRowState state, uint32 token,
 
 	ec_row_build_mark(state, number, token, &payload);
 	ec_companion_put(c, EC_CATALOG_ROW, number, payload.start, payload.len, cid, options, ctid);
+}
+
+bool
+ec_row_insert_mark_alone(EcCompanion *c, int64 number, EcRowState state, CommandId cid, int options,
+						 ItemPointer ctid)
+{
+	EcRowPayload payload;
+
+	ec_row_build_mark(state, number, 0, &payload);
+	return ec_companion_put_alone(c, EC_CATALOG_ROW, number, payload.start, payload.len, cid,
+								  options, ctid);
 }
 
 /* ------------------------------------------------------------------------

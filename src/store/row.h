@@ -101,6 +101,10 @@ extern bool ec_row_insert(EcCompanion *c, int64 number, TupleTableSlot *slot, ui
 extern void ec_row_insert_mark(EcCompanion *c, int64 number, EcRowState state, uint32 token,
 							   CommandId cid, int options, ItemPointer ctid);
 
+/* The same; was the row without tuples?  See ec_companion_put_alone. */
+extern bool ec_row_insert_mark_alone(EcCompanion *c, int64 number, EcRowState state, CommandId cid,
+									 int options, ItemPointer ctid);
+
 /*
  * Reserved row numbers: promised to a batch in a backend's memory.  A range must
  * not cross a multiple of EC_RESERVE_SPAN.  ec_row_reserved: does the (dirty)

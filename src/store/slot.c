@@ -209,7 +209,7 @@ find_origin(Relation rel, EcSlot *slot)
 	ExecDropSingleTupleTableSlot(found);
 }
 
-/* The row's own tuple, or the header of a row in a row group, tells who deletes or locks it. */
+/* The row's own tuple, or the header or tombstone of a row in a row group, tells who deletes or locks it. */
 static TransactionId
 find_xmax(Relation rel, int64 number)
 {
@@ -228,6 +228,8 @@ find_xmax(Relation rel, int64 number)
 		ec_row_parse(rel, tuple, &opened, &row);
 		if (row.state != EC_ROW_DEAD)
 			xmax = HeapTupleHeaderGetRawXmax(tuple->t_data);
+		else if (!TransactionIdIsValid(xmax))
+			xmax = row.xmin;
 	}
 	ec_companion_close(&companion);
 	return xmax;

@@ -9,6 +9,10 @@
  * tid in the table (where nobody else locks tids), looking again after the lock is
  * there.
  *
+ * A row of a row group that is deleted and has no header gets none, only its
+ * tombstone (EC_ROW_DEAD).  Who finds such a tombstone waits for its transaction, and
+ * then looks again.
+ *
  * Compaction removes tuples by heap_delete, though their rows live on: EC_ROW_DATA
  * when it has moved the row into a group, EC_ROW_LIVE when nobody needs it.  Whoever
  * runs into such a deleted tuple starts over.
@@ -118,15 +122,46 @@ stands_in_group(EcCompanion *c, const EcTarget *target)
 	return holds;
 }
 
+static TransactionId
+updater(HeapTuple tuple)
+{
+	uint16 infomask = tuple->t_data->t_infomask;
+
+	if ((infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(infomask))
+		return InvalidTransactionId;
+	return HeapTupleHeaderGetUpdateXid(tuple->t_data);
+}
+
+/* Who has deleted the row, or is about to? */
+static void
+judge_tombstone(EcCompanion *c, HeapTuple tuple, EcTarget *target)
+{
+	SnapshotData dirty;
+
+	InitDirtySnapshot(dirty);
+	if (!ec_companion_sees(c, tuple, &dirty))
+		return;
+	if (TransactionIdIsValid(dirty.xmin))
+	{
+		target->blocker = dirty.xmin;
+		return;
+	}
+	target->deleter = HeapTupleHeaderGetXmin(tuple->t_data);
+	if (TransactionIdIsCurrentTransactionId(target->deleter))
+		target->deleter_cid = HeapTupleHeaderGetCmin(tuple->t_data);
+}
+
 /* One pass over the row's tuples: the one to work on.  What is learned besides is told in *target. */
 static bool
 search_tuples(EcCompanion *c, EcTarget *target, bool *anothers)
 {
+	TransactionId live_updater = InvalidTransactionId;
 	EcCatalogTuple opened;
 	HeapTuple tuple;
 	bool found = false;
 
 	target->deleter = InvalidTransactionId;
+	target->blocker = InvalidTransactionId;
 	target->compacted = false;
 	*anothers = false;
 	ec_companion_search(c, EC_CATALOG_ROW, target->number);
@@ -138,8 +173,7 @@ search_tuples(EcCompanion *c, EcTarget *target, bool *anothers)
 		ec_row_parse(c->main, tuple, &opened, &row);
 		if (row.state == EC_ROW_DEAD)
 		{
-			if (ec_companion_sees(c, tuple, SnapshotSelf))
-				target->deleter = HeapTupleHeaderGetXmin(tuple->t_data);
+			judge_tombstone(c, tuple, target);
 			continue;
 		}
 		target->compacted |= deleted_by_us(tuple);
@@ -153,13 +187,19 @@ search_tuples(EcCompanion *c, EcTarget *target, bool *anothers)
 		target->state = row.state;
 		target->ctid = row.ctid;
 		found = true;
+		live_updater = updater(tuple);
 		if (row.state == EC_ROW_DATA)
 			break;
 	}
+
+	/* who has deleted the row's tuple is waited for there */
+	if (found &&
+		(target->state == EC_ROW_DATA || TransactionIdEquals(live_updater, target->blocker)))
+		target->blocker = InvalidTransactionId;
 	return found;
 }
 
-bool
+EcTargetFound
 ec_target_find(EcCompanion *c, EcTarget *target)
 {
 	bool anothers;
@@ -181,45 +221,111 @@ ec_target_find(EcCompanion *c, EcTarget *target)
 
 	/* a crash may have left a second header: the tombstone tells which one counts */
 	if (TransactionIdIsValid(target->deleter) && (!found || target->state == EC_ROW_LIVE))
-		return find_deleted_header(c, target);
-	return found;
+		return find_deleted_header(c, target) ? EC_TARGET_FOUND : EC_TARGET_GONE;
+	if (TransactionIdIsValid(target->blocker))
+		return EC_TARGET_BLOCKED;
+	return found ? EC_TARGET_FOUND : EC_TARGET_NONE;
 }
+
+/* ------------------------------------------------------------------------
+ * Making
+ * ------------------------------------------------------------------------
+ */
 
 /* For rows that this transaction's own compaction has put where they stand: see the top. */
-static void
+static EcTargetFound
 make_header(EcCompanion *c, EcTarget *target, CommandId cid)
 {
+	if (target->compacted)
+		cid = FirstCommandId;
 	target->state = EC_ROW_LIVE;
-	ec_row_insert_mark(c, target->number, EC_ROW_LIVE, 0, target->compacted ? FirstCommandId : cid,
-					   target->compacted ? 0 : HEAP_INSERT_FROZEN, &target->ctid);
+	if (ec_row_insert_mark_alone(c, target->number, EC_ROW_LIVE, cid,
+								 target->compacted ? 0 : HEAP_INSERT_FROZEN, &target->ctid) ||
+		target->compacted)
+		return EC_TARGET_FOUND;
+
+	/* somebody has just deleted the row; the header counts if that is rolled back */
+	target->made = target->ctid;
+	return ec_target_find(c, target);
 }
 
-bool
-ec_target_get(EcCompanion *c, EcTarget *target, CommandId cid)
+/* Of those who want a header one at a time looks again, and makes it. */
+static EcTargetFound
+find_or_make_header(EcCompanion *c, EcTarget *target, CommandId cid, bool *untouched)
 {
-	/* rows of groups come in sequences: searching once is enough for those nobody has touched */
-	static bool expect_untouched;
+	EcTargetFound found;
 	ItemPointerData tid;
-	bool found;
 
-	CHECK_FOR_INTERRUPTS(); /* callers come back until they meet a tuple that compaction leaves alone */
-	if (!expect_untouched)
-	{
-		if (ec_target_find(c, target))
-			return true;
-		if (TransactionIdIsValid(target->deleter))
-			return false;
-	}
 	ec_tid_from_row(target->number, &tid);
 	LockTuple(c->main, &tid, ExclusiveLock);
 	found = ec_target_find(c, target);
-	expect_untouched = !found && !TransactionIdIsValid(target->deleter);
-	if (expect_untouched)
-	{
-		make_header(c, target, cid);
-		found = true;
-	}
+	*untouched = found == EC_TARGET_NONE;
+	if (*untouched)
+		found = make_header(c, target, cid);
 	UnlockTuple(c->main, &tid, ExclusiveLock);
+	return found;
+}
+
+/*
+ * A row without tuples is deleted by its tombstone alone.  Who comes later finds that,
+ * and waits for the transaction; who comes at the same time gets into the index before
+ * us or behind us, so one of the two finds the other.
+ */
+static bool
+leave_tombstone(EcCompanion *c, EcTarget *target, CommandId cid)
+{
+	ItemPointerData ctid;
+
+	if (!ec_row_insert_mark_alone(c, target->number, EC_ROW_DEAD, cid, 0, &ctid))
+	{
+		ec_companion_take_back(c, &ctid);
+		return false;
+	}
+	target->state = EC_ROW_LIVE;
+	return true;
+}
+
+static bool
+wait_for_blocker(EcCompanion *c, const EcTarget *target, const EcTargetPurpose *purpose)
+{
+	ItemPointerData tid;
+
+	if (purpose->policy != LockWaitBlock)
+		return ConditionalXactLockTableWait(target->blocker);
+	ec_tid_from_row(target->number, &tid);
+	XactLockTableWait(target->blocker, c->main, &tid, purpose->oper);
+	return true;
+}
+
+EcTargetFound
+ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose)
+{
+	/* rows of groups come in sequences: those nobody has touched need less searching */
+	static bool expect_untouched;
+	bool tombstone = purpose->tombstone && !target->moved;
+	EcTargetFound found = EC_TARGET_NONE;
+
+	ItemPointerSetInvalid(&target->made);
+	if (!expect_untouched)
+		found = ec_target_find(c, target);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS(); /* callers come back until they meet a tuple that compaction leaves alone */
+		if (found == EC_TARGET_NONE && tombstone && !target->compacted)
+		{
+			expect_untouched = leave_tombstone(c, target, purpose->cid);
+			if (expect_untouched)
+				return EC_TARGET_TOMBSTONED;
+			tombstone = false;
+		}
+		if (found == EC_TARGET_NONE)
+			found = find_or_make_header(c, target, purpose->cid, &expect_untouched);
+		if (found != EC_TARGET_BLOCKED || !wait_for_blocker(c, target, purpose))
+			break;
+		found = ec_target_find(c, target);
+	}
+	if (found != EC_TARGET_FOUND && ItemPointerIsValid(&target->made))
+		(void) ec_companion_claim(c, &target->made, purpose->cid);
 	return found;
 }
 
@@ -234,11 +340,11 @@ ec_target_moved(EcCompanion *c, EcTarget *target)
 	if (target->state == EC_ROW_LIVE)
 	{
 		ItemPointerData before = target->ctid;
-		bool found = ec_target_find(c, target);
+		EcTargetFound found = ec_target_find(c, target);
 
 		/* deleted since by way of another header, which compaction made necessary: its chain leads on */
 		return !TransactionIdIsValid(target->deleter) ||
-			   (found && !ItemPointerEquals(&before, &target->ctid));
+			   (found == EC_TARGET_FOUND && !ItemPointerEquals(&before, &target->ctid));
 	}
 	target->moved = stands_in_group(c, target);
 	return target->moved;
@@ -285,11 +391,18 @@ ec_target_translate(EcCompanion *c, const EcTarget *target, TM_FailureData *tmfd
 	ec_tid_from_row(number, &tmfd->ctid);
 }
 
-void
-ec_target_failed(const EcTarget *target, TM_FailureData *tmfd)
+/* As heap's own functions judge a row that this transaction has deleted. */
+TM_Result
+ec_target_failed(const EcTarget *target, EcTargetFound found, CommandId cid, TM_FailureData *tmfd)
 {
 	ec_tid_from_row(target->number, &tmfd->ctid);
-	tmfd->xmax = target->deleter;
+	tmfd->xmax = found == EC_TARGET_BLOCKED ? target->blocker : target->deleter;
 	tmfd->cmax = InvalidCommandId;
 	tmfd->traversed = false;
+	if (found == EC_TARGET_BLOCKED)
+		return TM_BeingModified;
+	if (!TransactionIdIsCurrentTransactionId(target->deleter))
+		return TM_Deleted;
+	tmfd->cmax = target->deleter_cid;
+	return target->deleter_cid >= cid ? TM_SelfModified : TM_Invisible;
 }

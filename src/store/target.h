@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "access/tableam.h"
+#include "nodes/lockoptions.h"
+#include "storage/lmgr.h"
 
 #include "store/row.h"
 
@@ -17,21 +19,44 @@ typedef struct EcTarget
 	EcRowState state;
 	ItemPointerData ctid;  /* the tuple: EC_ROW_DATA or EC_ROW_LIVE */
 	TransactionId deleter; /* if there is no tuple any more */
+	CommandId deleter_cid; /* if that is this transaction */
+	TransactionId blocker; /* is deleting it just now, without a header */
 	bool moved;			   /* its EC_ROW_DATA was moved to a row group */
-	bool compacted;		   /* this transaction, by a compaction, has deleted a tuple of the row */
+	bool
+		compacted; /* this transaction has deleted a tuple of the row: its compaction, if it sees the row */
+	ItemPointerData made; /* header made beside somebody's tombstone */
 } EcTarget;
+
+typedef enum EcTargetFound
+{
+	EC_TARGET_FOUND,	 /* it has a tuple */
+	EC_TARGET_NONE,		 /* it has none: the row stands in a group untouched */
+	EC_TARGET_GONE,		 /* the row is deleted */
+	EC_TARGET_BLOCKED,	 /* somebody is deleting it, who leaves no header to wait for */
+	EC_TARGET_TOMBSTONED /* it got its tombstone */
+} EcTargetFound;
+
+/* What is to be done to the row. */
+typedef struct EcTargetPurpose
+{
+	CommandId cid;
+	LockWaitPolicy policy; /* towards somebody who deletes it */
+	XLTW_Oper oper;
+	bool tombstone; /* if the row has no tuple, it is to get its tombstone, nothing else */
+} EcTargetPurpose;
 
 extern void ec_target_init(EcTarget *target, ItemPointer tid);
 
-/* Finds the tuple as it is.  False if there is none: the row is deleted, or stands in a group untouched. */
-extern bool ec_target_find(EcCompanion *c, EcTarget *target);
+/* Finds the tuple as it is. */
+extern EcTargetFound ec_target_find(EcCompanion *c, EcTarget *target);
 
 /*
- * Finds the tuple, or makes one for a row that stands in a group.  False if the
- * row is deleted.  The caller, or its caller, has seen the row with a snapshot that
- * it still holds.
+ * Finds the tuple, or makes one for a row that stands in a group: never
+ * EC_TARGET_NONE, and EC_TARGET_BLOCKED only if the policy is not to wait.  The
+ * caller, or its caller, has seen the row with a snapshot that it still holds.
  */
-extern bool ec_target_get(EcCompanion *c, EcTarget *target, CommandId cid);
+extern EcTargetFound
+ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose);
 
 /*
  * The tuple turned out to be deleted: by compaction, which keeps the row?  Then
@@ -47,6 +72,9 @@ extern bool ec_target_visible(EcCompanion *c, const EcTarget *target, CommandId 
 
 /* Makes failure data speak of the table's rows, not of tuples of the companion. */
 extern void ec_target_translate(EcCompanion *c, const EcTarget *target, TM_FailureData *tmfd);
-extern void ec_target_failed(const EcTarget *target, TM_FailureData *tmfd);
+
+/* The same for a row that has no tuple; the result that goes with it. */
+extern TM_Result
+ec_target_failed(const EcTarget *target, EcTargetFound found, CommandId cid, TM_FailureData *tmfd);
 
 #endif /* EC_STORE_TARGET_H */
