@@ -177,22 +177,34 @@ typedef struct EcDiskFree
 } EcDiskFree;
 
 /*
- * The payload of a ROW tuple, whose number is that of a row:
+ * The payload of a ROW tuple, whose number is that of a row.  There are very many of
+ * them, so nothing is aligned, and what is seldom needed is there only then:
  *
- *		EcDiskRow | uint32 token (EC_ROW_HAS_TOKEN) | null bitmap (EC_ROW_HAS_NULLS) | attributes
- *
- * Bitmap and attributes are as in a heap tuple, and are only there for EC_ROW_DATA.
+ *		uint32 checksum		XXH3 of all that follows it, seeded with the number, low 32 bits
+ *		uint8 tag			EcRowState and EC_ROW_TAG_*
+ *		uint8 or uint16		number of attributes; EC_ROW_DATA only, as are bitmap and attributes
+ *		uint32 token		of a speculative insertion
+ *		null bitmap | attributes, both as in a heap tuple
  */
-typedef struct EcDiskRow
+#define EC_ROW_TAG_STATE 0x03
+#define EC_ROW_TAG_TOKEN 0x04
+#define EC_ROW_TAG_NULLS 0x08
+#define EC_ROW_TAG_WIDE 0x10 /* more than 255 attributes */
+#define EC_ROW_TAG 0x80		 /* in all of them */
+
+#define EC_ROW_TAG_OFFSET sizeof(uint32)
+
+/* Rows written before there were tags begin with this, followed by the token; still read. */
+typedef struct EcDiskOldRow
 {
-	uint32 checksum; /* XXH3 of all that follows it, seeded with the number, low 32 bits */
-	uint8 state;	 /* EcRowState */
+	uint32 checksum;
+	uint8 state; /* EcRowState */
 	uint8 flags;
 	uint16 natts;
-} EcDiskRow;
+} EcDiskOldRow;
 
-#define EC_ROW_HAS_TOKEN 0x01 /* inserted speculatively */
-#define EC_ROW_HAS_NULLS 0x02
+#define EC_OLD_ROW_TOKEN 0x01
+#define EC_OLD_ROW_NULLS 0x02
 
 typedef enum EcRowState
 {
@@ -219,14 +231,14 @@ StaticAssertDecl(sizeof(EcDiskDescriptor) == 56, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskRange) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMask) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskFree) == 12, "no padding on disk");
-StaticAssertDecl(sizeof(EcDiskRow) == 8, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskOldRow) == 8, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskReserve) == 16, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
 {
 	EC_CATALOG_GROUP = 1,	/* number: of the row group.  EcDiskDescriptor */
-	EC_CATALOG_ROW = 2,		/* number: of the row.  EcDiskRow */
+	EC_CATALOG_ROW = 2,		/* number: of the row.  Tag and attributes */
 	EC_CATALOG_MASK = 3,	/* number: EC_MASK_NUMBER.  EcDiskMask */
 	EC_CATALOG_RESERVE = 4, /* number: first row of the range.  EcDiskReserve */
 	EC_CATALOG_FREE = 5		/* number: first page of a run.  EcDiskFree */

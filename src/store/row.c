@@ -41,18 +41,38 @@ payload_checksum(const uint8 *payload, Size len, int64 number)
  * ------------------------------------------------------------------------
  */
 
-/* Fills in the header; the payload ends where attributes do. */
+/* The header goes in front of start; the payload ends where attributes do. */
 static void
-finish_payload(EcRowPayload *payload, uint8 *start, const uint8 *end, const EcDiskRow *header,
+finish_payload(EcRowPayload *payload, uint8 *start, const uint8 *end, uint8 tag, uint16 natts,
 			   int64 number)
 {
 	uint32 checksum;
 
-	memcpy(start, header, sizeof(*header));
+	if (natts > UINT8_MAX)
+	{
+		tag |= EC_ROW_TAG_WIDE;
+		start -= sizeof(natts);
+		memcpy(start, &natts, sizeof(natts));
+	}
+	else if ((tag & EC_ROW_TAG_STATE) == EC_ROW_DATA)
+		*--start = (uint8) natts;
+	*--start = EC_ROW_TAG | tag;
+	start -= sizeof(checksum);
 	payload->start = start;
 	payload->len = end - start;
 	checksum = payload_checksum(start, payload->len, number);
 	memcpy(start, &checksum, sizeof(checksum));
+}
+
+static uint8 *
+prepend_token(uint8 *start, uint32 token, uint8 *tag)
+{
+	if (token == 0)
+		return start;
+	*tag |= EC_ROW_TAG_TOKEN;
+	start -= sizeof(token);
+	memcpy(start, &token, sizeof(token));
+	return start;
 }
 
 /* Values stored elsewhere must come with the row, in the caller's memory context. */
@@ -107,29 +127,24 @@ ec_row_build(TupleDesc tupdesc, const Datum *values, const bool *isnull, int64 n
 	uint8 *data = payload->buffer.bytes + EC_ROW_PREFIX_MAX;
 	uint8 *start = data;
 	Size len = heap_compute_data_size(tupdesc, (Datum *) fetched, (bool *) isnull);
-	EcDiskRow header = {.state = EC_ROW_DATA, .natts = tupdesc->natts};
+	uint8 tag = EC_ROW_DATA;
 	uint16 infomask = 0;
 	bool fits;
 
 	if (has_nulls(tupdesc, isnull))
 	{
-		header.flags |= EC_ROW_HAS_NULLS;
+		tag |= EC_ROW_TAG_NULLS;
 		start -= BITMAPLEN(tupdesc->natts);
 	}
-	fits = len + (data - start) + sizeof(token) + sizeof(header) <= EC_ROW_PAYLOAD_MAX;
+	fits = len + (data - start) + sizeof(token) + EC_ROW_HEADER_MAX <= EC_ROW_PAYLOAD_MAX;
 	if (fits)
 	{
 		/* padding between attributes is part of the checksum */
 		memset(data, 0, len);
 		heap_fill_tuple(tupdesc, (Datum *) fetched, (bool *) isnull, (char *) data, len, &infomask,
 						data > start ? (bits8 *) start : NULL);
-		if (token != 0)
-		{
-			header.flags |= EC_ROW_HAS_TOKEN;
-			start -= sizeof(token);
-			memcpy(start, &token, sizeof(token));
-		}
-		finish_payload(payload, start - sizeof(header), data + len, &header, number);
+		start = prepend_token(start, token, &tag);
+		finish_payload(payload, start, data + len, tag, tupdesc->natts, number);
 	}
 	free_fetched(tupdesc, fetched, values);
 	return fits;
@@ -138,17 +153,11 @@ ec_row_build(TupleDesc tupdesc, const Datum *values, const bool *isnull, int64 n
 void
 ec_row_build_mark(EcRowState state, int64 number, uint32 token, EcRowPayload *payload)
 {
-	EcDiskRow header = {.state = state};
-	uint8 *start = payload->buffer.bytes;
-	uint8 *end = start + sizeof(header);
+	uint8 *end = payload->buffer.bytes + EC_ROW_PREFIX_MAX;
+	uint8 tag = state;
+	uint8 *start = prepend_token(end, token, &tag);
 
-	if (token != 0)
-	{
-		header.flags |= EC_ROW_HAS_TOKEN;
-		memcpy(end, &token, sizeof(token));
-		end += sizeof(token);
-	}
-	finish_payload(payload, start, end, &header, number);
+	finish_payload(payload, start, end, tag, 0, number);
 }
 
 bool
@@ -191,35 +200,89 @@ ec_row_insert_mark_alone(EcCompanion *c, int64 number, EcRowState state, Command
  * ------------------------------------------------------------------------
  */
 
+/* What stands in front of token, bitmap and attributes. */
+typedef struct Header
+{
+	int state;
+	uint16 natts;
+	bool has_token;
+	bool has_nulls;
+	bool possible;
+	Size len; /* checksum included, token not */
+} Header;
+
+static Header
+read_old_header(const uint8 *p, Size len)
+{
+	Header header = {.len = sizeof(EcDiskOldRow)};
+	EcDiskOldRow disk = {0};
+
+	memcpy(&disk, p, Min(len, sizeof(disk)));
+	header.state = disk.state;
+	header.natts = disk.natts;
+	header.has_token = (disk.flags & EC_OLD_ROW_TOKEN) != 0;
+	header.has_nulls = (disk.flags & EC_OLD_ROW_NULLS) != 0;
+	header.possible = (disk.flags & ~(EC_OLD_ROW_TOKEN | EC_OLD_ROW_NULLS)) == 0;
+	return header;
+}
+
+static Header
+read_header(const uint8 *p, Size len)
+{
+	uint8 tag = p[EC_ROW_TAG_OFFSET];
+	Header header = {.len = EC_ROW_TAG_OFFSET + sizeof(tag)};
+
+	if ((tag & EC_ROW_TAG) == 0)
+		return read_old_header(p, len);
+	header.state = tag & EC_ROW_TAG_STATE;
+	header.has_token = (tag & EC_ROW_TAG_TOKEN) != 0;
+	header.has_nulls = (tag & EC_ROW_TAG_NULLS) != 0;
+	header.possible = (tag & ~(EC_ROW_TAG | EC_ROW_TAG_STATE | EC_ROW_TAG_TOKEN | EC_ROW_TAG_NULLS |
+							   EC_ROW_TAG_WIDE)) == 0;
+	if ((tag & EC_ROW_TAG_WIDE) != 0)
+	{
+		/* if it is cut off the prefix is, too */
+		memcpy(&header.natts, p + header.len, Min(sizeof(header.natts), len - header.len));
+		header.len += sizeof(header.natts);
+	}
+	else if (header.state == EC_ROW_DATA)
+	{
+		header.possible &= len > header.len;
+		header.natts = header.possible ? p[header.len] : 0;
+		header.len++;
+	}
+	return header;
+}
+
 static bool
-header_possible(const EcDiskRow *header)
+header_possible(const Header *header)
 {
 	bool data = header->state == EC_ROW_DATA;
 
-	return header->state >= EC_ROW_LIVE && header->state <= EC_ROW_DATA &&
-		   header->natts <= MaxHeapAttributeNumber && (data || header->natts == 0) &&
-		   (header->flags & ~(EC_ROW_HAS_TOKEN | (data ? EC_ROW_HAS_NULLS : 0))) == 0;
+	return header->possible && header->state >= EC_ROW_LIVE && header->state <= EC_ROW_DATA &&
+		   header->natts <= MaxHeapAttributeNumber &&
+		   (data || (header->natts == 0 && !header->has_nulls));
 }
 
 void
 ec_row_parse(Relation rel, HeapTuple tuple, const EcCatalogTuple *opened, EcRow *row)
 {
 	const uint8 *p = opened->payload;
-	const uint8 *end = p + opened->len;
-	EcDiskRow header;
+	uint32 checksum;
+	Header header;
 	Size prefix;
 
-	if (opened->len < sizeof(header))
+	if (opened->len <= EC_ROW_TAG_OFFSET)
 		ec_catalog_tuple_damaged(rel, tuple, "It is too short for a row.");
-	memcpy(&header, p, sizeof(header));
-	if (header.checksum != payload_checksum(p, opened->len, opened->number))
+	memcpy(&checksum, p, sizeof(checksum));
+	if (checksum != payload_checksum(p, opened->len, opened->number))
 		ec_catalog_tuple_damaged(rel, tuple, "Its checksum is wrong.");
-	prefix = sizeof(header) + (header.flags & EC_ROW_HAS_TOKEN ? sizeof(row->token) : 0) +
-			 (header.flags & EC_ROW_HAS_NULLS ? BITMAPLEN(header.natts) : 0);
+	header = read_header(p, opened->len);
+	prefix = header.len + (header.has_token ? sizeof(row->token) : 0) +
+			 (header.has_nulls ? BITMAPLEN(header.natts) : 0);
 	if (!header_possible(&header) || opened->len < prefix)
 		ec_catalog_tuple_damaged(rel, tuple, "It is no row that could be written.");
 
-	p += sizeof(header);
 	row->number = opened->number;
 	row->state = header.state;
 	row->ctid = tuple->t_self;
@@ -227,14 +290,15 @@ ec_row_parse(Relation rel, HeapTuple tuple, const EcCatalogTuple *opened, EcRow 
 	row->cmin = HeapTupleHeaderGetRawCommandId(tuple->t_data);
 	row->natts = header.natts;
 	row->token = 0;
-	if (header.flags & EC_ROW_HAS_TOKEN)
+	p += header.len;
+	if (header.has_token)
 	{
 		memcpy(&row->token, p, sizeof(row->token));
 		p += sizeof(row->token);
 	}
-	row->nulls = header.flags & EC_ROW_HAS_NULLS ? p : NULL;
+	row->nulls = header.has_nulls ? p : NULL;
 	row->data = opened->payload + prefix;
-	row->data_len = end - row->data;
+	row->data_len = opened->len - prefix;
 }
 
 bool

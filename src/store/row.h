@@ -56,8 +56,8 @@ extern void ec_row_mark_dirty(Snapshot snapshot, const EcRowDirty *dirty);
 static inline int
 ec_row_peek_state(const EcCatalogTuple *opened)
 {
-	return opened->len > offsetof(EcDiskRow, state) ? opened->payload[offsetof(EcDiskRow, state)]
-													: 0;
+	return opened->len > EC_ROW_TAG_OFFSET ? opened->payload[EC_ROW_TAG_OFFSET] & EC_ROW_TAG_STATE
+										   : 0;
 }
 
 /* False if the tuple is of another kind.  Checks all that it gives. */
@@ -76,8 +76,9 @@ extern void ec_row_store(Relation rel, const EcRow *row, TupleTableSlot *slot);
 
 /* Longest payload, and the most that may stand before a row's attributes (18: BITMAPLEN is no constant). */
 #define EC_ROW_PAYLOAD_MAX EC_DESCRIPTOR_MAX
+#define EC_ROW_HEADER_MAX (EC_ROW_TAG_OFFSET + sizeof(uint8) + sizeof(uint16))
 #define EC_ROW_PREFIX_MAX                                                                          \
-	MAXALIGN(sizeof(EcDiskRow) + sizeof(uint32) + (MaxHeapAttributeNumber + 7) / 8)
+	MAXALIGN(EC_ROW_HEADER_MAX + sizeof(uint32) + (MaxHeapAttributeNumber + 7) / 8)
 
 typedef struct EcRowPayload
 {
