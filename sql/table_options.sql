@@ -96,7 +96,14 @@ SELECT * FROM ecinsight.options('o');
 CREATE TABLE o2 (LIKE o INCLUDING STORAGE) USING ecinsight_columnar;
 CREATE TABLE o3 (LIKE o) USING ecinsight_columnar;
 SELECT relation, compression, order_by FROM ecinsight.table_options WHERE relation::text LIKE 'o%' ORDER BY 1;
+-- renamed columns stay in order_by, dropped ones do not
+ALTER TABLE o RENAME COLUMN a TO "A.1";
+SELECT setting FROM ecinsight.options('o') WHERE option = 'order_by';
+BEGIN; ALTER TABLE o RENAME "B b" TO bb; ALTER TABLE o RENAME bb TO cc; SELECT setting FROM ecinsight.options('o') WHERE option = 'order_by'; ROLLBACK;
+SELECT order_by FROM ecinsight.table_options WHERE relation = 'o'::regclass;
+ALTER TABLE o RENAME COLUMN "A.1" TO a;
 ALTER TABLE o DROP COLUMN a;
+SELECT order_by FROM ecinsight.table_options WHERE relation = 'o'::regclass;
 SELECT setting FROM ecinsight.options('o') WHERE option = 'order_by';
 SELECT ecinsight.set_options('o', order_by => '');
 SELECT setting, source FROM ecinsight.options('o') WHERE option = 'order_by';
@@ -108,6 +115,11 @@ CREATE TABLE p2 (b int, a int) USING ecinsight_columnar;
 ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (10) TO (20);
 SELECT 'p', * FROM ecinsight.options('p') UNION ALL SELECT 'p1', * FROM ecinsight.options('p1') UNION ALL SELECT 'p2', * FROM ecinsight.options('p2') ORDER BY 1, 2;
 SELECT ecinsight.set_options('p', order_by => 'b, a');
+SELECT ecinsight.set_options('p1', order_by => 'a, b');
+ALTER TABLE p RENAME b TO new_b;
+SELECT 'p', setting FROM ecinsight.options('p') WHERE option = 'order_by' UNION ALL SELECT 'p1', setting FROM ecinsight.options('p1') WHERE option = 'order_by'
+	UNION ALL SELECT 'p2', setting FROM ecinsight.options('p2') WHERE option = 'order_by' ORDER BY 1;
+ALTER TABLE p RENAME new_b TO b;
 SELECT setting FROM ecinsight.options('p2') WHERE option = 'order_by';
 ALTER TABLE p DETACH PARTITION p2;
 SELECT setting, source FROM ecinsight.options('p2') WHERE option = 'order_by';

@@ -11,8 +11,9 @@
  * A partition takes what it has not set itself from the tables above it.  What
  * those have set is thus part of what is cached with it, and is invalidated with it.
  *
- * The columns of order_by are kept by name; names that the table doesn't have are
- * left out.
+ * The columns of order_by are kept by name, as numbers change with a dump; RENAME
+ * COLUMN and DROP COLUMN change what is kept, by the object access hook.  Names that
+ * the table doesn't have are left out.
  *
  * A rewrite (ALTER TABLE, REFRESH MATERIALIZED VIEW) fills a new table named
  * pg_temp_<oid>, which then lends its files to the old one: options of that one
@@ -27,6 +28,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -303,15 +305,26 @@ check_range(const char *name, int value, int min, int max)
 						errdetail("Valid values are between \"%d\" and \"%d\".", min, max)));
 }
 
+static Datum
+order_datum(List *names)
+{
+	StringInfoData text;
+	ListCell *cell;
+
+	initStringInfo(&text);
+	foreach (cell, names)
+		appendStringInfo(&text, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
+						 quote_identifier(lfirst(cell)));
+	return CStringGetTextDatum(text.data);
+}
+
 /* Names of columns that exist, once each, quoted where they must be. */
 static Datum
 check_order(Relation rel, const char *order_by)
 {
 	List *names = order_names(order_by);
-	StringInfoData text;
 	ListCell *cell;
 
-	initStringInfo(&text);
 	foreach (cell, names)
 	{
 		const char *name = lfirst(cell);
@@ -327,10 +340,8 @@ check_order(Relation rel, const char *order_by)
 						(errcode(ERRCODE_DUPLICATE_COLUMN),
 						 errmsg("column \"%s\" appears twice in option \"order_by\"", name)));
 		}
-		appendStringInfo(&text, "%s%s", foreach_current_index(cell) > 0 ? ", " : "",
-						 quote_identifier(name));
 	}
-	return CStringGetTextDatum(text.data);
+	return order_datum(names);
 }
 
 static void
@@ -429,6 +440,106 @@ ec_options_copy(Oid source, Oid target)
 	CommandCounterIncrement();
 	invalidate_tree(target);
 }
+
+/* ------------------------------------------------------------------------
+ * Columns that change their names
+ * ------------------------------------------------------------------------
+ */
+
+/* The column's name as this command has just changed it, or NULL. */
+static const char *
+changed_name(Oid relid, AttrNumber attnum)
+{
+	Relation attributes = table_open(AttributeRelationId, AccessShareLock);
+	const char *name = NULL;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ,
+				Int16GetDatum(attnum));
+	scan = systable_beginscan(attributes, AttributeRelidNumIndexId, true, SnapshotSelf, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
+	systable_endscan(scan);
+	table_close(attributes, AccessShareLock);
+	return name;
+}
+
+/* The order_by of the table's own row with another name, or none, instead of the old one. */
+static void
+replace_name(Relation options, HeapTuple tuple, const char *old, const char *new)
+{
+	Datum values[OPT_COLUMNS];
+	bool isnull[OPT_COLUMNS];
+	bool replace[OPT_COLUMNS] = {0};
+	List *names = NIL;
+	bool found = false;
+	ListCell *cell;
+
+	heap_deform_tuple(tuple, RelationGetDescr(options), values, isnull);
+	if (isnull[OPT_ORDER_BY])
+		return;
+	foreach (cell, order_names(TextDatumGetCString(values[OPT_ORDER_BY])))
+	{
+		bool same = strcmp(lfirst(cell), old) == 0;
+
+		found |= same;
+		if (!same || new != NULL)
+			names = lappend(names, same ? (char *) new : lfirst(cell));
+	}
+	if (!found)
+		return;
+	values[OPT_ORDER_BY] = order_datum(names);
+	replace[OPT_ORDER_BY] = true;
+	CatalogTupleUpdate(
+		options, &tuple->t_self,
+		heap_modify_tuple(tuple, RelationGetDescr(options), values, isnull, replace));
+}
+
+static void
+change_name(Oid relid, const char *old, const char *new)
+{
+	Relation options = open_options(RowExclusiveLock);
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (options == NULL)
+		return;
+	scan = begin_lookup(options, relid, NULL);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		replace_name(options, tuple, old, new);
+	systable_endscan(scan);
+	table_close(options, RowExclusiveLock);
+}
+
+void
+ec_options_column_changed(Oid relid, AttrNumber attnum)
+{
+	const char *old = get_attname(relid, attnum, true);
+	const char *new = changed_name(relid, attnum);
+
+	if (old != NULL && new != NULL && strcmp(old, new) != 0)
+		change_name(relid, old, new);
+}
+
+void
+ec_options_column_dropped(Oid relid, AttrNumber attnum)
+{
+	const char *old = get_attname(relid, attnum, true);
+
+	if (old != NULL)
+		change_name(relid, old, NULL);
+}
+
+/* ------------------------------------------------------------------------
+ * Options in force
+ * ------------------------------------------------------------------------
+ */
 
 static char *
 order_text(Relation rel, const EcTableOptions *options)

@@ -34,6 +34,10 @@ extern EcTableOptions ec_options_get(Relation rel);
  */
 extern void ec_options_drop(Oid relid);
 
+/* The command in work has changed a column, maybe its name (which syscaches don't know yet), or drops it. */
+extern void ec_options_column_changed(Oid relid, AttrNumber attnum);
+extern void ec_options_column_dropped(Oid relid, AttrNumber attnum);
+
 /* CREATE TABLE ... (LIKE source INCLUDING STORAGE): the new table starts with the source's options. */
 extern void ec_options_copy(Oid source, Oid target);
 

@@ -285,19 +285,29 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	flush_around_utility(spare);
 }
 
+static bool
+may_have_options(Oid relid)
+{
+	char relkind = get_rel_relkind(relid);
+
+	return relkind == RELKIND_RELATION || relkind == RELKIND_MATVIEW ||
+		   relkind == RELKIND_PARTITIONED_TABLE;
+}
+
 static void
 object_access(ObjectAccessType access, Oid class_oid, Oid object_oid, int sub_id, void *arg)
 {
 	if (previous_access != NULL)
 		previous_access(access, class_oid, object_oid, sub_id, arg);
-	if (access == OAT_DROP && class_oid == RelationRelationId && sub_id == 0)
-	{
-		char relkind = get_rel_relkind(object_oid);
-
-		if (relkind == RELKIND_RELATION || relkind == RELKIND_MATVIEW ||
-			relkind == RELKIND_PARTITIONED_TABLE)
-			ec_options_drop(object_oid);
-	}
+	if (class_oid != RelationRelationId || (access != OAT_DROP && access != OAT_POST_ALTER) ||
+		!may_have_options(object_oid))
+		return;
+	if (access == OAT_DROP && sub_id == 0)
+		ec_options_drop(object_oid);
+	else if (access == OAT_DROP)
+		ec_options_column_dropped(object_oid, sub_id);
+	else if (sub_id > 0)
+		ec_options_column_changed(object_oid, sub_id);
 }
 
 void
