@@ -43,9 +43,10 @@ typedef struct EcListEntry
 	uint32 count; /* tuples of a run; payload of EC_ENTRY_PENDING */
 	ItemPointerData tid;
 	ItemPointerData end;
-	uint8 kind;		/* EcEntryKind */
-	uint8 level;	/* of the row group */
-	bool described; /* a run: some rows stand in descriptors, whose number of rows is not checked yet */
+	uint8 kind;	 /* EcEntryKind */
+	uint8 level; /* of the row group */
+	bool
+		described; /* a run: some rows stand in descriptors, whose number of rows is not checked yet */
 	bool unsettled; /* dirty snapshots: some transaction is at work on its tuples */
 } EcListEntry;
 
