@@ -48,6 +48,8 @@ sub twin_scripts
 		  . both('UPDATE T SET t = \'after\' WHERE client = :client_id AND k BETWEEN :k AND :k + 2;') . ' COMMIT;',
 		'lock@2' => $own . 'BEGIN; SELECT count(*) FROM (SELECT v FROM c WHERE client = :client_id AND k BETWEEN :k AND :k + 3 FOR UPDATE) x; '
 		  . both('UPDATE T SET v = v * 2 % 1000 WHERE client = :client_id AND k BETWEEN :k AND :k + 3;') . ' COMMIT;',
+		'held@2' => $own . "BEGIN; SELECT count(*) FROM (SELECT v FROM c WHERE client = :client_id AND k > :k FOR KEY SHARE) x;\n\\sleep 30 ms\n"
+		  . both('UPDATE T SET v = 1 WHERE client = :client_id AND k > :k;') . ' ROLLBACK;',
 		'any@2' => $own . "BEGIN ISOLATION LEVEL REPEATABLE READ; " . both('UPDATE T SET v = v + 1 WHERE k = :k;') . ' COMMIT;',
 		'read@3' => 'BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO wrong ' . twin_differs() . ' HAVING count(*) > 0; COMMIT;',
 		'vacuum@1' => 'VACUUM c;',
