@@ -59,6 +59,7 @@ typedef enum Place
 static HTAB *deltas;
 static Delta *last; /* found last, or NULL */
 static uint64 transaction;
+static uint64 batches; /* written by ec_delta_write_batch */
 static CommandId bulk_command = InvalidCommandId; /* of the current transaction */
 
 static void
@@ -272,12 +273,19 @@ ec_delta_write_batch(Relation rel, EcBatch *batch, const int64 *numbers, const C
 		ec_companion_close(&companion);
 		CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 		get_delta(rel)->rows = 0;
+		batches++;
 	}
 	else
 		fits = false;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return fits;
+}
+
+uint64
+ec_delta_batches(void)
+{
+	return batches;
 }
 
 /* ------------------------------------------------------------------------

@@ -34,6 +34,9 @@ extern void ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, Co
 extern bool
 ec_delta_write_batch(Relation rel, EcBatch *batch, const int64 *numbers, const CommandId *cids);
 
+/* How many such batches this session has written. */
+extern uint64 ec_delta_batches(void);
+
 /* The command is known to insert many rows: all go to batches. */
 extern void ec_delta_expect_many(CommandId cid);
 

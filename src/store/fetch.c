@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "store/delta.h"
 #include "store/fetch.h"
 #include "store/groupmap.h"
 #include "store/late.h"
@@ -66,6 +67,7 @@ typedef struct Learned
 	uint32 xcnt;
 	int32 subxcnt;
 	CommandId curcid;
+	uint64 batches;	   /* ec_delta_batches(): those make row tuples that the snapshot sees */
 	bool map_is_fresh; /* groupmap.c knows all groups that the snapshot sees */
 	int64 no_rows;	   /* there is no row tuple from this number ... */
 	int64 no_rows_end; /* ... up to before this one */
@@ -148,7 +150,7 @@ learn(EcFetch *fetch, Snapshot snapshot)
 		return NULL;
 	if (learned->valid && learned->xmin == snapshot->xmin && learned->xmax == snapshot->xmax &&
 		learned->xcnt == snapshot->xcnt && learned->subxcnt == snapshot->subxcnt &&
-		learned->curcid == snapshot->curcid)
+		learned->curcid == snapshot->curcid && learned->batches == ec_delta_batches())
 		return learned;
 	forget_learned(learned);
 	learned->valid = true;
@@ -157,6 +159,7 @@ learn(EcFetch *fetch, Snapshot snapshot)
 	learned->xcnt = snapshot->xcnt;
 	learned->subxcnt = snapshot->subxcnt;
 	learned->curcid = snapshot->curcid;
+	learned->batches = ec_delta_batches();
 	return learned;
 }
 

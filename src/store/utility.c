@@ -255,7 +255,10 @@ flush_around_utility(bool spare)
 	if (spare)
 		ec_write_flush_commands();
 	else
+	{
 		ec_write_flush_all();
+		ec_write_for_parents();
+	}
 }
 
 static void

@@ -25,6 +25,11 @@
  * the command id of its first row; late.h keeps what snapshots in between must know.
  * If it has to be written while it is still small, its rows become row tuples.
  *
+ * No statement holds the table of a gathered batch, so a subtransaction that begins
+ * inside a function may alter or empty the table.  It finds all rows in it, since
+ * before each utility statement it writes what its parents have gathered.  The batch
+ * stays: if the subtransaction rolls back, its rows are to be written again.
+ *
  * All of it lives in TopTransactionContext.  A hash table finds a row's batch, since
  * one statement may feed hundreds of partitions; a list, last used first, serves the
  * rest.
@@ -85,7 +90,9 @@ typedef struct Pending
 	uint32 nranges;
 	int64 reserved; /* rows left of the last range */
 	int64 step;
-	EcReservations reservations; /* in the batch's context */
+	EcReservations reservations;  /* in the batch's context */
+	RelFileLocator locator;		  /* that those are for */
+	SubTransactionId written_in; /* the subtransaction by which all has been written, or invalid */
 } Pending;
 
 static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
@@ -146,18 +153,36 @@ write_as_row_tuples(Pending *p, Relation rel)
 	return ec_delta_write_batch(rel, p->batch, numbers, cids);
 }
 
+static bool
+is_written(const Pending *p)
+{
+	return p->written_in != InvalidSubTransactionId;
+}
+
+static void
+write_rows(Pending *p, Relation rel)
+{
+	if (p->batch->nrows == 0)
+		return;
+	if (p->number < 0)
+		ec_meta_reserve(rel, 0, NULL, &p->number);
+	if (!write_as_row_tuples(p, rel))
+		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->cid);
+	ec_logical_batch(rel, p->batch);
+	pgstat_count_heap_insert(rel, p->batch->nrows);
+}
+
 static void
 write_pending(Pending *p, Relation rel)
 {
 	Assert(p->key.subid == GetCurrentSubTransactionId());
-	if (p->batch->nrows > 0)
-	{
-		if (!write_as_row_tuples(p, rel))
-			ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->cid);
-		ec_logical_batch(rel, p->batch);
-		pgstat_count_heap_insert(rel, p->batch->nrows);
-	}
-	ec_reservations_end(rel, &p->reservations);
+	Assert(!is_written(p) || p->written_in == p->key.subid);
+	if (!is_written(p))
+		write_rows(p, rel);
+
+	/* those of a file that was replaced have gone with it */
+	if (RelFileLocatorEquals(p->locator, rel->rd_locator))
+		ec_reservations_end(rel, &p->reservations);
 }
 
 /* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
@@ -260,6 +285,7 @@ create_pending(Relation rel, const PendingKey *key)
 	p->step = key->cid == GATHERED ? EC_DELTA_ROWS : 1;
 	p->max_rows = max_rows;
 	p->batch = batch;
+	p->locator = rel->rd_locator;
 	dlist_push_head(&pending_list, &p->node);
 	return p;
 }
@@ -346,6 +372,11 @@ get_pending(Relation rel, CommandId cid)
 	if (pending_hash == NULL)
 		create_hash();
 	p = hash_search(pending_hash, &key, HASH_FIND, NULL);
+	if (p != NULL && is_written(p))
+	{
+		flush_pending(p, rel);
+		p = NULL;
+	}
 	if (p == NULL)
 		p = create_pending(rel, &key);
 	else
@@ -542,6 +573,42 @@ ec_write_flush_all(void)
 		flush_pending_by_oid(p);
 }
 
+static Pending *
+find_parents(void)
+{
+	SubTransactionId subid = GetCurrentSubTransactionId();
+	dlist_iter iter;
+
+	dlist_foreach(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+
+		if (p->key.cid == GATHERED && p->key.subid != subid && !is_written(p))
+			return p;
+	}
+	return NULL;
+}
+
+/* Of a table that this subtransaction has dropped nothing can be written, or needs to be. */
+void
+ec_write_for_parents(void)
+{
+	Pending *p;
+
+	while ((p = find_parents()) != NULL)
+	{
+		Relation rel = try_relation_open(p->key.relid, NoLock);
+
+		if (rel != NULL)
+		{
+			(void) GetCurrentTransactionId();
+			write_rows(p, rel);
+			relation_close(rel, NoLock);
+		}
+		p->written_in = GetCurrentSubTransactionId();
+	}
+}
+
 bool
 ec_write_any_pending(void)
 {
@@ -586,7 +653,7 @@ ec_write_pending_find(Relation rel, int64 number, EcPendingRow *found)
 		Pending *p = dlist_container(Pending, node, iter.cur);
 		int64 row;
 
-		if (p->key.relid != RelationGetRelid(rel))
+		if (p->key.relid != RelationGetRelid(rel) || is_written(p))
 			continue;
 		row = find_in_ranges(p, number);
 		if (row < 0 || row >= p->batch->nrows)
@@ -616,7 +683,7 @@ ec_write_pending_groups(Relation rel, int *count)
 		Pending *p = dlist_container(Pending, node, iter.cur);
 		EcPendingGroup *group = &groups[*count];
 
-		if (p->key.relid != RelationGetRelid(rel) || p->batch->nrows == 0)
+		if (p->key.relid != RelationGetRelid(rel) || p->batch->nrows == 0 || is_written(p))
 			continue;
 		disturbed |= p->key.cid == GATHERED;
 		group->cid = p->cid;
@@ -643,6 +710,27 @@ discard(SubTransactionId subid)
 
 		if (subid == InvalidSubTransactionId || p->key.subid == subid)
 			drop_pending(p);
+		else if (p->written_in == subid)
+		{
+			/* that row group's number is used up */
+			p->written_in = InvalidSubTransactionId;
+			p->number = -1;
+		}
+	}
+}
+
+/* What a subtransaction has written is its parent's now. */
+static void
+hand_over(SubTransactionId subid, SubTransactionId parent)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &pending_list)
+	{
+		Pending *p = dlist_container(Pending, node, iter.cur);
+
+		if (p->written_in == subid)
+			p->written_in = parent;
 	}
 }
 
@@ -689,6 +777,8 @@ at_subxact_event(SubXactEvent event, SubTransactionId subid, SubTransactionId pa
 {
 	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
 		ec_write_flush_all();
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+		hand_over(subid, parent);
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		held = false;

@@ -53,6 +53,12 @@ extern void ec_write_flush_command(CommandId cid);
 extern void ec_write_flush_commands(void);
 extern void ec_write_flush_all(void);
 
+/*
+ * Writes what parent subtransactions have gathered, before this one runs a statement
+ * that may alter, empty or drop their tables.
+ */
+extern void ec_write_for_parents(void);
+
 /* Writes what was gathered, if a subtransaction had to read it before it could be written. */
 extern void ec_write_settle(void);
 
