@@ -360,6 +360,13 @@ ec_companion_next(EcCompanion *c, EcCatalogTuple *out)
 	return tuple;
 }
 
+void
+ec_companion_rest(EcCompanion *c)
+{
+	if (c->scan != NULL)
+		index_rescan(c->scan, NULL, c->scan->numberOfKeys, NULL, 0);
+}
+
 HeapTuple
 ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTuple *out)
 {

@@ -91,12 +91,15 @@ extern bool ec_companion_claim(EcCompanion *c, ItemPointer tid, CommandId cid);
  * Searches tuples by key, whatever their visibility: those with this number, or
  * all from this number upwards (from) or downwards (back), in that order, as long
  * as their upper bits are the same.
- * The tuple that _next returns is pinned until the next step, search or close.
+ * The tuple that _next returns is pinned until the next step, search or close.  A
+ * search that didn't come to its end keeps a page of the index pinned, too, and
+ * VACUUM waits for that: whoever returns to the executor in between calls _rest.
  */
 extern void ec_companion_search(EcCompanion *c, EcCatalogKind kind, int64 number);
 extern void ec_companion_search_from(EcCompanion *c, EcCatalogKind kind, int64 number);
 extern void ec_companion_search_back(EcCompanion *c, EcCatalogKind kind, int64 number);
 extern HeapTuple ec_companion_next(EcCompanion *c, EcCatalogTuple *out);
+extern void ec_companion_rest(EcCompanion *c);
 
 /* The tuple with this tid, pinned likewise; NULL if it is gone. */
 extern HeapTuple ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTuple *out);

@@ -556,7 +556,11 @@ ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 		return false;
 	if (fetch_pending(fetch, number, tid, snapshot, slot, &visible))
 		return visible;
-	return open_companion(fetch) && fetch_written(fetch, number, tid, snapshot, slot);
+	if (!open_companion(fetch))
+		return false;
+	visible = fetch_written(fetch, number, tid, snapshot, slot);
+	ec_companion_rest(&fetch->companion);
+	return visible;
 }
 
 bool
