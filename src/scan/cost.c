@@ -36,8 +36,12 @@
 #define TEST_VALUE_COST 0.02
 #define ENTER_BLOCK_COST 20.0
 
-/* Likewise: listing the row groups, looking at the zones of each; the dictionary of a column, by rows of its group. */
-#define BEGIN_SCAN_COST 2000.0
+/*
+ * Likewise: beginning (more than it takes, since core's price of an index scan is high for tables that lie in memory, and
+ * small tables should not be scanned for single rows); looking at a row group's zones; the dictionary of a column, by rows of
+ * its group.
+ */
+#define BEGIN_SCAN_COST 6000.0
 #define LIST_GROUP_COST 200.0
 #define DICTIONARY_ROW_COST 0.0075
 

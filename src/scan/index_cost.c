@@ -40,12 +40,13 @@
 /*
  * Costs in operator calls, besides what core charges for any row: finding a row,
  * reading a value of it, jumping to another place for a value, opening a piece (a
- * block, and what a row of it needs of the dictionary).
+ * block, and what a row of it needs of the dictionary): any, and a full one's rows.
  */
 #define FETCH_ROW_COST 1.0
 #define READ_VALUE_COST 2.5
 #define JUMP_COST 16.0
-#define OPEN_PIECE_COST 800.0
+#define OPEN_PIECE_COST 100.0
+#define OPEN_ROWS_COST 700.0
 
 /* Share of the pieces that fit into the cache which an earlier statement has left there. */
 #define PIECES_LEFT 0.5
@@ -62,8 +63,9 @@ typedef struct Pricing
 {
 	PlannerInfo *root;
 	RelOptInfo *rel;
-	double blocks; /* of rows */
-	int columns;   /* read of each row */
+	double blocks;	 /* of rows */
+	double fullness; /* of a block */
+	int columns;	 /* read of each row */
 	int natts;
 	double page_cost;
 } Pricing;
@@ -115,7 +117,7 @@ rows_cost(const Pricing *p, double rows, double loops, bool sorted, double corre
 		random += (all - random) * (1 - kept);
 	opened = followed * Min(in_order, p->blocks) + (1 - followed) * random;
 	piece_cost = (1 - PIECES_LEFT * Min(kept, 1.0)) *
-				 (OPEN_PIECE_COST * cpu_operator_cost +
+				 ((OPEN_PIECE_COST + OPEN_ROWS_COST * p->fullness) * cpu_operator_cost +
 				  p->page_cost * p->rel->pages / (p->blocks * Max(p->natts, 1)));
 	return rows * (FETCH_ROW_COST + p->columns * READ_VALUE_COST) * cpu_operator_cost +
 		   p->columns / loops * (jumps * JUMP_COST * cpu_operator_cost + opened * piece_cost);
@@ -254,6 +256,7 @@ ec_scan_price_index_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation,
 
 	return_few_columns(rel);
 	p.blocks = ceil(Max(rel->tuples, 1.0) / Min(EC_BLOCK_ROWS, ec_store_row_group_rows(relation)));
+	p.fullness = Min(rel->tuples / p.blocks / EC_BLOCK_ROWS, 1.0);
 	get_tablespace_page_costs(rel->reltablespace, NULL, &p.page_cost);
 
 	/* add_path compares with what was priced before it */

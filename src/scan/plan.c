@@ -254,18 +254,42 @@ is_candidate(RelOptInfo *rel, RangeTblEntry *rte)
 		   (rel->reloptkind == RELOPT_BASEREL || rel->reloptkind == RELOPT_OTHER_MEMBER_REL);
 }
 
+/* Core's sequential scan of a small table is so cheap that it has pushed index paths aside. */
+static void
+recover_index_paths(PlannerInfo *root, RelOptInfo *rel)
+{
+	ListCell *lc;
+
+	if (rel->baserestrictinfo == NIL)
+		return;
+	foreach (lc, rel->pathlist)
+	{
+		Path *path = lfirst(lc);
+
+		if ((IsA(path, IndexPath) || IsA(path, BitmapHeapPath)) &&
+			bms_equal(PATH_REQ_OUTER(path), rel->lateral_relids))
+			return;
+	}
+	create_index_paths(root, rel);
+}
+
 static void
 add_paths(PlannerInfo *root, RelOptInfo *rel, Relation relation)
 {
 	Bitmapset *attrs = attributes_read(rel);
+	bool offered = ec_guc_enable_columnar_scan && !reads_row_header(attrs) && !is_current_of(rel);
 	double share;
 	Path *path;
 
+	if (offered)
+	{
+		drop_seqscans(rel);
+		recover_index_paths(root, rel);
+	}
 	ec_scan_price_index_paths(root, rel, relation, attrs);
-	if (!ec_guc_enable_columnar_scan || reads_row_header(attrs) || is_current_of(rel))
+	if (!offered)
 		return;
 	path = make_path(root, rel, relation, attrs, rel->lateral_relids, 0, &share);
-	drop_seqscans(rel);
 	add_path(rel, path);
 	add_parameterised_paths(root, rel, relation, attrs, share);
 	if (rel->consider_parallel && bms_is_empty(rel->lateral_relids))

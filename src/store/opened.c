@@ -6,8 +6,10 @@
  * and chunk headers, and the pieces read so far: blocks, opened without decoding
  * more than a row needs, and segments of dictionaries, both as small as rows can
  * still be found in at once (encoding/move.c).  Groups and pieces stand in
- * one list, last used first; when all contexts together exceed
- * ecinsight.fetch_cache, the end of the list goes.  A group goes with its pieces.
+ * one list; when all contexts together exceed ecinsight.fetch_cache, the end of the
+ * list goes, but for what was used meanwhile, which comes to its front once more
+ * (moving it with each use would cost more than the use).  A group goes with its
+ * pieces.
  *
  * Keys are the file and the number of the row group.  Both change never what they
  * stand for, as long as the table's columns stay what they were: a change of the
@@ -90,7 +92,14 @@ drop_group(EcOpenGroup *group)
 	MemoryContextDelete(group->context);
 }
 
-/* Makes room, but keeps the group in use, the piece just read (or NULL) and what was used last. */
+static void
+push_used(Used *used)
+{
+	used->again = false;
+	dlist_push_head(&used_list, &used->node);
+}
+
+/* Makes room, but keeps the group in use and the piece just read (or NULL). */
 static void
 limit_memory(EcOpenGroup *in_use, const OpenPiece *just_read)
 {
@@ -98,10 +107,16 @@ limit_memory(EcOpenGroup *in_use, const OpenPiece *just_read)
 	{
 		Used *oldest = dlist_tail_element(Used, node, &used_list);
 
-		if (oldest->node.prev == &used_list.head ||
-			(just_read != NULL && oldest == &just_read->used))
+		if (oldest->node.prev == &used_list.head)
 			break;
-		if (oldest->place != NULL)
+		if (oldest->again)
+		{
+			oldest->again = false;
+			dlist_move_head(&used_list, &oldest->node);
+		}
+		else if (just_read != NULL && oldest == &just_read->used)
+			break;
+		else if (oldest->place != NULL)
 			drop_piece(*oldest->place);
 		else if (oldest->group != in_use)
 			drop_group(oldest->group);
@@ -110,21 +125,17 @@ limit_memory(EcOpenGroup *in_use, const OpenPiece *just_read)
 	}
 }
 
+/* The piece counts as used, so that all others are asked for their place first. */
 void
 ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
 {
 	piece->used.group = group;
 	piece->used.place = place;
 	*place = piece;
-	dlist_push_head(&used_list, &piece->used.node);
+	push_used(&piece->used);
+	piece->used.again = true;
 	ec_opened_count_memory(group);
 	limit_memory(group, piece);
-}
-
-void
-ec_opened_touch(EcOpenGroup *group, OpenPiece *piece)
-{
-	dlist_move_head(&used_list, &piece->used.node);
 }
 
 void
@@ -253,7 +264,7 @@ open_group(Relation rel, const OpenKey *key, const EcLookup *lookup)
 	entry = hash_search(groups, key, HASH_ENTER, NULL);
 	entry->group = group;
 	MemoryContextSetParent(context, CacheMemoryContext);
-	dlist_push_head(&used_list, &group->used.node);
+	push_used(&group->used);
 	ec_opened_count_memory(group);
 	return group;
 }
@@ -274,7 +285,7 @@ find_group(Relation rel, int64 number, const EcLookup *lookup)
 	entry = hash_search(groups, &key, HASH_FIND, NULL);
 	if (entry != NULL)
 	{
-		dlist_move_head(&used_list, &entry->group->used.node);
+		entry->group->used.again = true;
 		return entry->group;
 	}
 	group = open_group(rel, &key, lookup);

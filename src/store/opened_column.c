@@ -320,7 +320,7 @@ get_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint
 
 	if (piece == NULL)
 		return read_block(rel, group, attidx, column, number);
-	ec_opened_touch(group, piece);
+	piece->used.again = true;
 	return piece;
 }
 
@@ -331,7 +331,7 @@ get_segment(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, ui
 
 	if (piece == NULL)
 		return read_segment(rel, group, attidx, column, number);
-	ec_opened_touch(group, piece);
+	piece->used.again = true;
 	return piece;
 }
 

@@ -14,10 +14,11 @@
 #include "store/image.h"
 #include "store/opened.h"
 
-/* In the list of what was used last. */
+/* In the list of what is kept. */
 typedef struct Used
 {
 	dlist_node node;
+	bool again; /* used since it came to the front of the list */
 	EcOpenGroup *group;
 	struct OpenPiece **place; /* of a piece; NULL: this is the group itself */
 } Used;
@@ -76,9 +77,8 @@ struct EcOpenGroup
 /* The group's memory has changed. */
 extern void ec_opened_count_memory(EcOpenGroup *group);
 
-/* Puts a piece on the list of what was used last, or moves it to its front. */
+/* Puts a piece on the list of what is kept. */
 extern void ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece);
-extern void ec_opened_touch(EcOpenGroup *group, OpenPiece *piece);
 
 /* Decodes; has no state. */
 extern EcDecoder *ec_opened_decoder(void);
