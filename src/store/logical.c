@@ -7,7 +7,10 @@
  * such records.  Their only page is the first of the table's free space map, which
  * columnar tables don't use: an empty page, of which the record has a full image
  * (some 30 bytes without the hole).  So redo, which needs neither this library nor
- * a row, restores an empty page.
+ * a row, restores an empty page.  Nobody has that page in memory while writing, so
+ * sessions don't wait for each other.
+ *
+ * Rows of a batch go many to a record, as heap_multi_insert's do.
  *
  * Records hold less than 64 kB of a new tuple.  Of longer ones the longest values
  * go before it in pieces, as insertions into the TOAST relation would be logged: as
@@ -42,6 +45,11 @@
 /* Values shorter than this stay in their tuple. */
 #define PIECES_MIN 64
 
+/* Tuples and bytes of a record of several rows; longer rows have one of their own. */
+#define MULTI_ROWS 500
+#define MULTI_BYTES 32000
+#define MULTI_TUPLE_MAX 4000
+
 /* ------------------------------------------------------------------------
  * Records
  * ------------------------------------------------------------------------
@@ -68,34 +76,42 @@ tuple_data(HeapTuple tuple)
 	return data;
 }
 
-/* The first page of the relation's free space map, locked. */
+/* The first page of the companion's free space map, which it uses; locked. */
 static Buffer
-carrier_page(Relation rel)
+companion_page(Relation companion)
 {
 	Buffer buffer;
 
-	if (!smgrexists(RelationGetSmgr(rel), FSM_FORKNUM))
-		RecordPageWithFreeSpace(rel, 0, 0);
-	buffer = ReadBufferExtended(rel, FSM_FORKNUM, 0, RBM_ZERO_ON_ERROR, NULL);
+	if (!smgrexists(RelationGetSmgr(companion), FSM_FORKNUM) ||
+		smgrnblocks(RelationGetSmgr(companion), FSM_FORKNUM) == 0)
+		RecordPageWithFreeSpace(companion, 0, 0);
+	buffer = ReadBufferExtended(companion, FSM_FORKNUM, 0, RBM_ZERO_ON_ERROR, NULL);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (PageIsNew(BufferGetPage(buffer)))
 		PageInit(BufferGetPage(buffer), BLCKSZ, 0);
 	return buffer;
 }
 
+/* Registers an empty page as the record's. */
+static void
+register_empty_page(Relation rel)
+{
+	static PGAlignedBlock empty;
+
+	if (PageIsNew((Page) empty.data))
+		PageInit((Page) empty.data, BLCKSZ, 0);
+	XLogRegisterBlock(0, &rel->rd_locator, FSM_FORKNUM, 0, empty.data,
+					  REGBUF_FORCE_IMAGE | REGBUF_KEEP_DATA | REGBUF_STANDARD);
+}
+
 /* "main" begins the record, then comes the old tuple; the new one goes with the page. */
 static void
-log_change(Relation rel, uint8 info, void *main, Size main_len, HeapTuple old, HeapTuple new,
-		   int page_flags)
+log_change(Relation rel, uint8 info, void *main, Size main_len, HeapTuple old, HeapTuple new)
 {
 	TupleData old_data;
 	TupleData new_data;
-	Buffer buffer = carrier_page(rel);
-	XLogRecPtr lsn;
 
 	GetCurrentTransactionId();
-	START_CRIT_SECTION();
-	MarkBufferDirty(buffer);
 	XLogBeginInsert();
 	XLogRegisterData(main, main_len);
 	if (old != NULL)
@@ -104,7 +120,7 @@ log_change(Relation rel, uint8 info, void *main, Size main_len, HeapTuple old, H
 		XLogRegisterData((char *) &old_data.header, SizeOfHeapHeader);
 		XLogRegisterData(old_data.data, old_data.len);
 	}
-	XLogRegisterBuffer(0, buffer, REGBUF_FORCE_IMAGE | REGBUF_KEEP_DATA | page_flags);
+	register_empty_page(rel);
 	if (new != NULL)
 	{
 		new_data = tuple_data(new);
@@ -112,7 +128,30 @@ log_change(Relation rel, uint8 info, void *main, Size main_len, HeapTuple old, H
 		XLogRegisterBufData(0, new_data.data, new_data.len);
 	}
 	XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-	lsn = XLogInsert(RM_HEAP_ID, info);
+	XLogInsert(RM_HEAP_ID, info);
+}
+
+/* A piece of a value, as an insertion into the companion. */
+static void
+log_piece(Relation companion, HeapTuple tuple)
+{
+	xl_heap_insert record = {.offnum = FirstOffsetNumber,
+							 .flags =
+								 XLH_INSERT_CONTAINS_NEW_TUPLE | XLH_INSERT_ON_TOAST_RELATION};
+	TupleData data = tuple_data(tuple);
+	Buffer buffer = companion_page(companion);
+	XLogRecPtr lsn;
+
+	GetCurrentTransactionId();
+	START_CRIT_SECTION();
+	MarkBufferDirty(buffer);
+	XLogBeginInsert();
+	XLogRegisterData((char *) &record, SizeOfHeapInsert);
+	XLogRegisterBuffer(0, buffer, REGBUF_FORCE_IMAGE | REGBUF_KEEP_DATA);
+	XLogRegisterBufData(0, (char *) &data.header, SizeOfHeapHeader);
+	XLogRegisterBufData(0, data.data, data.len);
+	XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
+	lsn = XLogInsert(RM_HEAP_ID, XLOG_HEAP_INSERT);
 	PageSetLSN(BufferGetPage(buffer), lsn);
 	END_CRIT_SECTION();
 	UnlockReleaseBuffer(buffer);
@@ -140,9 +179,6 @@ log_pieces(Relation companion, Oid value_id, Datum value)
 
 	for (uint32 at = 0; at < len; at += PIECE_MAX)
 	{
-		xl_heap_insert record = {.offnum = FirstOffsetNumber,
-								 .flags =
-									 XLH_INSERT_CONTAINS_NEW_TUPLE | XLH_INSERT_ON_TOAST_RELATION};
 		uint32 n = Min(len - at, PIECE_MAX);
 		Datum values[3] = {ObjectIdGetDatum(value_id), Int32GetDatum(at / PIECE_MAX),
 						   PointerGetDatum(piece)};
@@ -152,7 +188,7 @@ log_pieces(Relation companion, Oid value_id, Datum value)
 		SET_VARSIZE(piece, VARHDRSZ + n);
 		memcpy(VARDATA(piece), VARDATA(plain) + at, n);
 		tuple = heap_form_tuple(RelationGetDescr(companion), values, isnull);
-		log_change(companion, XLOG_HEAP_INSERT, &record, SizeOfHeapInsert, NULL, tuple, 0);
+		log_piece(companion, tuple);
 		heap_freetuple(tuple);
 	}
 	SET_VARTAG_EXTERNAL(result, VARTAG_ONDISK);
@@ -296,12 +332,11 @@ end_change(MemoryContext context, MemoryContext old)
 }
 
 static void
-log_insert(Relation rel, const Datum *values, const bool *isnull)
+log_insert(Relation rel, HeapTuple tuple)
 {
 	xl_heap_insert record = {.offnum = FirstOffsetNumber, .flags = XLH_INSERT_CONTAINS_NEW_TUPLE};
 
-	log_change(rel, XLOG_HEAP_INSERT, &record, SizeOfHeapInsert, NULL,
-			   new_tuple(rel, values, isnull), REGBUF_STANDARD);
+	log_change(rel, XLOG_HEAP_INSERT, &record, SizeOfHeapInsert, NULL, tuple);
 }
 
 void
@@ -314,7 +349,7 @@ ec_logical_insert(Relation rel, TupleTableSlot *slot)
 		return;
 	slot_getallattrs(slot);
 	context = begin_change(&old);
-	log_insert(rel, slot->tts_values, slot->tts_isnull);
+	log_insert(rel, new_tuple(rel, slot->tts_values, slot->tts_isnull));
 	end_change(context, old);
 }
 
@@ -344,7 +379,7 @@ ec_logical_update(Relation rel, TupleTableSlot *old, TupleTableSlot *new)
 		XLH_UPDATE_CONTAINS_NEW_TUPLE |
 		old_flag(rel, before, XLH_UPDATE_CONTAINS_OLD_TUPLE, XLH_UPDATE_CONTAINS_OLD_KEY);
 	log_change(rel, XLOG_HEAP_UPDATE, &record, SizeOfHeapUpdate, before,
-			   new_tuple(rel, new->tts_values, new->tts_isnull), REGBUF_STANDARD);
+			   new_tuple(rel, new->tts_values, new->tts_isnull));
 	end_change(context, caller);
 }
 
@@ -363,8 +398,72 @@ ec_logical_delete(Relation rel, TupleTableSlot *old)
 	record.xmax = GetCurrentTransactionId();
 	record.flags =
 		old_flag(rel, before, XLH_DELETE_CONTAINS_OLD_TUPLE, XLH_DELETE_CONTAINS_OLD_KEY);
-	log_change(rel, XLOG_HEAP_DELETE, &record, SizeOfHeapDelete, before, NULL, REGBUF_STANDARD);
+	log_change(rel, XLOG_HEAP_DELETE, &record, SizeOfHeapDelete, before, NULL);
 	end_change(context, caller);
+}
+
+/* Rows that wait for their record. */
+typedef struct MultiInsert
+{
+	xl_heap_multi_insert record;
+	OffsetNumber offsets[MULTI_ROWS]; /* of the record, behind its head */
+	char data[MULTI_BYTES + MULTI_TUPLE_MAX + SizeOfMultiInsertTuple + 1];
+	Size len;
+} MultiInsert;
+
+static void
+log_multi(Relation rel, MultiInsert *multi)
+{
+	if (multi->record.ntuples == 0)
+		return;
+	GetCurrentTransactionId();
+	multi->record.flags = XLH_INSERT_CONTAINS_NEW_TUPLE | XLH_INSERT_LAST_IN_MULTI;
+	XLogBeginInsert();
+	XLogRegisterData((char *) &multi->record, SizeOfHeapMultiInsert);
+	XLogRegisterData((char *) multi->offsets, multi->record.ntuples * sizeof(OffsetNumber));
+	register_empty_page(rel);
+	XLogRegisterBufData(0, multi->data, multi->len);
+	XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
+	XLogInsert(RM_HEAP2_ID, XLOG_HEAP2_MULTI_INSERT);
+	multi->record.ntuples = 0;
+	multi->len = 0;
+}
+
+static void
+add_to_multi(Relation rel, MultiInsert *multi, HeapTuple tuple)
+{
+	TupleData data = tuple_data(tuple);
+	xl_multi_insert_tuple header = {
+		.datalen = data.len,
+		.t_infomask2 = data.header.t_infomask2,
+		.t_infomask = data.header.t_infomask,
+		.t_hoff = data.header.t_hoff,
+	};
+
+	if (multi->len % 2 != 0)
+		multi->data[multi->len++] = 0;
+	memcpy(multi->data + multi->len, &header, SizeOfMultiInsertTuple);
+	multi->len += SizeOfMultiInsertTuple;
+	memcpy(multi->data + multi->len, data.data, data.len);
+	multi->len += data.len;
+	multi->offsets[multi->record.ntuples++] = FirstOffsetNumber;
+	if (multi->record.ntuples == MULTI_ROWS || multi->len >= MULTI_BYTES)
+		log_multi(rel, multi);
+}
+
+/* In the order of the rows. */
+static void
+log_row(Relation rel, MultiInsert *multi, const Datum *values, const bool *isnull)
+{
+	HeapTuple tuple = whole_tuple(RelationGetDescr(rel), values, isnull);
+
+	if (tuple->t_len <= MULTI_TUPLE_MAX)
+	{
+		add_to_multi(rel, multi, tuple);
+		return;
+	}
+	log_multi(rel, multi);
+	log_insert(rel, tuple->t_len > TUPLE_MAX ? shorten(rel, tuple) : tuple);
 }
 
 void
@@ -374,6 +473,7 @@ ec_logical_batch(Relation rel, EcBatch *batch)
 	MemoryContext caller;
 	MemoryContext context;
 	MemoryContext row_context;
+	MultiInsert *multi;
 	EcVector *views;
 	Datum *values;
 	bool *isnull;
@@ -382,6 +482,7 @@ ec_logical_batch(Relation rel, EcBatch *batch)
 		return;
 	context = begin_change(&caller);
 	row_context = AllocSetContextCreate(context, "ecinsight logical row", ALLOCSET_DEFAULT_SIZES);
+	multi = palloc0(sizeof(MultiInsert));
 	views = ec_image_views(batch);
 	values = palloc0(Max(tupdesc->natts, 1) * sizeof(Datum));
 	isnull = palloc(Max(tupdesc->natts, 1) * sizeof(bool));
@@ -391,8 +492,9 @@ ec_logical_batch(Relation rel, EcBatch *batch)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(row_context);
 		ec_image_row(batch, views, row, values, isnull);
-		log_insert(rel, values, isnull);
+		log_row(rel, multi, values, isnull);
 		MemoryContextReset(row_context);
 	}
+	log_multi(rel, multi);
 	end_change(context, caller);
 }

@@ -105,6 +105,52 @@ foreach my $t (@tables)
 on_all('TRUNCATE T');
 same('TRUNCATE');
 
+# What is decoded is, text by text, what is decoded of a heap: whatever the replica identity, streamed or not, in
+# subtransactions, prepared transactions and rows of any width.
+SKIP:
+{
+	my $kinds = 5;
+	skip 'test_decoding is not installed', 3 * $kinds unless $publisher->psql('postgres', "SELECT pg_create_logical_replication_slot('decoded', 'test_decoding', false, true)") == 0;
+	my %identity = (key => 'DEFAULT', full => 'FULL', nothing => 'NOTHING', by_index => 'USING INDEX T_b_idx', none => 'DEFAULT');
+	foreach my $k (sort keys %identity)
+	{
+		my (%plain, %streamed);
+		foreach my $am ('heap', 'ecinsight_columnar')
+		{
+			my $key = $k eq 'none' ? '' : ' PRIMARY KEY';
+			my $run = sub { my ($sql) = @_; $sql =~ s/\bT\b/t_$k/g; $sql =~ s/T_b_idx/t_${k}_b_idx/; $publisher->safe_psql('postgres', $sql); };
+			$run->("CREATE TABLE T (a int$key, b text NOT NULL, c text) USING $am; CREATE UNIQUE INDEX ON T (b); ALTER TABLE T REPLICA IDENTITY $identity{$k}");
+			$run->($_) foreach (
+				"INSERT INTO T VALUES (1, 'one', NULL)",
+				"INSERT INTO T SELECT i, 'b' || i, 'c' FROM generate_series(2, 2000) i",
+				"INSERT INTO T VALUES (2001, 'middle', repeat('x', 5000)), (2002, 'long', (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 5000) i)), (2003, 'after', NULL)",
+				"UPDATE T SET c = 'new' WHERE a IN (1, 7, 2001)",
+				"UPDATE T SET a = a + 10000 WHERE a IN (3, 8)",
+				"UPDATE T SET b = b || 'x' WHERE a IN (5, 9)",
+				"DELETE FROM T WHERE a IN (1, 11, 2003)",
+				"BEGIN; INSERT INTO T VALUES (3001, 's1', NULL); SAVEPOINT s; INSERT INTO T SELECT i, 's' || i FROM generate_series(3100, 3300) i; UPDATE T SET c = 'sub' WHERE a = 3001; DELETE FROM T WHERE a = 20; ROLLBACK TO s; UPDATE T SET c = 'kept' WHERE a = 3001; SAVEPOINT t; DELETE FROM T WHERE a = 21; RELEASE t; COMMIT",
+				"BEGIN; INSERT INTO T SELECT i, 'p' || i FROM generate_series(4000, 4100) i; DELETE FROM T WHERE a = 22; UPDATE T SET c = 'p' WHERE a = 23; PREPARE TRANSACTION 'p'", "COMMIT PREPARED 'p'",
+				"BEGIN; INSERT INTO T VALUES (4200, 'q', NULL); PREPARE TRANSACTION 'q'", "ROLLBACK PREPARED 'q'",
+				"BEGIN; DELETE FROM T WHERE a < 100; ROLLBACK",
+				"INSERT INTO T VALUES (1, 'again', 'x') ON CONFLICT DO NOTHING", "INSERT INTO T VALUES (1, 'again', 'y') ON CONFLICT (b) DO UPDATE SET c = excluded.c",
+				'TRUNCATE T');
+			# each transaction's lines in order of their text: heap and columnar tables go through rows in different orders
+			$plain{$am} = $publisher->safe_psql('postgres', "WITH x AS MATERIALIZED (SELECT * FROM pg_logical_slot_get_changes('decoded', NULL, NULL, 'include-xids', 'off', 'skip-empty-xacts', 'on') WITH ORDINALITY), t AS (SELECT *, count(*) FILTER (WHERE data ~ '^BEGIN') OVER (ORDER BY ordinality) AS n FROM x) SELECT n, data FROM t ORDER BY n, data COLLATE \"C\"");
+			$run->("BEGIN; INSERT INTO T SELECT i, 'b' || i, repeat('z', 20) FROM generate_series(1, 5000) i; SAVEPOINT s; INSERT INTO T SELECT i, 'b' || i FROM generate_series(5001, 9000) i; ROLLBACK TO s; INSERT INTO T SELECT i, 'b' || i FROM generate_series(9001, 12000) i; UPDATE T SET c = 'u' WHERE a <= 1000; COMMIT");
+			$streamed{$am} = $publisher->safe_psql('postgres', "SELECT count(*) FILTER (WHERE data LIKE 'opening a streamed block%') > 1, count(*) FILTER (WHERE data LIKE 'streaming change%') > 8000, count(*) FILTER (WHERE data LIKE 'committing streamed%') FROM pg_logical_slot_get_changes('decoded', NULL, NULL, 'include-xids', 'off', 'stream-changes', 'on')");
+			$run->('DROP TABLE T');
+			$publisher->safe_psql('postgres', "SELECT count(*) FROM pg_logical_slot_get_changes('decoded', NULL, NULL)");
+		}
+		my %lines;
+		$lines{$_}++ foreach split /\n/, $plain{heap};
+		$lines{$_}-- foreach split /\n/, $plain{ecinsight_columnar};
+		is(join("\n", map { substr("$lines{$_} $_", 0, 300) } grep { $lines{$_} } sort keys %lines), '', "replica identity $k: the same is decoded as of a heap");
+		cmp_ok(length $plain{heap}, '>', 100000, "replica identity $k: and not nothing");
+		is($streamed{ecinsight_columnar}, $streamed{heap}, "replica identity $k: a large transaction is streamed");
+	}
+	$publisher->safe_psql('postgres', "SELECT pg_drop_replication_slot('decoded')");
+}
+
 # A partition that joins a published table is published with it.
 $publisher->safe_psql('postgres', 'CREATE TABLE part (a int PRIMARY KEY, b text) PARTITION BY RANGE (a); CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (0) TO (100); CREATE PUBLICATION pp FOR TABLE part WITH (publish_via_partition_root)');
 $subscriber->safe_psql('postgres', "CREATE TABLE part (a int PRIMARY KEY, b text) USING ecinsight_columnar; CREATE SUBSCRIPTION sp CONNECTION '$connection' PUBLICATION pp");
