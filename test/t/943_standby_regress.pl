@@ -17,7 +17,7 @@ wal_consistency_checking = 'all'
 wal_keep_size = '8GB'
 max_prepared_transactions = 5
 max_worker_processes = 16
-autovacuum_naptime = '2s'
+autovacuum = off
 fsync = off
 EOC
 $primary->start;
