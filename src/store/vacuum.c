@@ -127,6 +127,22 @@ open_companion(Relation rel, EcCompanion *c)
 	return lock_companion(rel) && ec_companion_open(rel, RowExclusiveLock, c);
 }
 
+/*
+ * Heap's VACUUM tries for five seconds to get the lock to truncate, and it is run on
+ * the companion several times in a statement.  So ours don't try while others read;
+ * core's own of the companion does.
+ */
+static bool
+is_in_use(Relation rel)
+{
+	LOCKTAG tag;
+	int nlockers;
+
+	SET_LOCKTAG_RELATION(tag, rel->rd_lockInfo.lockRelId.dbId, rel->rd_lockInfo.lockRelId.relId);
+	(void) GetLockConflicts(&tag, AccessExclusiveLock, &nlockers);
+	return nlockers > 0;
+}
+
 /* How many pages can be given back when this is committed, moved ones among them? */
 static BlockNumber
 reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
@@ -136,6 +152,8 @@ reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy
 
 	heap_params.nworkers = -1;
 	heap_params.options &= ~VACOPT_VERBOSE;
+	if (is_in_use(c->heap))
+		heap_params.truncate = VACOPTVALUE_DISABLED;
 	heap_vacuum_rel(c->heap, &heap_params, strategy);
 	ec_space_reclaim(rel, c, params->truncate != VACOPTVALUE_DISABLED, space);
 	if (params->truncate == VACOPTVALUE_DISABLED || params->is_wraparound)
