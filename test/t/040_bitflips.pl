@@ -6,7 +6,7 @@
 # PostgreSQL's, as a heap's: what happens there is counted apart.
 #
 # EC_FLIPS: how many.  EC_SEED: the same flips again.  EC_FLIP_CHECKSUMS: all or none of them with page checksums.
-# EC_FLIP_KINDS: only where this regular expression says.
+# EC_FLIP_KINDS: only where this regular expression says.  EC_FLIP_SECONDS: no new round after so long.
 use strict;
 use warnings;
 
@@ -205,7 +205,8 @@ copy_directory($dir, $whole);
 $node->command_ok([ 'pg_checksums', '--disable', '-D', $whole ], 'page checksums off');
 copy_directory($dir, "$dir.checksums");
 my $done = 0;
-for (my $round = 0; $done < $wanted; $round++)
+my $until = time + ($ENV{EC_FLIP_SECONDS} // 1_000_000);
+for (my $round = 0; $done < $wanted && time < $until; $round++)
 {
 	my $checksums = $with eq 'all' || ($with eq 'some' && $round % 4 == 3);
 	copy_directory($checksums ? "$dir.checksums" : $whole, $dir);
