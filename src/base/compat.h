@@ -35,6 +35,7 @@
 #include "parser/parse_node.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "storage/smgr.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
@@ -548,5 +549,16 @@ ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 #else
 #define ec_compat_is_autovacuum() IsAutoVacuumWorkerProcess()
 #endif
+
+/* 18: asks whether to log that it had to wait */
+static inline bool
+ec_compat_conditional_xact_wait(TransactionId xid)
+{
+#if PG_VERSION_NUM >= 180000
+	return ConditionalXactLockTableWait(xid, false);
+#else
+	return ConditionalXactLockTableWait(xid);
+#endif
+}
 
 #endif /* EC_COMPAT_H */

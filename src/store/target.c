@@ -291,7 +291,7 @@ wait_for_blocker(EcCompanion *c, const EcTarget *target, const EcTargetPurpose *
 	ItemPointerData tid;
 
 	if (purpose->policy != LockWaitBlock)
-		return ConditionalXactLockTableWait(target->blocker);
+		return ec_compat_conditional_xact_wait(target->blocker);
 	ec_tid_from_row(target->number, &tid);
 	XactLockTableWait(target->blocker, c->main, &tid, purpose->oper);
 	return true;
