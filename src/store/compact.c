@@ -47,6 +47,13 @@
 /* Fewer delta rows than these are left alone if there is nothing to put them together with. */
 #define DELTAS_MIN 32
 
+/*
+ * Who changes a delta row that we have claimed waits until we commit, so a
+ * transaction takes at most so many rows, or such a part if there are very many.
+ */
+#define DELTAS_MAX 262144
+#define DELTAS_PART 8
+
 /* ------------------------------------------------------------------------
  * Reading
  * ------------------------------------------------------------------------
@@ -238,7 +245,7 @@ compare_sizes(const void *a, const void *b)
 static uint32
 choose_small(EcCompact *k, EcSurveyGroup **small, uint32 n, bool all)
 {
-	uint64 before = k->survey->deltas.n;
+	uint64 before = Min(k->survey->deltas.n, k->max_deltas);
 	uint32 chosen = 0;
 
 	qsort(small, n, sizeof(EcSurveyGroup *), compare_sizes);
@@ -249,6 +256,15 @@ choose_small(EcCompact *k, EcSurveyGroup **small, uint32 n, bool all)
 		before += small[i]->nrows;
 	}
 	return chosen;
+}
+
+/* Whole row groups of them. */
+static Size
+limit_deltas(const EcCompact *k, uint32 row_group_rows)
+{
+	Size limit = Max(DELTAS_MAX, k->survey->deltas.n / DELTAS_PART);
+
+	return (limit + row_group_rows - 1) / row_group_rows * row_group_rows;
 }
 
 static void
@@ -262,6 +278,7 @@ choose(EcCompact *k, bool all)
 	uint32 nmerged = 0;
 	uint32 chosen;
 
+	k->max_deltas = all ? survey->deltas.n : limit_deltas(k, options.row_group_rows);
 	choose_decayed(k);
 	for (uint32 i = 0; i < survey->ngroups; i++)
 	{
@@ -290,6 +307,8 @@ choose(EcCompact *k, bool all)
 		nmerged += chosen;
 	}
 	k->merge_deltas = survey->deltas.n >= DELTAS_MIN || (survey->deltas.n > 0 && nmerged > 0);
+	if (k->merge_deltas && survey->deltas.n > k->max_deltas)
+		k->result->deltas_left = survey->deltas.n - k->max_deltas;
 	pfree(small);
 }
 

@@ -20,11 +20,13 @@ typedef struct EcCompaction
 	int64 rows_folded;	  /* tombstones that became masks */
 	int64 tuples_dropped; /* deleted from the companion */
 	int64 unsettled;	  /* tuples that had to be left for later */
+	int64 deltas_left;	  /* rows on their own that the next compaction will find */
 } EcCompaction;
 
 /*
  * Compacts what is settled (survey.h).  "all" merges every row group that isn't
- * full; else small ones wait until they are worth it.  The caller has
+ * full, and all rows on their own; else small ones wait until they are worth it, and
+ * of very many rows some are left for another transaction.  The caller has
  * ShareUpdateExclusiveLock on the relation and on its companion, and an ordinary
  * transaction, at whose end the result becomes visible.
  */

@@ -57,12 +57,13 @@ typedef struct EcMerge
 	uint32 *rows;	 /* a block's rows to take */
 	Datum *values;
 	bool *isnull;
-	Moved *moved; /* [deltas.n] */
+	Moved *moved; /* [ndeltas] */
 	Size nmoved;
 	Written *written;
 	uint32 nwritten;
 	uint32 written_capacity;
-	Size next_delta;
+	Size next_delta; /* index into survey->deltas */
+	Size ndeltas;	 /* of these to take */
 } Merge;
 
 /* ------------------------------------------------------------------------
@@ -193,7 +194,7 @@ take_deltas(Merge *m, int64 end)
 	EcSurveyRows *deltas = &m->k->survey->deltas;
 	EcCompanion *c = m->k->c;
 
-	for (; m->next_delta < deltas->n && deltas->rows[m->next_delta].number < end; m->next_delta++)
+	for (; m->next_delta < m->ndeltas && deltas->rows[m->next_delta].number < end; m->next_delta++)
 	{
 		EcCatalogTuple opened;
 		HeapTuple tuple = ec_companion_fetch(c, &deltas->rows[m->next_delta].tid, &opened);
@@ -359,9 +360,8 @@ begin_merge(EcCompact *k)
 	m->values = palloc(Max(m->tupdesc->natts, 1) * sizeof(Datum));
 	m->isnull = palloc(Max(m->tupdesc->natts, 1) * sizeof(bool));
 	if (k->merge_deltas)
-		m->moved = palloc_extended(Max(k->survey->deltas.n, 1) * sizeof(Moved), MCXT_ALLOC_HUGE);
-	else
-		m->next_delta = k->survey->deltas.n;
+		m->ndeltas = Min(k->survey->deltas.n, k->max_deltas);
+	m->moved = palloc_extended(Max(m->ndeltas, 1) * sizeof(Moved), MCXT_ALLOC_HUGE);
 	return m;
 }
 

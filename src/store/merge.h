@@ -21,6 +21,7 @@ typedef struct EcCompact
 	EcCompaction *result;
 	bool *dropped; /* [tombstones.n] to be deleted: their rows are gone, or folded */
 	bool merge_deltas;
+	Size max_deltas;	   /* only so many, by number */
 	struct EcMerge *merge; /* merge.c's */
 
 	/*

@@ -126,6 +126,7 @@ write_settled(Rewrite *w)
 	for (uint32 i = 0; i < w->k.survey->ngroups; i++)
 		w->k.survey->groups[i].merge = !w->k.survey->groups[i].busy;
 	w->k.merge_deltas = true;
+	w->k.max_deltas = w->k.survey->deltas.n;
 	w->k.sink = take_batch;
 	w->k.sink_arg = w;
 	ec_merge(&w->k);

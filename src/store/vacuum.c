@@ -17,9 +17,9 @@
  *				groups (compact.c)
  *
  * What this transaction deletes can be reclaimed by the next VACUUM at the earliest.
- * An explicit VACUUM does that at the end of the statement, in a transaction of
- * its own, if this library's utility hook is there; autovacuum is told of dead
- * rows and comes again.
+ * An explicit VACUUM does that at the end of the statement, in transactions of
+ * their own, if this library's utility hook is there; before it, what compaction has
+ * left for other transactions.  Autovacuum is told of dead rows and comes again.
  *
  * ecinsight.compact() does the second phase in the caller's transaction, and merges
  * all that isn't full.
@@ -79,11 +79,13 @@ PG_FUNCTION_INFO_V1(ec_compact_table);
 #define SHRINK_TRIES 20
 #define SHRINK_WAIT_MS 50
 
-/* Of reclaiming and moving, at the end of a statement. */
-#define ROUNDS_MAX 8
+/* Of compaction, and of reclaiming and moving, at the end of a statement. */
+#define COMPACTIONS_MAX 64
+#define RECLAIMS_MAX 8
 
-/* Tables to reclaim at the end of the running VACUUM statement, if one runs under our hook. */
+/* Tables to compact and reclaim at the end of the running VACUUM statement, if one runs under our hook. */
 static bool in_statement;
+static List *compact_later;
 static List *reclaim_later;
 
 /* ------------------------------------------------------------------------
@@ -218,14 +220,14 @@ shrink_companion(Relation rel)
  */
 
 static void
-remember_table(Oid relid)
+remember_table(List **tables, Oid relid)
 {
 	MemoryContext old;
 
 	if (!in_statement)
 		return;
 	old = MemoryContextSwitchTo(TopMemoryContext);
-	reclaim_later = list_append_unique_oid(reclaim_later, relid);
+	*tables = list_append_unique_oid(*tables, relid);
 	MemoryContextSwitchTo(old);
 }
 
@@ -236,7 +238,7 @@ remember_table(Oid relid)
  */
 static BlockNumber
 vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy strategy,
-				 EcCompaction *compaction, bool *shrink)
+				 int64 rows, EcCompaction *compaction, bool *shrink)
 {
 	EcSpace space;
 	BlockNumber later = reclaim(rel, c, params, strategy, &space);
@@ -247,16 +249,17 @@ vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcces
 
 	if (!params->is_wraparound)
 	{
-		ec_vacuum_indexes(rel, c, params, strategy, (double) ec_list_count_rows(rel, SnapshotSelf));
+		ec_vacuum_indexes(rel, c, params, strategy, (double) rows);
 		ec_compact_relation(rel, c, false, compaction);
 	}
-	ereport(
-		params->options & VACOPT_VERBOSE ? INFO : DEBUG2,
-		(errmsg("\"%s\": " INT64_FORMAT " row groups of " INT64_FORMAT
-				" rows in place of " INT64_FORMAT ", " INT64_FORMAT
-				" deleted rows removed, %u pages free, %u pages truncated",
-				RelationGetRelationName(rel), compaction->groups_written, compaction->rows_written,
-				compaction->groups_merged, compaction->rows_dropped, space.free, space.truncated)));
+	ereport(params->options & VACOPT_VERBOSE ? INFO : DEBUG2,
+			(errmsg("\"%s\": " INT64_FORMAT " row groups of " INT64_FORMAT
+					" rows in place of " INT64_FORMAT ", " INT64_FORMAT
+					" deleted rows removed, " INT64_FORMAT
+					" rows left for another transaction, %u pages free, %u pages truncated",
+					RelationGetRelationName(rel), compaction->groups_written,
+					compaction->rows_written, compaction->groups_merged, compaction->rows_dropped,
+					compaction->deltas_left, space.free, space.truncated)));
 	return later;
 }
 
@@ -284,9 +287,12 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 	int64 rows;
 
 	leave_vacuum_mode();
+
+	/* now, as later others may wait for us; compaction changes nothing about it */
+	rows = ec_list_count_rows(rel, SnapshotSelf);
 	if (open_companion(rel, &c))
 	{
-		later = vacuum_companion(rel, &c, params, strategy, &compaction, &shrink);
+		later = vacuum_companion(rel, &c, params, strategy, rows, &compaction, &shrink);
 		ec_companion_close(&c);
 		if (shrink && !in_statement)
 			shrunk = shrink_companion(rel);
@@ -296,12 +302,15 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 			ec_companion_close(&c);
 		}
 	}
-	rows = ec_list_count_rows(rel, SnapshotSelf);
 	ec_compat_update_relstats(rel, RelationGetNumberOfBlocks(rel), (double) rows,
 							  GetOldestNonRemovableTransactionId(rel), GetOldestMultiXactId());
-	ec_compat_report_vacuum(rel, rows, dead_rows(&compaction, rows, shrunk || later > 0), start);
+	ec_compat_report_vacuum(
+		rel, rows, dead_rows(&compaction, rows, shrunk || later > 0 || compaction.deltas_left > 0),
+		start);
+	if (compaction.deltas_left > 0)
+		remember_table(&compact_later, RelationGetRelid(rel));
 	if (compaction.tuples_dropped > 0 || later > 0 || shrink)
-		remember_table(RelationGetRelid(rel));
+		remember_table(&reclaim_later, RelationGetRelid(rel));
 }
 
 /* ------------------------------------------------------------------------
@@ -312,8 +321,9 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 static void
 forget_tables(void)
 {
+	list_free(compact_later);
 	list_free(reclaim_later);
-	reclaim_later = NIL;
+	compact_later = reclaim_later = NIL;
 }
 
 void
@@ -323,7 +333,38 @@ ec_vacuum_statement_begin(void)
 	in_statement = true;
 }
 
-/* In a transaction of its own: only what is committed can be removed.  True if there is more to do. */
+/* NULL if the table is gone, or others are at work on it. */
+static Relation
+open_again(Oid relid, EcCompanion *c)
+{
+	Relation rel;
+
+	if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+		return NULL;
+	rel = try_table_open(relid, NoLock);
+	if (rel == NULL || (ec_store_is_columnar(rel) && open_companion(rel, c)))
+		return rel;
+	table_close(rel, NoLock);
+	return NULL;
+}
+
+/* True if there is more to do. */
+static bool
+compact_again(Oid relid)
+{
+	EcCompaction compaction = {0};
+	EcCompanion c;
+	Relation rel = open_again(relid, &c);
+
+	if (rel == NULL)
+		return false;
+	ec_compact_relation(rel, &c, false, &compaction);
+	ec_companion_close(&c);
+	table_close(rel, NoLock);
+	return compaction.deltas_left > 0;
+}
+
+/* Only what is committed can be removed.  True if there is more to do. */
 static bool
 reclaim_again(Oid relid)
 {
@@ -340,50 +381,73 @@ reclaim_again(Oid relid)
 	};
 	EcSpace space;
 	EcCompanion c;
-	Relation rel;
-	BlockNumber later = 0;
+	Relation rel = open_again(relid, &c);
+	BlockNumber later;
 	bool shrink;
 
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	if (ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
-	{
-		rel = try_table_open(relid, NoLock);
-		if (rel != NULL && ec_store_is_columnar(rel) && open_companion(rel, &c))
-		{
-			later = reclaim(rel, &c, &params, NULL, &space);
-			shrink = later == 0 && worth_shrinking(&c, &space);
-			ec_companion_close(&c);
-			if (shrink)
-				(void) shrink_companion(rel);
-		}
-		if (rel != NULL)
-			table_close(rel, NoLock);
-	}
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	if (rel == NULL)
+		return false;
+	later = reclaim(rel, &c, &params, NULL, &space);
+	shrink = later == 0 && worth_shrinking(&c, &space);
+	ec_companion_close(&c);
+	if (shrink)
+		(void) shrink_companion(rel);
+	table_close(rel, NoLock);
 	return later > 0;
+}
+
+/* Each step in a transaction of its own. */
+static void
+repeat(bool (*step)(Oid), Oid relid, int max)
+{
+	bool more = true;
+
+	for (int i = 0; i < max && more; i++)
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		more = step(relid);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+}
+
+static void
+finish_tables(List *to_compact, List *to_reclaim)
+{
+	ListCell *cell;
+
+	foreach (cell, to_compact)
+		repeat(compact_again, lfirst_oid(cell), COMPACTIONS_MAX);
+	foreach (cell, to_reclaim)
+		repeat(reclaim_again, lfirst_oid(cell), RECLAIMS_MAX);
 }
 
 void
 ec_vacuum_statement_end(void)
 {
-	List *relids = reclaim_later;
-	ListCell *cell;
+	List *to_compact = compact_later;
+	List *to_reclaim = reclaim_later;
 
 	in_statement = false;
-	reclaim_later = NIL;
-	if (relids == NIL)
+	compact_later = reclaim_later = NIL;
+	if (to_reclaim == NIL)
 		return;
 
 	/* as core does between tables: the statement never runs within a transaction block */
 	CommitTransactionCommand();
-	foreach (cell, relids)
+	VacuumCostActive = VacuumCostDelay > 0;
+	PG_TRY();
 	{
-		for (int i = 0; i < ROUNDS_MAX && reclaim_again(lfirst_oid(cell)); i++)
-			;
+		finish_tables(to_compact, to_reclaim);
 	}
-	list_free(relids);
+	PG_FINALLY();
+	{
+		VacuumCostActive = false;
+	}
+	PG_END_TRY();
+	list_free(to_compact);
+	list_free(to_reclaim);
 	StartTransactionCommand();
 }
 
