@@ -198,12 +198,13 @@ static void
 flush_full(Pending *p, Relation rel)
 {
 	write_pending(p, rel);
-	if (p->memory > GROUP_BYTES_MAX / 2)
+	ec_batch_reset(p->batch);
+	count_memory(p);
+	if (p->memory > GROUP_BYTES_MAX / 4 * 3)
 	{
 		drop_pending(p);
 		return;
 	}
-	ec_batch_reset(p->batch);
 	p->number = -1;
 	p->nranges = 0;
 	p->reserved = 0;

@@ -197,9 +197,9 @@ append_varlenas(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
 		values[i].len = 0;
 		if (slots[i]->tts_isnull[attidx])
 			continue;
-		packed = PG_DETOAST_DATUM_PACKED(slots[i]->tts_values[attidx]);
-		if ((Pointer) packed != DatumGetPointer(slots[i]->tts_values[attidx]))
-			copies[ncopies++] = packed;
+		packed = (struct varlena *) DatumGetPointer(slots[i]->tts_values[attidx]);
+		if (VARATT_IS_EXTENDED(packed) && !VARATT_IS_SHORT(packed))
+			copies[ncopies++] = packed = pg_detoast_datum_packed(packed);
 		values[i].ptr = (const uint8_t *) VARDATA_ANY(packed);
 		values[i].len = VARSIZE_ANY_EXHDR(packed);
 	}
