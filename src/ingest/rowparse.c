@@ -394,7 +394,27 @@ utf8_bytes_of_chars(const uint8_t *p, uint32_t len, uint32_t n)
 	return UINT32_MAX;
 }
 
-/* varchar(n): blanks beyond the limit are dropped, as by varchar_input; anything else is refused. */
+/* char(n): blanks up to the limit. */
+static void
+pad_text(EcRowChunk *chunk, int column, uint32_t row)
+{
+	EcCell *cell = &ec_chunk_cells(chunk, column)[row];
+	uint32_t len = cell->len & EC_CELL_LEN;
+	uint32_t missing = (uint32_t) chunk->columns[column].max_chars;
+	const uint8_t *p = ec_cell_text(chunk, *cell);
+
+	for (uint32_t i = 0; i < len && missing > 0; i++)
+		missing -= (p[i] & 0xc0) != 0x80;
+	if (missing == 0 || !ec_chunk_reserve_copied(chunk, (size_t) len + missing))
+		return;
+	memcpy(chunk->copied + chunk->ncopied, ec_cell_text(chunk, *cell), len);
+	memset(chunk->copied + chunk->ncopied + len, ' ', missing);
+	cell->begin = (uint32_t) chunk->ncopied;
+	cell->len = (len + missing) | EC_CELL_QUOTED | EC_CELL_COPIED;
+	chunk->ncopied += len + missing;
+}
+
+/* Blanks beyond the limit are dropped, as by varchar_input and bpchar_input; anything else is refused. */
 static void
 limit_text(EcRowChunk *chunk, int column, uint32_t row)
 {
@@ -437,6 +457,8 @@ type_text(EcRowChunk *chunk, int column)
 			not_null_fault(chunk, row, column);
 		if (col->max_chars > 0 && (cells[row].len & EC_CELL_LEN) > (uint32_t) col->max_chars)
 			limit_text(chunk, column, row);
+		if (col->pad && cells[row].len != 0)
+			pad_text(chunk, column, row);
 	}
 }
 

@@ -25,7 +25,7 @@ typedef enum EcFieldType
 	EC_FIELD_DATE,
 	EC_FIELD_TIMESTAMP,
 	EC_FIELD_TIMESTAMPTZ,
-	EC_FIELD_TEXT, /* text; varchar(max_chars) */
+	EC_FIELD_TEXT, /* text; varchar(max_chars); char(max_chars) */
 	EC_FIELD_UUID,
 	EC_FIELD_OTHER /* always by the input callback */
 } EcFieldType;
@@ -97,6 +97,7 @@ typedef struct EcRowColumn
 		precision; /* DECIMAL; for the time types: digits of the fraction kept, 6 if not limited */
 	int32_t scale; /* DECIMAL */
 	int32_t max_chars;	/* TEXT; 0: no limit */
+	bool pad;			/* TEXT: with blanks up to max_chars */
 	EcFieldInput input; /* may be NULL */
 	void *input_arg;
 } EcRowColumn;

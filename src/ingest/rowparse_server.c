@@ -29,6 +29,9 @@
 #include "base/compat.h"
 #include "ingest/rowparse_server.h"
 
+/* char(n) with more characters is left to its input function: a chunk's padded values must fit in 4 GB. */
+#define PADDED_HERE_MAX 1000
+
 typedef struct ColumnInput
 {
 	EcRowInput *owner;
@@ -398,6 +401,14 @@ set_field_type(EcRowColumn *col, const EcColType *ct)
 				break;
 			col->type = EC_FIELD_TEXT;
 			col->max_chars = ct->typmod >= (int32) VARHDRSZ ? ct->typmod - VARHDRSZ : 0;
+			break;
+		case BPCHAROID:
+			if (ct->typmod >= (int32) VARHDRSZ &&
+				(GetDatabaseEncoding() != PG_UTF8 || ct->typmod > PADDED_HERE_MAX + VARHDRSZ))
+				break;
+			col->type = EC_FIELD_TEXT;
+			col->max_chars = ct->typmod >= (int32) VARHDRSZ ? ct->typmod - VARHDRSZ : 0;
+			col->pad = col->max_chars > 0;
 			break;
 		case UUIDOID:
 			col->type = EC_FIELD_UUID;
