@@ -5,17 +5,21 @@
 declare -A FIG # measure.sh's
 COPY_ROWS=2000000
 LINEITEM_SCALE=1
-COPY_WAYS="heap_csv heap_text columnar_csv columnar_core columnar_text"
+COPY_WAYS="heap_csv heap_text heap_key columnar_csv columnar_core columnar_text columnar_textcore columnar_key"
+declare -A COPY_KEY=([shop]="event_time, user_session, product_id, event_type, user_id, price" [lineitem]="l_orderkey, l_linenumber")
 
-# copy_once WAY KIND: into an empty table "copied"; rows/s and bytes of WAL. WAY: TABLE_FORMAT, "core": CSV by PostgreSQL's
-# parser.
+# copy_once WAY KIND: into an empty table "copied"; rows/s and bytes of WAL. WAY: TABLE_FORMAT, "core": by PostgreSQL's
+# parser, "key": text, with an index on the columns of COPY_KEY (unique for lineitem).
 copy_once()
 {
-	local way=$1 kind=$2 method=heap own=on options="FORMAT csv" suffix=csv lsn
+	local way=$1 kind=$2 method=heap own=on options="FORMAT csv" suffix=csv key="SELECT" lsn
 	case $way in columnar*) method=ecinsight_columnar ;; esac
-	case $way in *_core) own=off ;; *_text) options="FORMAT text" suffix=text ;; esac
+	case $way in *core) own=off ;; esac
+	case $way in *_text* | *_key) options="FORMAT text" suffix=text ;; esac
+	case $way in *_key) key="CREATE INDEX ON copied (${COPY_KEY[$kind]})" ;; esac
+	if [ "$kind" = lineitem ]; then key=${key/CREATE INDEX/CREATE UNIQUE INDEX}; fi
 	sql -c "DROP TABLE IF EXISTS copied" -c "SET default_table_access_method = $method" -c "CREATE TABLE copied (LIKE ${kind}_shape)" \
-		-c "CHECKPOINT" 2>/dev/null
+		-c "$key" -c "CHECKPOINT" >/dev/null 2>&1
 	lsn=$(sql -c "SELECT pg_current_wal_insert_lsn()")
 	timed sql -c "SET ecinsight.enable_csv_copy = $own" -c "COPY copied FROM '$RUN/tmp/$kind.$suffix' WITH ($options)"
 	COPY_WAL=$(sql -c "SELECT pg_current_wal_insert_lsn() - '$lsn'")
@@ -94,7 +98,7 @@ copy_report()
 		printf '%-42s %10s %12s %10s %12s\n' "COPY, $(commas "${FIG[copy_rows_$kind]}") rows of $kind" "seconds" "heap / it" "bytes/row" "WAL / bytes"
 		for way in $COPY_WAYS; do
 			heap=${FIG[seconds_${kind}_heap_csv]}
-			case $way in *_text) heap=${FIG[seconds_${kind}_heap_text]} ;; esac
+			case $way in *_text*) heap=${FIG[seconds_${kind}_heap_text]} ;; *_key) heap=${FIG[seconds_${kind}_heap_key]} ;; esac
 			printf '%-42s %10s %12s %10s %12s\n' "$way" "${FIG[seconds_${kind}_$way]}" "$(ratio "$heap" "${FIG[seconds_${kind}_$way]}")" \
 				"$(ratio "${FIG[size_${kind}_$way]}" "${FIG[copy_rows_$kind]}")" "$(ratio "${FIG[wal_${kind}_$way]}" "${FIG[size_${kind}_$way]}")"
 		done
