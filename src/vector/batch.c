@@ -198,7 +198,7 @@ append_varlenas(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
 		if (slots[i]->tts_isnull[attidx])
 			continue;
 		packed = (struct varlena *) DatumGetPointer(slots[i]->tts_values[attidx]);
-		if (VARATT_IS_EXTENDED(packed) && !VARATT_IS_SHORT(packed))
+		if (VARATT_IS_COMPRESSED(packed) || VARATT_IS_EXTERNAL(packed))
 			copies[ncopies++] = packed = pg_detoast_datum_packed(packed);
 		values[i].ptr = (const uint8_t *) VARDATA_ANY(packed);
 		values[i].len = VARSIZE_ANY_EXHDR(packed);
