@@ -196,8 +196,6 @@ is_masked(EcCompanion *c, const Found *found, Snapshot snapshot)
 	EcCatalogTuple opened;
 	HeapTuple tuple;
 
-	if (!found->place.masked || snapshot->snapshot_type == SNAPSHOT_ANY)
-		return false;
 	ec_companion_search(c, EC_CATALOG_MASK, EC_MASK_NUMBER(group, block));
 	while ((tuple = ec_companion_next(c, &opened)) != NULL)
 	{
@@ -225,7 +223,9 @@ place_holds(EcCompanion *c, const EcGroupPlace *place, int64 number, Snapshot sn
 	else if (!ec_opened_find(c->main, ec_opened_open(c->main, place->number, &found->lookup),
 							 number, &found->row))
 		return false;
-	return !is_masked(c, found, snapshot) && !ec_late_hides(c->main, number, snapshot);
+	if (place->masked && snapshot->snapshot_type != SNAPSHOT_ANY && is_masked(c, found, snapshot))
+		return false;
+	return !ec_late_hides(c->main, number, snapshot);
 }
 
 static bool
