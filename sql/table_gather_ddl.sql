@@ -79,5 +79,30 @@ BEGIN
 	RETURN format('%s of 270, %s of 1135', n, total);
 END $$;
 SELECT scan();
+
+-- Rows that are deleted while they are gathered are gone for index scans, locks and unique keys, until that is rolled back.
+SET enable_seqscan = off;
+SET ecinsight.enable_columnar_scan = off;
+SELECT same, heap FROM twins($$ DO $do$ BEGIN
+	CREATE TEMP TABLE seen (id int, v text);
+	FOR i IN 1 .. 200 LOOP INSERT INTO t VALUES (i, i); END LOOP;
+	BEGIN
+		DELETE FROM t WHERE id IN (100, 101);
+		UPDATE t SET v = 'new' WHERE id IN (102, 103);
+		INSERT INTO seen SELECT * FROM t WHERE id BETWEEN 99 AND 104;
+		INSERT INTO t VALUES (101, 'again') ON CONFLICT (id) DO UPDATE SET v = 'conflict';
+		PERFORM FROM t WHERE id BETWEEN 99 AND 104 FOR UPDATE;
+		BEGIN DELETE FROM t WHERE id = 150; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END;
+		INSERT INTO seen SELECT * FROM t WHERE id = 150;
+	EXCEPTION WHEN division_by_zero THEN NULL; END;
+	BEGIN DELETE FROM t WHERE id IN (99, 101, 102, 104); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END;
+	UPDATE t SET v = v || ' last' WHERE id BETWEEN 95 AND 110;
+	INSERT INTO seen SELECT * FROM t WHERE id BETWEEN 99 AND 104;
+	DELETE FROM t;
+	INSERT INTO t SELECT row_number() OVER (ORDER BY id, v) * 25, id || v FROM seen;
+	DROP TABLE seen;
+END $do$ $$);
+RESET enable_seqscan;
+RESET ecinsight.enable_columnar_scan;
 DROP TABLE gathered;
 DROP FUNCTION scan, twins, blocks;

@@ -539,6 +539,21 @@ ec_fetch_end(EcFetch *fetch)
 	pfree(fetch);
 }
 
+/* A row that is not written yet may have been deleted: gathered ones outlive their commands. */
+static bool
+pending_is_gone(EcFetch *fetch, int64 number, Snapshot snapshot)
+{
+	EcRowDirty dirty;
+	EcRow row;
+	bool gone;
+
+	if (snapshot->snapshot_type == SNAPSHOT_ANY || !open_companion(fetch))
+		return false;
+	gone = probe(fetch, number, snapshot, &row, &dirty) == EC_ROW_GONE;
+	ec_companion_rest(&fetch->companion);
+	return gone;
+}
+
 bool
 ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
 {
@@ -555,7 +570,12 @@ ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 	if (number < 0)
 		return false;
 	if (fetch_pending(fetch, number, tid, snapshot, slot, &visible))
+	{
+		visible = visible && !pending_is_gone(fetch, number, snapshot);
+		if (!visible && slot != NULL)
+			ExecClearTuple(slot);
 		return visible;
+	}
 	if (!open_companion(fetch))
 		return false;
 	visible = fetch_written(fetch, number, tid, snapshot, slot);
