@@ -176,6 +176,7 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	init_columns(scan, bms_union(output, attrs));
 	scan->output = column_list(scan, output, &scan->noutput);
 	init_clauses(scan);
+	scan->wants_tids = linitial_int(lsecond(((CustomScan *) plan)->custom_private)) != 0;
 	memset(slot->tts_isnull, true, scan->natts * sizeof(bool));
 	memset(slot->tts_values, 0, scan->natts * sizeof(Datum));
 	slot->tts_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
@@ -307,8 +308,10 @@ advance_row(EcScanState *scan, bool forward)
 static void
 set_tid(EcScanState *scan, TupleTableSlot *slot)
 {
-	ec_tid_from_row(ec_reader_row_number(scan->reader, scan->block * EC_BLOCK_ROWS + scan->row),
-					&slot->tts_tid);
+	if (scan->wants_tids)
+		ec_tid_from_row(
+			ec_reader_row_number(scan->reader, scan->block * EC_BLOCK_ROWS + scan->row),
+			&slot->tts_tid);
 }
 
 /*

@@ -13,7 +13,7 @@
  * than ctid and tableoid are read, which the executor has no row header for.
  *
  * custom_private of the plan: a list of the positions in plan.qual of the clauses
- * that are to become predicates (quals.c).
+ * that are to become predicates (quals.c), and whether rows need their tids.
  */
 #include "postgres.h"
 
@@ -311,6 +311,23 @@ rel_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 	table_close(relation, NoLock);
 }
 
+/*
+ * May somebody ask for the tids of rows?  A cursor's WHERE CURRENT OF does without
+ * being named in the query, but not of what is aggregated.
+ */
+static bool
+wants_tids(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *quals)
+{
+	Bitmapset *attrs = NULL;
+
+	if (!root->parse->hasAggs && root->parse->groupClause == NIL)
+		return true;
+	pull_varattnos((Node *) tlist, rel->relid, &attrs);
+	pull_varattnos((Node *) quals, rel->relid, &attrs);
+	return bms_is_member(SelfItemPointerAttributeNumber - FirstLowInvalidHeapAttributeNumber,
+						 attrs);
+}
+
 static Plan *
 plan_path(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
 		  List *custom_plans)
@@ -334,7 +351,8 @@ plan_path(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	plan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	plan->scan.scanrelid = rel->relid;
 	plan->flags = path->flags;
-	plan->custom_private = list_make1(pushed);
+	plan->custom_private =
+		list_make2(pushed, list_make1_int(wants_tids(root, rel, tlist, plan->scan.plan.qual)));
 	plan->methods = &ec_scan_methods;
 	return &plan->scan.plan;
 }

@@ -84,6 +84,7 @@ typedef struct EcScanState
 	EcScanClause *clauses;
 	int nrow_clauses;
 	EcScanClause **row_clauses; /* that vectors can't decide in the current group */
+	bool wants_tids;
 	int noutput;
 	EcScanColumn **output; /* read by the target list */
 	MemoryContext keys;

@@ -12,7 +12,7 @@
 
 #include "postgres.h"
 
-#include "access/htup.h"
+#include "access/htup_details.h"
 #include "storage/buf.h"
 #include "utils/relcache.h"
 
@@ -21,7 +21,7 @@ typedef struct EcCheck
 {
 	Relation rel;		  /* the columnar table */
 	TransactionId oldest; /* unless frozen */
-	TransactionId next;	  /* this one not any more; becomes later as needed */
+	TransactionId next;	  /* this one not any more; becomes later as needed, "oldest" at first */
 	MultiXactId oldest_multi;
 	MultiXactId next_multi;
 } EcCheck;
@@ -38,7 +38,20 @@ extern void ec_check_page(Relation rel, Buffer buffer);
 /* The same for a page that is pinned only, which is then pruned as scans of heaps do. */
 extern void ec_check_and_prune(Relation rel, Relation companion, Buffer buffer);
 
+extern void ec_check_closely(EcCheck *check, HeapTuple tuple);
+
 /* A tuple's header, before anybody asks for its visibility.  Under the page's lock. */
-extern void ec_check_tuple(EcCheck *check, HeapTuple tuple);
+static inline void
+ec_check_tuple(EcCheck *check, HeapTuple tuple)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	/* nearly all: inserted by a transaction that is known to be committed, and nothing else happened */
+	if (header->t_infomask != (HEAP_HASVARWIDTH | HEAP_XMIN_COMMITTED | HEAP_XMAX_INVALID) ||
+		(header->t_infomask2 & ~HEAP_NATTS_MASK) != 0 ||
+		TransactionIdIsValid(HeapTupleHeaderGetRawXmax(header)) ||
+		HeapTupleHeaderGetRawXmin(header) - check->oldest >= check->next - check->oldest)
+		ec_check_closely(check, tuple);
+}
 
 #endif /* EC_STORE_CHECK_H */
