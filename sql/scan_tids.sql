@@ -1,0 +1,28 @@
+-- Tids of rows where a query or a cursor asks for them, and aggregates, which read rows in tuples without.
+CREATE SCHEMA scan_tids;
+SET search_path = scan_tids, public;
+CREATE TABLE c (a int, b text) USING ecinsight_columnar;
+INSERT INTO c SELECT i, 'few' FROM generate_series(1, 50) i;
+INSERT INTO c SELECT i, 'many' FROM generate_series(51, 3000) i;
+BEGIN;
+DECLARE k CURSOR FOR SELECT 1 FROM c WHERE a IN (3, 2000);
+FETCH k;
+DELETE FROM c WHERE CURRENT OF k;
+FETCH k;
+DELETE FROM c WHERE CURRENT OF k;
+COMMIT;
+SELECT count(*), sum(a) FROM c;
+SELECT count(*) FROM c;
+SELECT count(DISTINCT ctid), max(ctid) > '(0,1)' AS apart FROM c;
+SELECT count(*) FROM (SELECT ctid FROM c GROUP BY ctid) x;
+SELECT count(*) FROM c WHERE ctid IS NOT NULL AND a < 7;
+SELECT count(*) FROM c x WHERE EXISTS (SELECT FROM c y WHERE y.ctid = x.ctid);
+SELECT count(*), b FROM c GROUP BY b ORDER BY b;
+BEGIN;
+DELETE FROM c WHERE a % 10 = 0;
+UPDATE c SET b = 'new' WHERE a < 10;
+SELECT count(*) FROM c;
+SELECT count(*) FROM c WHERE a < 60;
+ROLLBACK;
+SELECT count(*) FROM c;
+DROP SCHEMA scan_tids CASCADE;
