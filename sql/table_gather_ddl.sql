@@ -102,6 +102,21 @@ SELECT same, heap FROM twins($$ DO $do$ BEGIN
 	INSERT INTO t SELECT row_number() OVER (ORDER BY id, v) * 25, id || v FROM seen;
 	DROP TABLE seen;
 END $do$ $$);
+-- The same with so few that they become row tuples, whose keys are used again.
+SELECT same, heap FROM twins($$ DO $do$ BEGIN
+	FOR i IN 1 .. 90 LOOP INSERT INTO t VALUES (i, i); END LOOP;
+	BEGIN
+		DELETE FROM t WHERE id IN (70, 71);
+		UPDATE t SET v = 'new' WHERE id IN (72, 75);
+		UPDATE t SET id = 7777 WHERE id = 73;
+	EXCEPTION WHEN division_by_zero THEN NULL; END;
+	PERFORM FROM t WHERE v::text > '';
+	INSERT INTO t VALUES (70, 'again');
+	INSERT INTO t VALUES (71, 'again') ON CONFLICT (id) DO UPDATE SET v = 'conflict';
+	INSERT INTO t VALUES (73, 'again') ON CONFLICT DO NOTHING;
+	UPDATE t SET v = v || ' last' WHERE id = 75;
+	UPDATE t SET id = id * 25 + 1000000;
+END $do$ $$);
 RESET enable_seqscan;
 RESET ecinsight.enable_columnar_scan;
 DROP TABLE gathered;

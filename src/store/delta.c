@@ -250,6 +250,44 @@ build_row(EcBatch *batch, uint32 row, TupleDesc tupdesc, int64 number, EcRowPayl
 	return ec_row_build(tupdesc, values, isnull, number, 0, payload);
 }
 
+/*
+ * Has any of the rows (in ascending order) a tuple already?  A header or tombstone belongs
+ * to a row in a row group: beside its own tuple a deleted row would count as alive.
+ */
+static bool
+any_touched(EcCompanion *c, const int64 *numbers, uint32 nrows)
+{
+	uint32 row = 0;
+
+	while (row < nrows)
+	{
+		EcCatalogTuple opened;
+		int64 next = ((numbers[row] >> EC_CATALOG_SEQ_BITS) + 1) << EC_CATALOG_SEQ_BITS;
+
+		ec_companion_search_from(c, EC_CATALOG_ROW, numbers[row]);
+		if (ec_companion_next(c, &opened) != NULL)
+			next = opened.number;
+		ec_companion_rest(c);
+		while (row < nrows && numbers[row] < next)
+			row++;
+		if (row < nrows && numbers[row] == next)
+			return true;
+	}
+	return false;
+}
+
+static void
+put_rows(EcCompanion *c, EcRowPayload *const *payloads, const int64 *numbers,
+		 const CommandId *cids, uint32 nrows)
+{
+	for (uint32 row = 0; row < nrows; row++)
+		ec_companion_put(c, EC_CATALOG_ROW, numbers[row], payloads[row]->start, payloads[row]->len,
+						 cids[row], 0, NULL);
+	CheckForSerializableConflictIn(c->main, NULL, InvalidBlockNumber);
+	get_delta(c->main)->rows = 0;
+	batches++;
+}
+
 bool
 ec_delta_write_batch(Relation rel, EcBatch *batch, const int64 *numbers, const CommandId *cids)
 {
@@ -265,18 +303,14 @@ ec_delta_write_batch(Relation rel, EcBatch *batch, const int64 *numbers, const C
 		payloads[row] = palloc(sizeof(EcRowPayload));
 		fits = build_row(batch, row, RelationGetDescr(rel), numbers[row], payloads[row]);
 	}
-	if (fits && ec_companion_open(rel, RowExclusiveLock, &companion))
+	fits = fits && ec_companion_open(rel, RowExclusiveLock, &companion);
+	if (fits)
 	{
-		for (uint32 row = 0; row < batch->nrows; row++)
-			ec_companion_put(&companion, EC_CATALOG_ROW, numbers[row], payloads[row]->start,
-							 payloads[row]->len, cids[row], 0, NULL);
+		fits = !any_touched(&companion, numbers, batch->nrows);
+		if (fits)
+			put_rows(&companion, payloads, numbers, cids, batch->nrows);
 		ec_companion_close(&companion);
-		CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
-		get_delta(rel)->rows = 0;
-		batches++;
 	}
-	else
-		fits = false;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return fits;

@@ -28,8 +28,9 @@ extern void ec_delta_forget(Oid relid);
 extern void ec_delta_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid);
 
 /*
- * A batch that has to be written while it is small, as row tuples; false if a row is
- * too wide for one, and nothing is done.  The next rows start anew as being few.
+ * A batch that has to be written while it is small, as row tuples; false, and nothing
+ * is done, if a row is too wide for one, or has been deleted or locked already.  The
+ * next rows start anew as being few.
  */
 extern bool
 ec_delta_write_batch(Relation rel, EcBatch *batch, const int64 *numbers, const CommandId *cids);
