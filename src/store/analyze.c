@@ -31,7 +31,9 @@
 
 #include "base/guc.h"
 #include "store/catalog.h"
+#include "store/companion.h"
 #include "store/list.h"
+#include "store/mask.h"
 #include "store/page.h"
 #include "store/reader_internal.h"
 #include "store/store.h"
@@ -54,6 +56,9 @@
 
 /* Up to so many descriptor pages are counted exactly at each planning. */
 #define EXACT_COUNT_PAGES 64
+
+/* Row groups and masks are added up while there are so many of them at most. */
+#define EXACT_COUNT_TUPLES 256
 
 /* A block of rows in the sample. */
 typedef struct SampleBlock
@@ -280,20 +285,71 @@ ec_analyze_tuple(EcTableScan *scan, double *liverows, double *deadrows, TupleTab
  * ------------------------------------------------------------------------
  */
 
+/*
+ * The rows that tuples of a kind speak of: those of row groups, or masked ones.  Some
+ * of these tuples speak of very many, so a sample would tell little.  -1: they are too
+ * many themselves.
+ */
+static double
+sum_of_kind(EcCompanion *c, EcCatalogKind kind)
+{
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+	double rows = 0;
+	int count = 0;
+
+	ec_companion_search_from(c, kind, 0);
+	while ((tuple = ec_companion_next(c, &opened)) != NULL)
+	{
+		EcDiskDescriptor disk = {0};
+
+		if (++count > EXACT_COUNT_TUPLES)
+			return -1;
+		if (!ec_companion_sees(c, tuple, SnapshotSelf))
+			continue;
+		memcpy(&disk, opened.payload, Min(opened.len, sizeof(disk)));
+		rows += kind == EC_CATALOG_GROUP
+					? disk.nrows
+					: ec_mask_count(c->main, opened.number, opened.payload, opened.len);
+	}
+	return rows;
+}
+
+/* Row groups of a sample's, by what their pages hold. */
+static double
+extrapolate_groups(Relation rel, const EcList *sample, BlockNumber main_pages, double share)
+{
+	double rows = (double) (sample->nrows - sample->extent_rows - sample->ndelta) * share;
+
+	if (sample->extent_pages > 0)
+		rows += (double) sample->extent_rows / sample->extent_pages * main_pages;
+	else if (rel->rd_rel->reltuples >= 0 && rel->rd_rel->relpages > 1 && main_pages > 1)
+		rows += (double) rel->rd_rel->reltuples / rel->rd_rel->relpages * main_pages;
+	return rows;
+}
+
 /* Rows of a table whose companion is too large to be counted: what a few of its pages tell. */
 static double
 extrapolate_rows(Relation rel, const EcList *sample, BlockNumber main_pages,
 				 BlockNumber catalog_pages)
 {
 	double share = (double) catalog_pages / Max(sample->npages, 1);
-	double rows = (double) (sample->nrows - sample->extent_rows) * share;
+	double grouped;
+	double masked;
+	double rows;
+	EcCompanion c;
 	EcDiskMeta meta;
 
-	if (sample->extent_pages > 0)
-		rows += (double) sample->extent_rows / sample->extent_pages * main_pages;
-	else if (rel->rd_rel->reltuples >= 0 && rel->rd_rel->relpages > 1 && main_pages > 1)
-		rows += (double) rel->rd_rel->reltuples / rel->rd_rel->relpages * main_pages;
-	rows -= (double) (sample->ndead + sample->nmasked) * share;
+	if (!ec_companion_open(rel, AccessShareLock, &c))
+		return 0;
+	grouped = sum_of_kind(&c, EC_CATALOG_GROUP);
+	masked = sum_of_kind(&c, EC_CATALOG_MASK);
+	ec_companion_close(&c);
+	if (grouped < 0)
+		grouped = extrapolate_groups(rel, sample, main_pages, share);
+	if (masked < 0)
+		masked = (double) sample->nmasked * share;
+	rows = grouped - masked + ((double) sample->ndelta - (double) sample->ndead) * share;
 
 	/* there are no more rows than numbers were ever used */
 	if (ec_meta_read(rel, &meta))
