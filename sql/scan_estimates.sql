@@ -30,4 +30,5 @@ DELETE FROM e WHERE a % 2 = 0;
 SELECT near() AS half_deleted;
 UPDATE e SET b = 'u' WHERE a % 10 = 1;
 SELECT near() AS a_tenth_updated;
+SET client_min_messages = warning;
 DROP SCHEMA scan_estimates CASCADE;
