@@ -45,6 +45,16 @@ typedef struct Found
 	uint32 row;
 } Found;
 
+/* What an MVCC snapshot sees: two with the same mark see the same, but for what was rolled back. */
+typedef struct SnapshotMark
+{
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32 xcnt;
+	int32 subxcnt;
+	CommandId curcid;
+} SnapshotMark;
+
 /* Descriptors looked up before, by the group's number. */
 #define LOOKUPS_KEPT 64
 
@@ -62,11 +72,7 @@ typedef struct KeptLookup
 typedef struct Learned
 {
 	bool valid;
-	TransactionId xmin; /* these identify the snapshot */
-	TransactionId xmax;
-	uint32 xcnt;
-	int32 subxcnt;
-	CommandId curcid;
+	SnapshotMark mark;
 	uint64 batches;	   /* ec_delta_batches(): those make row tuples that the snapshot sees */
 	bool map_is_fresh; /* groupmap.c knows all groups that the snapshot sees */
 	int64 no_rows;	   /* there is no row tuple from this number ... */
@@ -85,6 +91,21 @@ struct EcFetch
 	EcCompanion companion;
 	Learned learned;
 };
+
+/*
+ * The row group in which a row was found last under SnapshotAny, as the executor asks
+ * for each row that it changes.  The active snapshot sees it, so it stays where it is
+ * as long as that is the one.
+ */
+typedef struct Known
+{
+	Oid relid; /* invalid: none */
+	RelFileLocator locator;
+	SnapshotMark mark;
+	Found found;
+} Known;
+
+static Known known;
 
 /*
  * The row that this (sub)transaction deleted last: an UPDATE checks each new key
@@ -123,6 +144,7 @@ void
 ec_fetch_forget(void)
 {
 	gone.xid = InvalidFullTransactionId;
+	known.relid = InvalidOid;
 	ec_groupmap_forget();
 	ec_opened_forget();
 }
@@ -140,6 +162,23 @@ forget_learned(Learned *learned)
 		learned->lookups[i].group = -1;
 }
 
+static SnapshotMark
+mark_of(Snapshot snapshot)
+{
+	SnapshotMark mark = {snapshot->xmin, snapshot->xmax, snapshot->xcnt, snapshot->subxcnt,
+						 snapshot->curcid};
+
+	return mark;
+}
+
+static bool
+has_mark(Snapshot snapshot, const SnapshotMark *mark)
+{
+	return mark->xmin == snapshot->xmin && mark->xmax == snapshot->xmax &&
+		   mark->xcnt == snapshot->xcnt && mark->subxcnt == snapshot->subxcnt &&
+		   mark->curcid == snapshot->curcid;
+}
+
 /* NULL if nothing may be kept under this snapshot. */
 static Learned *
 learn(EcFetch *fetch, Snapshot snapshot)
@@ -148,17 +187,12 @@ learn(EcFetch *fetch, Snapshot snapshot)
 
 	if (snapshot->snapshot_type != SNAPSHOT_MVCC || IsolationIsSerializable())
 		return NULL;
-	if (learned->valid && learned->xmin == snapshot->xmin && learned->xmax == snapshot->xmax &&
-		learned->xcnt == snapshot->xcnt && learned->subxcnt == snapshot->subxcnt &&
-		learned->curcid == snapshot->curcid && learned->batches == ec_delta_batches())
+	if (learned->valid && has_mark(snapshot, &learned->mark) &&
+		learned->batches == ec_delta_batches())
 		return learned;
 	forget_learned(learned);
 	learned->valid = true;
-	learned->xmin = snapshot->xmin;
-	learned->xmax = snapshot->xmax;
-	learned->xcnt = snapshot->xcnt;
-	learned->subxcnt = snapshot->subxcnt;
-	learned->curcid = snapshot->curcid;
+	learned->mark = mark_of(snapshot);
 	learned->batches = ec_delta_batches();
 	return learned;
 }
@@ -267,6 +301,55 @@ find_in_groups(EcCompanion *c, int64 number, Snapshot snapshot, Learned *learned
 	if (holds)
 		learned->last = *found;
 	return holds;
+}
+
+static Snapshot
+active_mvcc_snapshot(void)
+{
+	Snapshot active = ActiveSnapshotSet() ? GetActiveSnapshot() : InvalidSnapshot;
+
+	return active != InvalidSnapshot && active->snapshot_type == SNAPSHOT_MVCC ? active
+																			   : InvalidSnapshot;
+}
+
+/* What this transaction has written a rollback to a savepoint may take back. */
+static void
+note_known(EcCompanion *c, const Found *found)
+{
+	const EcGroupPlace *place = &found->place;
+	Snapshot active = active_mvcc_snapshot();
+
+	known.relid = InvalidOid;
+	if (active == InvalidSnapshot || TransactionIdIsCurrentTransactionId(found->lookup.xmin))
+		return;
+	known.found = *found;
+	known.found.lookup = ec_lookup_group(c, place->number, &place->tid, active, NULL);
+	if (!known.found.lookup.visible)
+		return;
+	known.mark = mark_of(active);
+	known.locator = c->main->rd_locator;
+	known.relid = RelationGetRelid(c->main);
+}
+
+static bool
+find_in_known(Relation rel, int64 number, Found *found)
+{
+	const EcGroupPlace *place = &known.found.place;
+	Snapshot active;
+
+	if (known.relid != RelationGetRelid(rel) || number < place->first || number >= place->end ||
+		!RelFileLocatorEquals(known.locator, rel->rd_locator))
+		return false;
+	active = active_mvcc_snapshot();
+	if (active == InvalidSnapshot || !has_mark(active, &known.mark))
+		return false;
+	*found = known.found;
+	if (!place->numbered)
+		found->row = place->row + (uint32) (number - place->first);
+	else if (!ec_opened_find(rel, ec_opened_open(rel, place->number, &found->lookup), number,
+							 &found->row))
+		return false;
+	return true;
 }
 
 bool
@@ -411,6 +494,8 @@ fetch_from_group(EcFetch *fetch, int64 number, ItemPointer tid, Snapshot snapsho
 
 	if (!find_in_groups(c, number, snapshot, learn(fetch, snapshot), &found))
 		return false;
+	if (snapshot->snapshot_type == SNAPSHOT_ANY)
+		note_known(c, &found);
 	PredicateLockTID(fetch->rel, tid, snapshot, found.lookup.xmin);
 	if (slot != NULL)
 		store_found(fetch->rel, &found, tid, slot);
@@ -422,7 +507,9 @@ ec_fetch_group_row(EcCompanion *c, ItemPointer tid, TupleTableSlot *slot)
 {
 	Found found;
 
-	if (ec_write_any_pending() || !find_in_groups(c, ec_tid_to_row(tid), SnapshotAny, NULL, &found))
+	if (!find_in_known(c->main, ec_tid_to_row(tid), &found) &&
+		(ec_write_any_pending() ||
+		 !find_in_groups(c, ec_tid_to_row(tid), SnapshotAny, NULL, &found)))
 		return false;
 	store_found(c->main, &found, tid, slot);
 	return true;
@@ -559,7 +646,14 @@ ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 {
 	int64 number = ec_tid_to_row(tid);
 	bool visible;
+	Found found;
 
+	if (snapshot->snapshot_type == SNAPSHOT_ANY && find_in_known(fetch->rel, number, &found))
+	{
+		if (slot != NULL)
+			store_found(fetch->rel, &found, tid, slot);
+		return true;
+	}
 	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
 	{
 		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
