@@ -249,9 +249,18 @@ make_header(EcCompanion *c, EcTarget *target, CommandId cid)
 	return ec_target_find(c, target);
 }
 
+/* So many rows in turn had no tuple that the next ones aren't expected to have any. */
+#define EXPECT_UNTOUCHED 8
+
+static void
+count_untouched(int *untouched)
+{
+	*untouched = Min(*untouched + 1, EXPECT_UNTOUCHED);
+}
+
 /* Of those who want a header one at a time looks again, and makes it. */
 static EcTargetFound
-find_or_make_header(EcCompanion *c, EcTarget *target, CommandId cid, bool *untouched)
+find_or_make_header(EcCompanion *c, EcTarget *target, CommandId cid, int *untouched)
 {
 	EcTargetFound found;
 	ItemPointerData tid;
@@ -259,9 +268,13 @@ find_or_make_header(EcCompanion *c, EcTarget *target, CommandId cid, bool *untou
 	ec_tid_from_row(target->number, &tid);
 	LockTuple(c->main, &tid, ExclusiveLock);
 	found = ec_target_find(c, target);
-	*untouched = found == EC_TARGET_NONE;
-	if (*untouched)
+	if (found == EC_TARGET_NONE)
+	{
+		count_untouched(untouched);
 		found = make_header(c, target, cid);
+	}
+	else
+		*untouched = 0;
 	UnlockTuple(c->main, &tid, ExclusiveLock);
 	return found;
 }
@@ -301,25 +314,32 @@ EcTargetFound
 ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose)
 {
 	/* rows of groups come in sequences: those nobody has touched need less searching */
-	static bool expect_untouched;
+	static int untouched;
 	bool tombstone = purpose->tombstone && !target->moved;
 	EcTargetFound found = EC_TARGET_NONE;
 
 	ItemPointerSetInvalid(&target->made);
-	if (!expect_untouched)
+	if (untouched < EXPECT_UNTOUCHED)
+	{
 		found = ec_target_find(c, target);
+		if (found != EC_TARGET_NONE)
+			untouched = 0;
+	}
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS(); /* callers come back until they meet a tuple that compaction leaves alone */
 		if (found == EC_TARGET_NONE && tombstone && !target->compacted)
 		{
-			expect_untouched = leave_tombstone(c, target, purpose->cid);
-			if (expect_untouched)
+			tombstone = leave_tombstone(c, target, purpose->cid);
+			if (tombstone)
+			{
+				count_untouched(&untouched);
 				return EC_TARGET_TOMBSTONED;
-			tombstone = false;
+			}
+			untouched = 0;
 		}
 		if (found == EC_TARGET_NONE)
-			found = find_or_make_header(c, target, purpose->cid, &expect_untouched);
+			found = find_or_make_header(c, target, purpose->cid, &untouched);
 		if (found != EC_TARGET_BLOCKED || !wait_for_blocker(c, target, purpose))
 			break;
 		found = ec_target_find(c, target);
