@@ -38,7 +38,7 @@ typedef struct EcCompanion
 	TupleTableSlot *slot; /* holds the tuple, and a pin of its page */
 	EcCheck check;
 	BlockNumber nblocks; /* of the heap, at least */
-	BlockNumber block;   /* the last one read */
+	BlockNumber block;	 /* the last one read */
 	ScanDirection direction;
 	bool exact; /* only that number */
 	EcCatalogKind kind;
