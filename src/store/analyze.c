@@ -12,7 +12,8 @@
  * that autovacuum knows of them; the sample passes over them.  So are the copies of
  * rows in row groups that compaction has replaced, as long as their pages are many:
  * autovacuum frees those when it comes again, and would not, as ANALYZE's figure
- * replaces what VACUUM has left.
+ * replaces what VACUUM has left; and so, once more, are all rows if those on their own
+ * take much of the table's space, since autovacuum makes row groups of them.
  */
 #include "postgres.h"
 
@@ -44,6 +45,7 @@
 /* So many pages without rows, and such a part of all, are worth a VACUUM. */
 #define UNUSED_PAGES_MIN 256
 #define UNUSED_FRACTION 3
+#define DELTA_PAGES_MIN 1024
 
 /* More of them if they are that small. */
 #define SAMPLE_BLOCKS_MAX 16384
@@ -164,6 +166,15 @@ many_unused(int64 unused, int64 pages)
 	return unused > UNUSED_PAGES_MIN && unused > pages / UNUSED_FRACTION;
 }
 
+/* Rows on their own take ten times the space that they will take in row groups. */
+static bool
+many_deltas(const EcList *list, int64 pages)
+{
+	int64 delta_pages = (int64) (list->delta_bytes / BLCKSZ);
+
+	return delta_pages > DELTA_PAGES_MIN && delta_pages > pages / UNUSED_FRACTION;
+}
+
 /* Only if it is worth a VACUUM; of the companion a third may always be empty. */
 static void
 count_copies(EcAnalyze *an)
@@ -173,7 +184,8 @@ count_copies(EcAnalyze *an)
 
 	if (many_unused(pages - list->extent_pages, pages) ||
 		many_unused((int64) list->npages - (int64) (list->live_bytes * 3 / 2 / BLCKSZ),
-					(int64) list->npages))
+					(int64) list->npages) ||
+		many_deltas(list, pages))
 		an->copies = list->nrows;
 }
 
