@@ -1,4 +1,5 @@
 # VACUUM of indexes beside a bulk INSERT: a batch that begins when VACUUM has already looked who holds row numbers keeps its entries.
+# And one VACUUM is enough: for useless entries, for space, for very many rows on their own.
 use strict;
 use warnings;
 
@@ -102,5 +103,24 @@ EOC
 is($node->safe_psql('postgres', "SELECT string_agg(reltuples::text, ' ' ORDER BY relname) FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid WHERE indrelid = 'd'::regclass AND relname <> 'd_array_idx'"),
 	'20 20 10', 'all entries that are useless are gone');
 is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('d')"), '0', 'and no others');
+# space between row groups of different sizes, and that of the companion, is given back at once
+$node->safe_psql('postgres', <<'EOC');
+CREATE TABLE f (g int, i int, a text) USING ecinsight_columnar;
+SELECT ecinsight.set_options('f', row_group_rows => 4096);
+INSERT INTO f SELECT g, i, substr(md5((i * g)::text), 1, 2 + g * 7919 % 20) FROM generate_series(1, 100) g, generate_series(1, 4096) i;
+DELETE FROM f WHERE g % 2 = 0;
+VACUUM f;
+DELETE FROM f WHERE i % 4 <> 0;
+VACUUM f;
+EOC
+is($node->safe_psql('postgres', "SELECT pg_total_relation_size('f') <= 1.25 * sum(bytes) + 65536 FROM ecinsight.row_groups('f')"), 't', 'the file is hardly larger than the row groups');
+$node->safe_psql('postgres', <<'EOC');
+CREATE TABLE m (id int, v int) USING ecinsight_columnar;
+DO $$ BEGIN FOR i IN 0 .. 4687 LOOP INSERT INTO m SELECT i * 64 + j, 0 FROM generate_series(1, 64) j; COMMIT; END LOOP; END $$;
+VACUUM m;
+EOC
+is($node->safe_psql('postgres', "SELECT count(*), sum(rows) FROM ecinsight.row_groups('m')"), '2|300032', 'many rows on their own');
+is($node->safe_psql('postgres', "SELECT pg_total_relation_size(reltoastrelid) <= 40960 FROM pg_class WHERE relname = 'm'"), 't', 'and their space');
+is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('m')"), '0', 'are in order');
 $node->stop;
 done_testing();
