@@ -35,7 +35,7 @@ is($t->sql("SELECT next_offset, high_watermark, lag_messages, lag_seconds FROM e
 # The order stays in force in the other partition, and after a restart of the server.
 $kafka->produce('t', 1, [ "e,6,15,\n" ]);
 $t->wait_stream('s');
-$t->node->restart('fast');
+$t->node->restart;
 $kafka->produce('t', 1, [ "f,7,16,\n" ]);
 ok($t->wait_until(q(SELECT state = 'running' FROM ecinsight.streams)), 'it runs again after a restart');
 $t->wait_stream('s');
