@@ -309,9 +309,8 @@ static void
 set_tid(EcScanState *scan, TupleTableSlot *slot)
 {
 	if (scan->wants_tids)
-		ec_tid_from_row(
-			ec_reader_row_number(scan->reader, scan->block * EC_BLOCK_ROWS + scan->row),
-			&slot->tts_tid);
+		ec_tid_from_row(ec_reader_row_number(scan->reader, scan->block * EC_BLOCK_ROWS + scan->row),
+						&slot->tts_tid);
 }
 
 /*

@@ -59,7 +59,7 @@ typedef enum Place
 static HTAB *deltas;
 static Delta *last; /* found last, or NULL */
 static uint64 transaction;
-static uint64 batches; /* written by ec_delta_write_batch */
+static uint64 batches;							  /* written by ec_delta_write_batch */
 static CommandId bulk_command = InvalidCommandId; /* of the current transaction */
 
 static void
@@ -277,8 +277,8 @@ any_touched(EcCompanion *c, const int64 *numbers, uint32 nrows)
 }
 
 static void
-put_rows(EcCompanion *c, EcRowPayload *const *payloads, const int64 *numbers,
-		 const CommandId *cids, uint32 nrows)
+put_rows(EcCompanion *c, EcRowPayload *const *payloads, const int64 *numbers, const CommandId *cids,
+		 uint32 nrows)
 {
 	for (uint32 row = 0; row < nrows; row++)
 		ec_companion_put(c, EC_CATALOG_ROW, numbers[row], payloads[row]->start, payloads[row]->len,

@@ -136,8 +136,7 @@ static void
 log_piece(Relation companion, HeapTuple tuple)
 {
 	xl_heap_insert record = {.offnum = FirstOffsetNumber,
-							 .flags =
-								 XLH_INSERT_CONTAINS_NEW_TUPLE | XLH_INSERT_ON_TOAST_RELATION};
+							 .flags = XLH_INSERT_CONTAINS_NEW_TUPLE | XLH_INSERT_ON_TOAST_RELATION};
 	TupleData data = tuple_data(tuple);
 	Buffer buffer = companion_page(companion);
 	XLogRecPtr lsn;

@@ -90,8 +90,8 @@ typedef struct Pending
 	uint32 nranges;
 	int64 reserved; /* rows left of the last range */
 	int64 step;
-	EcReservations reservations;  /* in the batch's context */
-	RelFileLocator locator;		  /* that those are for */
+	EcReservations reservations; /* in the batch's context */
+	RelFileLocator locator;		 /* that those are for */
 	SubTransactionId written_in; /* the subtransaction by which all has been written, or invalid */
 } Pending;
 
