@@ -132,7 +132,11 @@ row_command(Relation rel, const Pending *p, int64 number)
 	return p->key.cid == GATHERED ? ec_late_command(rel, number, p->cid) : p->cid;
 }
 
-/* A small gathered batch makes no row group: the next one may come soon. */
+/*
+ * A small gathered batch makes no row group: the next one may come soon.  But tuples
+ * that an inner subtransaction wrote, and rolled back, would be in the way of those
+ * that the same rows, with the same numbers, become later.
+ */
 static bool
 write_as_row_tuples(Pending *p, Relation rel)
 {
@@ -140,7 +144,8 @@ write_as_row_tuples(Pending *p, Relation rel)
 	CommandId cids[EC_DELTA_ROWS];
 	uint32 row = 0;
 
-	if (p->key.cid != GATHERED || p->batch->nrows >= EC_DELTA_ROWS)
+	if (p->key.cid != GATHERED || p->batch->nrows >= EC_DELTA_ROWS ||
+		p->key.subid != GetCurrentSubTransactionId())
 		return false;
 	for (uint32 i = 0; i < p->nranges; i++)
 	{
