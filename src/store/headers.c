@@ -232,6 +232,10 @@ ec_headers_before_reindex(const ReindexStmt *stmt)
 			return;
 		relids = find_all_inheritors(relid, NoLock, NULL);
 	}
+	/* core has yet to check who asks for a schema or database: others' tables wait for VACUUM */
 	foreach (cell, columnar_tables(relids))
-		mend_table(lfirst_oid(cell));
+	{
+		if (relids != NIL || ec_compat_owns_relation(lfirst_oid(cell)))
+			mend_table(lfirst_oid(cell));
+	}
 }

@@ -120,6 +120,8 @@ SKIP:
 			my $key = $k eq 'none' ? '' : ' PRIMARY KEY';
 			my $run = sub { my ($sql) = @_; $sql =~ s/\bT\b/t_$k/g; $sql =~ s/T_b_idx/t_${k}_b_idx/; $publisher->safe_psql('postgres', $sql); };
 			$run->("CREATE TABLE T (a int$key, b text NOT NULL, c text) USING $am; CREATE UNIQUE INDEX ON T (b); ALTER TABLE T REPLICA IDENTITY $identity{$k}");
+			# each transaction's lines in order of their text: heap and columnar tables go through rows in different orders
+			my $decode = sub { $plain{$am} .= $publisher->safe_psql('postgres', "WITH x AS MATERIALIZED (SELECT * FROM pg_logical_slot_get_changes('decoded', NULL, NULL, 'include-xids', 'off', 'skip-empty-xacts', 'on') WITH ORDINALITY), t AS (SELECT *, count(*) FILTER (WHERE data ~ '^BEGIN') OVER (ORDER BY ordinality) AS n FROM x) SELECT n, data FROM t ORDER BY n, data COLLATE \"C\"") . "\n"; };
 			$run->($_) foreach (
 				"INSERT INTO T VALUES (1, 'one', NULL)",
 				"INSERT INTO T SELECT i, 'b' || i, 'c' FROM generate_series(2, 2000) i",
@@ -130,11 +132,15 @@ SKIP:
 				"DELETE FROM T WHERE a IN (1, 11, 2003)",
 				"BEGIN; INSERT INTO T VALUES (3001, 's1', NULL); SAVEPOINT s; INSERT INTO T SELECT i, 's' || i FROM generate_series(3100, 3300) i; UPDATE T SET c = 'sub' WHERE a = 3001; DELETE FROM T WHERE a = 20; ROLLBACK TO s; UPDATE T SET c = 'kept' WHERE a = 3001; SAVEPOINT t; DELETE FROM T WHERE a = 21; RELEASE t; COMMIT",
 				"BEGIN; INSERT INTO T SELECT i, 'p' || i FROM generate_series(4000, 4100) i; DELETE FROM T WHERE a = 22; UPDATE T SET c = 'p' WHERE a = 23; PREPARE TRANSACTION 'p'", "COMMIT PREPARED 'p'",
+				"BEGIN; INSERT INTO T VALUES (4200, 'q', NULL); PREPARE TRANSACTION 'q'");
+			# a transaction that is rolled back already is decoded or not, as the decoder's caches have it
+			$decode->();
+			$run->($_) foreach (
+				"ROLLBACK PREPARED 'q'",
 				"BEGIN; DELETE FROM T WHERE a < 100; ROLLBACK",
 				"INSERT INTO T VALUES (1, 'again', 'x') ON CONFLICT DO NOTHING", "INSERT INTO T VALUES (1, 'again', 'y') ON CONFLICT (b) DO UPDATE SET c = excluded.c",
 				'TRUNCATE T');
-			# each transaction's lines in order of their text: heap and columnar tables go through rows in different orders
-			$plain{$am} = $publisher->safe_psql('postgres', "WITH x AS MATERIALIZED (SELECT * FROM pg_logical_slot_get_changes('decoded', NULL, NULL, 'include-xids', 'off', 'skip-empty-xacts', 'on') WITH ORDINALITY), t AS (SELECT *, count(*) FILTER (WHERE data ~ '^BEGIN') OVER (ORDER BY ordinality) AS n FROM x) SELECT n, data FROM t ORDER BY n, data COLLATE \"C\"");
+			$decode->();
 			$run->("BEGIN; INSERT INTO T SELECT i, 'b' || i, repeat('z', 20) FROM generate_series(1, 5000) i; SAVEPOINT s; INSERT INTO T SELECT i, 'b' || i FROM generate_series(5001, 9000) i; ROLLBACK TO s; INSERT INTO T SELECT i, 'b' || i FROM generate_series(9001, 12000) i; UPDATE T SET c = 'u' WHERE a <= 1000; COMMIT");
 			$streamed{$am} = $publisher->safe_psql('postgres', "SELECT count(*) FILTER (WHERE data LIKE 'opening a streamed block%') > 1, count(*) FILTER (WHERE data LIKE 'streaming change%') > 8000, count(*) FILTER (WHERE data LIKE 'committing streamed%') FROM pg_logical_slot_get_changes('decoded', NULL, NULL, 'include-xids', 'off', 'stream-changes', 'on')");
 			$run->('DROP TABLE T');
