@@ -42,8 +42,8 @@ extern void ec_tally_add(EcTally *tally, uint32 n, const uint64 *const *keys, co
  * that keys in files have one for each row).  Rows left out get a state that nobody
  * sees.  The states may be changed until the next call for this tally.
  */
-extern uint64 *const *ec_tally_find(EcTally *tally, uint32 n, const uint64 *const *keys,
-									const uint8 *skip);
+extern uint64 *const *
+ec_tally_find(EcTally *tally, uint32 n, const uint64 *const *keys, const uint8 *skip);
 
 /* The same for one key of key_words words. */
 extern uint64 *ec_tally_find_one(EcTally *tally, const uint64 *key);
@@ -62,7 +62,8 @@ extern void ec_tally_destroy(EcTally *tally);
 static inline void
 ec_tally_add_int128(uint64 *sum, int128 value)
 {
-	unsigned __int128 total = ((unsigned __int128) sum[1] << 64 | sum[0]) + (unsigned __int128) value;
+	unsigned __int128 total =
+		((unsigned __int128) sum[1] << 64 | sum[0]) + (unsigned __int128) value;
 
 	sum[0] = (uint64) total;
 	sum[1] = (uint64) (total >> 64);
