@@ -499,3 +499,28 @@ ec_rows_ints(EcRows *rows, EcIntColumn *ints, const uint8 **nulls)
 		check_not_nan(rows, ints->column, values);
 	return values;
 }
+
+static int64
+date_to_time(int64 date)
+{
+	if (date == DATEVAL_NOBEGIN)
+		return DT_NOBEGIN;
+	if (date == DATEVAL_NOEND)
+		return DT_NOEND;
+	if (date >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("date out of range for timestamp")));
+	return date * USECS_PER_DAY;
+}
+
+const int64 *
+ec_rows_times(EcRows *rows, EcIntColumn *ints, const uint8 **nulls)
+{
+	const int64 *times = ec_rows_ints(rows, ints, nulls);
+
+	if (rows->events.types[EC_COL_TIME].basetype != DATEOID)
+		return times;
+	for (uint32 i = 0; i < rows->n; i++)
+		ints->values[i] = date_to_time(times[i]);
+	return ints->values;
+}

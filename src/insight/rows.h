@@ -108,6 +108,9 @@ extern const uint32 *ec_rows_types(EcRows *rows);
 /* Integers; *nulls is NULL if none is NULL, else one byte a row (values of NULLs are 0). */
 extern const int64 *ec_rows_ints(EcRows *rows, EcIntColumn *ints, const uint8 **nulls);
 
+/* event_time as timestamptz, whatever the column's type (dates and timestamps are UTC); column EC_COL_TIME. */
+extern const int64 *ec_rows_times(EcRows *rows, EcIntColumn *ints, const uint8 **nulls);
+
 /* The selected rows' values of an INT64 vector without NULLs, for rows.c and rows_price.c. */
 extern void ec_rows_gather(const EcRows *rows, const EcVector *v, int64 *out);
 
