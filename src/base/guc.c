@@ -21,7 +21,7 @@ int ec_guc_compression_level = 3;
 int ec_guc_row_group_rows = 262144;
 int ec_guc_write_buffer = 262144;
 bool ec_guc_enable_columnar_scan = true;
-bool ec_guc_enable_csv_copy = true;
+bool ec_guc_enable_copy_parser = true;
 bool ec_guc_debug_heap_plans = false;
 char *ec_guc_debug_stop_point = NULL;
 int ec_guc_fetch_cache = 131072;
@@ -74,10 +74,10 @@ ec_guc_init(void)
 	DefineCustomBoolVariable(
 		"ecinsight.enable_columnar_scan", "Enables the planner's use of columnar scan plans.", NULL,
 		&ec_guc_enable_columnar_scan, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
-	DefineCustomBoolVariable("ecinsight.enable_csv_copy",
+	DefineCustomBoolVariable("ecinsight.enable_copy_parser",
 							 "Lets COPY FROM into columnar tables use the extension's own parser "
 							 "of CSV and text format.",
-							 NULL, &ec_guc_enable_csv_copy, true, PGC_USERSET, 0, NULL, NULL, NULL);
+							 NULL, &ec_guc_enable_copy_parser, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.fetch_cache",
 							"Memory of a session for row groups that single rows are fetched from.",
 							"What was decoded stays there until others need the room.",

@@ -13,7 +13,7 @@ extern int ec_guc_compression_level;
 extern int ec_guc_row_group_rows;
 extern int ec_guc_write_buffer; /* kB */
 extern bool ec_guc_enable_columnar_scan;
-extern bool ec_guc_enable_csv_copy;
+extern bool ec_guc_enable_copy_parser;
 extern bool ec_guc_debug_heap_plans;
 extern char *ec_guc_debug_stop_point;
 extern int ec_guc_fetch_cache; /* kB */

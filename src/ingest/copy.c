@@ -189,7 +189,7 @@ take_options(List *defs, EcCopyPlan *plan)
 static bool
 statement_is_ours(const CopyStmt *stmt, EcCopyPlan *plan)
 {
-	if (!ec_guc_enable_csv_copy || !stmt->is_from || stmt->relation == NULL || stmt->is_program ||
+	if (!ec_guc_enable_copy_parser || !stmt->is_from || stmt->relation == NULL || stmt->is_program ||
 		stmt->whereClause != NULL)
 		return false;
 	if (XactReadOnly || IsInParallelMode() || RecoveryInProgress())

@@ -21,7 +21,7 @@ copy_once()
 	sql -c "DROP TABLE IF EXISTS copied" -c "SET default_table_access_method = $method" -c "CREATE TABLE copied (LIKE ${kind}_shape)" \
 		-c "$key" -c "CHECKPOINT" >/dev/null 2>&1
 	lsn=$(sql -c "SELECT pg_current_wal_insert_lsn()")
-	timed sql -c "SET ecinsight.enable_csv_copy = $own" -c "COPY copied FROM '$RUN/tmp/$kind.$suffix' WITH ($options)"
+	timed sql -c "SET ecinsight.enable_copy_parser = $own" -c "COPY copied FROM '$RUN/tmp/$kind.$suffix' WITH ($options)"
 	COPY_WAL=$(sql -c "SELECT pg_current_wal_insert_lsn() - '$lsn'")
 	COPY_BYTES=$(sql -c "SELECT pg_table_size('copied')")
 }

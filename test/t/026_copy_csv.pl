@@ -36,7 +36,7 @@ sub run_copy
 	my $from = $source eq 'file' ? "COPY t $case->{list} FROM '$case->{path}' $case->{options}"
 		: "\\copy t $case->{list} FROM '$case->{path}' $case->{options}";
 	my ($out, $err) = ('', '');
-	my $set = ($case->{set} ? "$case->{set};\n" : '') . "SET ecinsight.enable_csv_copy = $own;";
+	my $set = ($case->{set} ? "$case->{set};\n" : '') . "SET ecinsight.enable_copy_parser = $own;";
 	my $after = $case->{after} // '';
 
 	$node->psql('postgres', "DROP TABLE IF EXISTS t, parent CASCADE;\nSET default_table_access_method = ecinsight_columnar;\n$case->{table}",
@@ -307,7 +307,7 @@ sub broken_copy
 	my $startup = pack('N', 196608) . "user\0" . getpwuid($<) . "\0database\0postgres\0\0";
 	print $socket pack('N', 4 + length $startup) . $startup;
 	read_message($socket, 'Z');
-	send_message($socket, 'Q', "SET ecinsight.enable_csv_copy = $own\0");
+	send_message($socket, 'Q', "SET ecinsight.enable_copy_parser = $own\0");
 	read_message($socket, 'Z');
 	send_message($socket, 'Q', "COPY t FROM STDIN CSV\0");
 	read_message($socket, 'G');

@@ -33,7 +33,7 @@ DECLARE
 	state text;
 BEGIN
 	EXECUTE format('TRUNCATE %s', split_part(target, ' ', 1));
-	PERFORM set_config('ecinsight.enable_csv_copy', own, false);
+	PERFORM set_config('ecinsight.enable_copy_parser', own, false);
 	BEGIN
 		EXECUTE format('COPY %s FROM %L %s', target, path, options);
 		GET DIAGNOSTICS n = ROW_COUNT;
