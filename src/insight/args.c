@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -81,6 +82,27 @@ ec_args_get_k(FunctionCallInfo fcinfo, int argno)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be at least 1"),
 						errhint("Use NULL for all rows.")));
 	return k;
+}
+
+int
+ec_args_get_word(FunctionCallInfo fcinfo, int argno, const char *name, const char *const *words)
+{
+	StringInfoData allowed;
+	char *value;
+
+	ec_args_require(fcinfo, argno, name);
+	value = text_to_cstring(PG_GETARG_TEXT_PP(argno));
+	initStringInfo(&allowed);
+	for (int i = 0; words[i] != NULL; i++)
+	{
+		if (strcmp(value, words[i]) == 0)
+			return i;
+		appendStringInfo(&allowed, "%s%s", i > 0 ? ", " : "", words[i]);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s cannot be \"%s\"", name, value),
+			 errhint("Its values are: %s.", allowed.data)));
+	pg_unreachable();
 }
 
 void

@@ -22,6 +22,10 @@ typedef struct EcArgs
 	int ntypes;
 	text **types;
 	bool complete_only; /* only rows without NULL in any of the nine columns */
+
+	/* not common: set by functions that have such a parameter, between ec_args_get and ec_rows_open */
+	text *category; /* only rows of this category_code; NULL: all */
+	text *brand;	/* only rows of this brand; NULL: all */
 } EcArgs;
 
 #define EC_K_ALL (-1)
@@ -34,6 +38,13 @@ extern void ec_args_get(FunctionCallInfo fcinfo, int first, EcArgs *args);
 
 /* Rows wanted, EC_K_ALL for NULL; error 22023 if below 1. */
 extern int64 ec_args_get_k(FunctionCallInfo fcinfo, int argno);
+
+/*
+ * The index in words (NULL-terminated) of a text parameter's value.  Errors: 22004 if
+ * it is NULL, 22023 if it is none of them.
+ */
+extern int
+ec_args_get_word(FunctionCallInfo fcinfo, int argno, const char *name, const char *const *words);
 
 /* A row of the result; ec_result_begin first. */
 typedef struct EcResult

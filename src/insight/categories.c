@@ -11,15 +11,13 @@
 
 #include "insight/args.h"
 #include "insight/groups.h"
-#include "insight/price.h"
+#include "insight/measures.h"
 #include "insight/rows.h"
 #include "insight/topk.h"
 
 #define ARG_K 1
 #define ARG_BY 2
 #define ARG_COMMON 3
-
-#define TYPE_CLASSES 4 /* any other type (or none), EC_TYPE_VIEW, _CART, _PURCHASE */
 
 PG_FUNCTION_INFO_V1(ec_popular_categories);
 
@@ -30,11 +28,11 @@ typedef struct Popular
 	EcInterner *codes;
 	uint32 *ranks;
 	EcGroups groups;
-	int64 (*counts)[TYPE_CLASSES]; /* [capacity] rows by class */
-	EcPriceSum *revenues;		   /* [capacity] */
-	uint32 capacity;
+	EcMeasures measures; /* by group number */
 	int32 scale;
 } Popular;
+
+static const char *const groupings[] = {"id", "code", NULL};
 
 typedef struct CategoryItem
 {
@@ -46,60 +44,6 @@ static uint32
 ngroups(const Popular *state)
 {
 	return state->by_code ? ec_interner_count(state->codes) + 1 : state->groups.count;
-}
-
-static void
-reserve(Popular *state, uint32 count)
-{
-	uint32 old = state->capacity;
-
-	if (count <= old)
-		return;
-	state->capacity = Max(count, Max(old * 2, 1024));
-	if (old == 0)
-	{
-		state->counts = MemoryContextAllocHuge(state->context,
-											   sizeof(state->counts[0]) * (Size) state->capacity);
-		state->revenues =
-			MemoryContextAllocHuge(state->context, sizeof(EcPriceSum) * (Size) state->capacity);
-	}
-	else
-	{
-		state->counts =
-			repalloc_huge(state->counts, sizeof(state->counts[0]) * (Size) state->capacity);
-		state->revenues =
-			repalloc_huge(state->revenues, sizeof(EcPriceSum) * (Size) state->capacity);
-	}
-	for (uint32 i = old; i < state->capacity; i++)
-	{
-		memset(state->counts[i], 0, sizeof(state->counts[i]));
-		ec_price_init(&state->revenues[i]);
-	}
-}
-
-static void
-add_revenue(Popular *state, uint32 group, const EcPrices *prices, uint32 i)
-{
-	EcPriceState price = prices->states != NULL ? prices->states[i] : EC_PRICE_VALUE;
-
-	if (price == EC_PRICE_VALUE)
-		ec_price_add(&state->revenues[group], prices->values[i]);
-	else if (price == EC_PRICE_ODD)
-		ec_price_add_odd(&state->revenues[group], prices->odd[i], state->context);
-}
-
-static void
-add_rows(Popular *state, uint32 n, const uint32 *groups, const uint32 *types,
-		 const EcPrices *prices)
-{
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32 class = types[i] < TYPE_CLASSES ? types[i] : 0;
-
-		state->counts[groups[i]][class]++;
-		if (class == EC_TYPE_PURCHASE)
-			add_revenue(state, groups[i], prices, i);
-	}
 }
 
 static void
@@ -131,8 +75,8 @@ count_rows(Popular *state, const EcArgs *args)
 			groups = pairs;
 		}
 		ec_rows_prices(&rows, &prices);
-		reserve(state, ngroups(state));
-		add_rows(state, rows.n, groups, ec_rows_types(&rows), &prices);
+		ec_measures_reserve(&state->measures, ngroups(state));
+		ec_measures_add(&state->measures, rows.n, groups, ec_rows_types(&rows), &prices);
 	}
 	state->scale = rows.price_scale;
 	ec_rows_close(&rows);
@@ -179,14 +123,12 @@ compare_items(const void *a, const void *b, void *arg)
 static void
 offer_groups(Popular *state, EcTopK *top)
 {
-	uint32 n = Min(ngroups(state), state->capacity);
+	uint32 n = Min(ngroups(state), state->measures.capacity);
 
 	for (uint32 group = 0; group < n; group++)
 	{
-		CategoryItem item = {0, group};
+		CategoryItem item = {ec_measures_interactions(&state->measures, group), group};
 
-		for (int class = 0; class < TYPE_CLASSES; class ++)
-			item.interactions += state->counts[group][class];
 		if (item.interactions > 0)
 			ec_topk_offer(top, &item);
 	}
@@ -201,9 +143,8 @@ put_rows(Popular *state, EcTopK *top, FunctionCallInfo fcinfo)
 	for (int64 i = 0; i < top->n; i++)
 	{
 		const CategoryItem *item = (const CategoryItem *) top->items + i;
-		const int64 *counts = state->counts[item->group];
-		Datum values[8] = {0};
-		bool nulls[8] = {false};
+		Datum values[3 + EC_MEASURES_COLUMNS] = {0};
+		bool nulls[3 + EC_MEASURES_COLUMNS] = {false};
 		MemoryContext old = MemoryContextSwitchTo(result.row_context);
 
 		values[0] = Int64GetDatum(i + 1);
@@ -211,28 +152,10 @@ put_rows(Popular *state, EcTopK *top, FunctionCallInfo fcinfo)
 		if (!nulls[1])
 			values[1] = Int64GetDatum(state->groups.keys[item->group].major);
 		values[2] = ec_interner_datum(state->codes, code_of(state, item->group), &nulls[2]);
-		values[3] = Int64GetDatum(item->interactions);
-		values[4] = Int64GetDatum(counts[EC_TYPE_VIEW]);
-		values[5] = Int64GetDatum(counts[EC_TYPE_CART]);
-		values[6] = Int64GetDatum(counts[EC_TYPE_PURCHASE]);
-		values[7] = ec_price_total(&state->revenues[item->group], state->scale);
+		ec_measures_put(&state->measures, item->group, state->scale, values + 3);
 		MemoryContextSwitchTo(old);
 		ec_result_put(&result, values, nulls);
 	}
-}
-
-/* by => 'id' or 'code' */
-static bool
-get_by_code(FunctionCallInfo fcinfo)
-{
-	char *by = PG_ARGISNULL(ARG_BY) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(ARG_BY));
-
-	if (by != NULL && strcmp(by, "id") == 0)
-		return false;
-	if (by == NULL || strcmp(by, "code") != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("by must be \"id\" or \"code\"")));
-	return true;
 }
 
 Datum
@@ -246,10 +169,11 @@ ec_popular_categories(PG_FUNCTION_ARGS)
 	EcTopK top;
 
 	ec_args_get(fcinfo, ARG_COMMON, &args);
-	state->by_code = get_by_code(fcinfo);
+	state->by_code = ec_args_get_word(fcinfo, ARG_BY, "by", groupings) == 1;
 	state->context = context;
 	state->codes = ec_interner_create(context);
 	ec_groups_init(&state->groups, context);
+	ec_measures_init(&state->measures, context);
 	count_rows(state, &args);
 	state->ranks = ec_interner_ranks(state->codes, context);
 	ec_topk_init(&top, sizeof(CategoryItem), k, compare_items, state, context);

@@ -123,13 +123,9 @@ add_any(Sensitivity *state, uint32 n, const uint32 *ids, const EcPrices *prices)
 	for (uint32 i = 0; i < n; i++)
 	{
 		Total *total = &state->totals[ids[i]];
-		EcPriceState price = prices->states != NULL ? prices->states[i] : EC_PRICE_VALUE;
 
 		total->interactions++;
-		if (price == EC_PRICE_VALUE)
-			ec_price_add(&total->price, prices->values[i]);
-		else if (price == EC_PRICE_ODD)
-			ec_price_add_odd(&total->price, prices->odd[i], state->context);
+		ec_prices_add(prices, i, &total->price, state->context);
 	}
 }
 

@@ -23,6 +23,7 @@
 #include "insight/rows.h"
 
 #define KEEP_WORDS (EC_BLOCK_ROWS / 64)
+#define EC_ID_WANTED 1 /* in a filter's interner, which starts with the text looked for */
 
 /* ---- opening ---- */
 
@@ -80,6 +81,18 @@ init_types(EcRows *rows)
 	ec_text_column_init(&rows->types, EC_COL_TYPE, interner, rows->context);
 }
 
+static void
+init_text_filter(EcRows *rows, EcTextColumn *filter, EcEventColumn column, const text *wanted)
+{
+	EcInterner *interner;
+
+	if (wanted == NULL)
+		return;
+	interner = ec_interner_create(rows->context);
+	ec_interner_intern(interner, VARDATA_ANY(wanted), VARSIZE_ANY_EXHDR(wanted));
+	ec_text_column_init(filter, column, interner, rows->context);
+}
+
 /* Values whose scale isn't the type's: floats are summed in cents, unconstrained numerics in millionths. */
 static int32
 choose_price_scale(const EcColType *ct)
@@ -99,6 +112,10 @@ value_columns(const EcArgs *args, uint32 columns)
 		columns |= EC_COL_BIT(EC_COL_TIME);
 	if (args->filter_types)
 		columns |= EC_COL_BIT(EC_COL_TYPE);
+	if (args->category != NULL)
+		columns |= EC_COL_BIT(EC_COL_CATEGORY_CODE);
+	if (args->brand != NULL)
+		columns |= EC_COL_BIT(EC_COL_BRAND);
 	return columns;
 }
 
@@ -149,6 +166,8 @@ ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext con
 	rows->keep = palloc(sizeof(uint64) * KEEP_WORDS);
 	rows->selection = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
 	init_types(rows);
+	init_text_filter(rows, &rows->category_filter, EC_COL_CATEGORY_CODE, args->category);
+	init_text_filter(rows, &rows->brand_filter, EC_COL_BRAND, args->brand);
 	rows->price_scale = choose_price_scale(&rows->events.types[EC_COL_PRICE]);
 	MemoryContextSwitchTo(old);
 }
@@ -349,6 +368,22 @@ filter_types(EcRows *rows)
 	}
 }
 
+/* Clears the bits of rows that don't hold the text looked for. */
+static void
+filter_text(EcRows *rows, EcTextColumn *filter)
+{
+	ids_of(filter, column_vector(rows, filter->column), NULL, rows->batch.nrows);
+	for (uint32 row = 0; row < rows->batch.nrows; row += 64)
+	{
+		uint32 end = Min(row + 64, rows->batch.nrows);
+		uint64 bits = 0;
+
+		for (uint32 i = row; i < end; i++)
+			bits |= (uint64) (filter->ids[i] == EC_ID_WANTED) << (i - row);
+		rows->keep[row / 64] &= bits;
+	}
+}
+
 static void
 filter_complete(EcRows *rows)
 {
@@ -388,19 +423,26 @@ select_rows(EcRows *rows)
 static void
 filter_batch(EcRows *rows)
 {
-	if (!rows->time_filter && !rows->args.filter_types && !rows->args.complete_only)
+	const EcArgs *args = &rows->args;
+
+	if (!rows->time_filter && !args->filter_types && !args->complete_only &&
+		args->category == NULL && args->brand == NULL)
 	{
 		rows->n = rows->batch.nrows;
 		rows->all = true;
 		return;
 	}
 	memset(rows->keep, 0xFF, sizeof(uint64) * KEEP_WORDS);
-	if (rows->args.complete_only)
+	if (args->complete_only)
 		filter_complete(rows);
 	if (rows->time_filter)
 		filter_time(rows);
-	if (rows->args.filter_types)
+	if (args->filter_types)
 		filter_types(rows);
+	if (args->category != NULL)
+		filter_text(rows, &rows->category_filter);
+	if (args->brand != NULL)
+		filter_text(rows, &rows->brand_filter);
 	select_rows(rows);
 }
 

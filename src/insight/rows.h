@@ -15,12 +15,14 @@
 #include "insight/args.h"
 #include "insight/columns.h"
 #include "insight/interner.h"
+#include "insight/price.h"
 #include "scan/source.h"
 
 /* Ids of event types that the measures know; other types have greater ones, NULL has EC_ID_NULL. */
 #define EC_TYPE_VIEW 1
 #define EC_TYPE_CART 2
 #define EC_TYPE_PURCHASE 3
+#define EC_TYPE_CLASSES 4 /* these, and 0 for all others */
 
 /* A text (or enum) column seen through an interner; remembers what it mapped last. */
 typedef struct EcTextColumn
@@ -57,6 +59,18 @@ typedef struct EcPrices
 	bool are_small; /* all |values| < EC_PRICE_SMALL, and states is NULL */
 } EcPrices;
 
+/* Adds the i-th price, unless it is none, to a sum whose memory is from context. */
+static inline void
+ec_prices_add(const EcPrices *prices, uint32 i, EcPriceSum *sum, MemoryContext context)
+{
+	EcPriceState state = prices->states != NULL ? prices->states[i] : EC_PRICE_VALUE;
+
+	if (state == EC_PRICE_VALUE)
+		ec_price_add(sum, prices->values[i]);
+	else if (state == EC_PRICE_ODD)
+		ec_price_add_odd(sum, prices->odd[i], context);
+}
+
 /* Sums of 2^20 such prices stay within 63 bits. */
 #define EC_PRICE_SMALL (INT64CONST(1) << 42)
 
@@ -79,6 +93,8 @@ typedef struct EcRows
 	int64 time_max;
 	bool time_filter;
 	EcTextColumn types;
+	EcTextColumn category_filter; /* id EC_ID_WANTED passes; unless args.category is NULL */
+	EcTextColumn brand_filter;
 	bool *accepted; /* [accepted_count] by type id */
 	uint32 accepted_count;
 	int32 price_scale;
