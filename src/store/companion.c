@@ -391,3 +391,15 @@ ec_companion_sees(EcCompanion *c, HeapTuple tuple, Snapshot snapshot)
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	return visible;
 }
+
+void
+ec_companion_pass_by(EcCompanion *c, HeapTuple tuple)
+{
+	Buffer buffer = ((BufferHeapTupleTableSlot *) c->slot)->buffer;
+
+	if (c->scan->xactStartedInRecovery)
+		return;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	c->scan->kill_prior_tuple = HeapTupleIsSurelyDead(tuple, GlobalVisTestFor(c->heap));
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+}

@@ -110,4 +110,7 @@ extern HeapTuple ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTu
  */
 extern bool ec_companion_sees(EcCompanion *c, HeapTuple tuple, Snapshot snapshot);
 
+/* After that said no: if nobody will ever see the tuple, the index need not name it again. */
+extern void ec_companion_pass_by(EcCompanion *c, HeapTuple tuple);
+
 #endif /* EC_STORE_COMPANION_H */

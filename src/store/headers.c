@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "store/headers.h"
 #include "store/row.h"
+#include "store/walk.h"
 #include "store/writer.h"
 
 typedef struct Header
@@ -83,22 +84,23 @@ static void
 collect_headers(EcCompanion *c, Headers *all)
 {
 	SnapshotData dirty;
-	TableScanDesc scan;
 	HeapTuple tuple;
+	EcWalk walk;
 
 	InitDirtySnapshot(dirty);
-	scan = table_beginscan_strat(c->heap, &dirty, 0, NULL, true, false);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	ec_walk_begin(&walk, c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
 		EcCatalogTuple opened;
 
-		CHECK_FOR_INTERRUPTS();
+		if (!ec_walk_sees(&walk, &dirty))
+			continue;
 		ec_catalog_open_tuple(c->main, tuple, &opened);
 		if (opened.kind == EC_CATALOG_ROW && ec_row_peek_state(&opened) != EC_ROW_DATA)
 			add_header(all, opened.number, &tuple->t_self,
 					   ec_row_peek_state(&opened) == EC_ROW_DEAD);
 	}
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	if (all->n > 1)
 		qsort(all->headers, all->n, sizeof(Header), compare_headers);
 }

@@ -28,7 +28,6 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -44,6 +43,7 @@
 #include "store/rowscan.h"
 #include "store/tableam.h"
 #include "store/tid.h"
+#include "store/walk.h"
 
 /* Forms index entries from rows. */
 typedef struct Former
@@ -124,7 +124,7 @@ build_from_scan(TableScanDesc scan, Relation index, Former *former, bool progres
  * Of a row that was moved to a group and deleted there, only the tombstone counts.
  */
 static bool
-is_recently_dead(EcCompanion *c, HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin,
+is_recently_dead(EcCompanion *c, EcWalk *walk, HeapTuple tuple, TransactionId oldest_xmin,
 				 TupleTableSlot *slot)
 {
 	Relation rel = c->main;
@@ -136,9 +136,7 @@ is_recently_dead(EcCompanion *c, HeapTuple tuple, Buffer buffer, TransactionId o
 
 	if (!ec_row_from_tuple(rel, tuple, &row) || row.state == EC_ROW_LIVE)
 		return false;
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	state = HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	state = ec_walk_state(walk, oldest_xmin);
 	if (state == HEAPTUPLE_DEAD)
 		return false;
 	if (row.state == EC_ROW_DEAD &&
@@ -166,21 +164,18 @@ build_from_dead(Relation rel, Relation index, Former *former, IndexBuildCallback
 {
 	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(rel);
 	EcCompanion c;
-	TableScanDesc scan;
 	HeapTuple tuple;
+	EcWalk walk;
 
 	if (!ec_companion_open(rel, AccessShareLock, &c))
 		return;
-	scan = table_beginscan_strat(c.heap, SnapshotAny, 0, NULL, true, false);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	ec_walk_begin(&walk, &c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (is_recently_dead(&c, tuple, ((HeapScanDesc) scan)->rs_cbuf, oldest_xmin,
-							 former->slot) &&
-			form_entry(former))
+		if (is_recently_dead(&c, &walk, tuple, oldest_xmin, former->slot) && form_entry(former))
 			callback(index, &former->slot->tts_tid, former->values, former->isnull, false, state);
 	}
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	ec_companion_close(&c);
 }
 

@@ -113,10 +113,10 @@ const_missing(EcReader *reader, int attidx, EcReaderColumn *column)
 static void
 rows_column(EcReader *reader, int attidx, EcReaderColumn *column)
 {
-	column->source = EC_COLUMN_ROWS;
 	column->kind = reader->types[attidx].kind;
 	column->scale = reader->types[attidx].scale;
 	ec_run_column(reader, attidx, &column->whole);
+	column->source = EC_COLUMN_ROWS;
 	if (column->whole.form == EC_FORM_DICT)
 		column->whole.dict_serial = ++last_dict_serial;
 }

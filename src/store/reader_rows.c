@@ -45,7 +45,7 @@ reserve_rows(EcReader *reader, uint32 nrows)
 	run->tuples = enlarge(reader->context, run->tuples, run->size * sizeof(EcRunTuple));
 }
 
-/* An empty run, with room for what is expected. */
+/* An empty run, with room for what is expected; who fills it says when it is loaded. */
 static EcRun *
 begin_run(EcReader *reader, uint32 nrows, Size bytes)
 {
@@ -54,7 +54,7 @@ begin_run(EcReader *reader, uint32 nrows, Size bytes)
 	reserve_rows(reader, nrows);
 	ec_reader_reserve(reader->context, &run->arena, bytes);
 	run->nrows = 0;
-	run->loaded = true;
+	run->loaded = false;
 	run->arena_used = 0;
 	run->deformed = false;
 	if (run->batch != NULL)
@@ -127,6 +127,7 @@ ec_run_from_descriptor(EcReader *reader, const EcDescriptor *desc)
 	EcRun *run = begin_run(reader, desc->nrows, 0);
 
 	add_descriptor_rows(reader, desc, reader->xmin, reader->cid);
+	run->loaded = true;
 	return run;
 }
 
@@ -186,7 +187,10 @@ ec_run_enter(EcReader *reader)
 	EcRun *run = &reader->run_space;
 
 	if (!IsMVCCSnapshot(reader->list->snapshot) || reader->entry->described)
+	{
 		load_run(reader);
+		run->loaded = true;
+	}
 	else
 	{
 		run->nrows = reader->entry->nrows;
@@ -217,6 +221,7 @@ ec_run_rows(EcReader *reader)
 							   ItemPointerGetOffsetNumberNoCheck(&reader->entry->end)),
 						errdetail("They were %u before, and are %u now.", reader->info.nrows,
 								  run->nrows)));
+	run->loaded = true;
 	return run;
 }
 

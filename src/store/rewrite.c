@@ -42,6 +42,7 @@
 #include "store/space.h"
 #include "store/tableam.h"
 #include "store/transfer.h"
+#include "store/walk.h"
 
 typedef struct Rewrite
 {
@@ -268,14 +269,10 @@ carry_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
 }
 
 static void
-rewrite_tuple(Rewrite *w, HeapTuple tuple, Buffer buffer)
+rewrite_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
 {
-	HTSV_Result state;
 	HeapTuple copy;
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	state = HeapTupleSatisfiesVacuum(tuple, w->oldest_xmin, buffer);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	if (state == HEAPTUPLE_DEAD)
 	{
 		w->dead += 1;
@@ -291,26 +288,23 @@ rewrite_tuple(Rewrite *w, HeapTuple tuple, Buffer buffer)
 static void
 carry_others(Rewrite *w, TransactionId xid_cutoff, MultiXactId multi_cutoff)
 {
-	Relation old_companion = w->k.c->heap;
-	TableScanDesc scan = table_beginscan(old_companion, SnapshotAny, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(old_companion, NULL);
+	EcWalk walk;
+	HeapTuple tuple;
 
-	w->heap = begin_heap_rewrite(old_companion, w->new_companion, w->oldest_xmin, xid_cutoff,
+	w->heap = begin_heap_rewrite(w->k.c->heap, w->new_companion, w->oldest_xmin, xid_cutoff,
 								 multi_cutoff);
 	w->context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight vacuum full",
 									   ALLOCSET_DEFAULT_SIZES);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	ec_walk_begin(&walk, w->k.c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
-		HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
 		MemoryContext old = MemoryContextSwitchTo(w->context);
 
-		CHECK_FOR_INTERRUPTS();
-		rewrite_tuple(w, tuple, ((BufferHeapTupleTableSlot *) slot)->buffer);
+		rewrite_tuple(w, tuple, ec_walk_state(&walk, w->oldest_xmin));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(w->context);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	end_heap_rewrite(w->heap);
 	MemoryContextDelete(w->context);
 }

@@ -29,7 +29,6 @@
 
 #include <xxhash.h>
 
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/xact.h"
 #include "catalog/storage.h"
@@ -39,7 +38,6 @@
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "storage/procarray.h"
-#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
@@ -49,6 +47,7 @@
 #include "store/catalog.h"
 #include "store/space.h"
 #include "store/tid.h"
+#include "store/walk.h"
 
 /* The file is shortened if that gives back so many pages, or such a part of it. */
 #define TRUNCATE_MINIMUM 128
@@ -152,24 +151,20 @@ static BlockNumber
 take_first(EcCompanion *c, uint32 high, uint32 npages, BlockNumber end)
 {
 	BlockNumber found = InvalidBlockNumber;
-	ScanKeyData key;
-	SysScanDesc scan;
+	EcCatalogTuple opened;
 	HeapTuple tuple;
 
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(
-					EC_CATALOG_CHUNK_ID(EC_CATALOG_FREE, (int64) high << EC_CATALOG_SEQ_BITS)));
-	scan = systable_beginscan_ordered(c->heap, c->indexes[c->valid], SnapshotSelf, 1, &key);
-	while (found == InvalidBlockNumber &&
-		   (tuple = systable_getnext_ordered(scan, ForwardScanDirection)) != NULL)
+	ec_companion_search_from(c, EC_CATALOG_FREE, (int64) high << EC_CATALOG_SEQ_BITS);
+	while (found == InvalidBlockNumber && (tuple = ec_companion_next(c, &opened)) != NULL)
 	{
-		EcCatalogTuple opened;
 		EcDiskFree disk;
 		BlockNumber first;
 
-		ec_catalog_open_tuple(c->main, tuple, &opened);
-		if (opened.kind != EC_CATALOG_FREE)
+		if (!ec_companion_sees(c, tuple, SnapshotSelf))
+		{
+			ec_companion_pass_by(c, tuple);
 			continue;
+		}
 		ec_space_read_free(c->main, &opened, &disk);
 		first = (BlockNumber) opened.number;
 		if (disk.npages < npages || first >= end || npages > end - first ||
@@ -179,7 +174,7 @@ take_first(EcCompanion *c, uint32 high, uint32 npages, BlockNumber end)
 			put_free(c, first + npages, disk.npages - npages);
 		found = first;
 	}
-	systable_endscan_ordered(scan);
+	ec_companion_rest(c);
 	return found;
 }
 
@@ -261,17 +256,6 @@ typedef struct Moment
 	Snapshot snapshot;
 } Moment;
 
-static HTSV_Result
-tuple_state(HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin)
-{
-	HTSV_Result state;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	state = HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	return state;
-}
-
 /* Were free pages taken since then?  Who did may have told so where we have looked already. */
 static bool
 taken_since(HeapTuple tuple, const Moment *moment)
@@ -311,29 +295,27 @@ count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, const Moment *mo
 static void
 collect_runs(EcCompanion *c, const Moment *moment, Runs *busy, Runs *free, EcSpace *space)
 {
-	TableScanDesc scan = table_beginscan_strat(c->heap, SnapshotAny, 0, NULL, true, false);
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight descriptor", ALLOCSET_DEFAULT_SIZES);
 	HeapTuple tuple;
+	EcWalk walk;
 
 	/* allocated here, not in the loop's context */
 	busy->runs = palloc((busy->capacity = 1024) * sizeof(Run));
 	free->runs = palloc((free->capacity = 1024) * sizeof(Run));
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	ec_walk_begin(&walk, c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
 		MemoryContext old;
 
-		CHECK_FOR_INTERRUPTS();
 		space->tuples++;
 		space->bytes += tuple->t_len;
 		old = MemoryContextSwitchTo(context);
-		count_tuple(c, tuple,
-					tuple_state(tuple, ((HeapScanDesc) scan)->rs_cbuf, moment->oldest_xmin), moment,
-					busy, free);
+		count_tuple(c, tuple, ec_walk_state(&walk, moment->oldest_xmin), moment, busy, free);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	MemoryContextDelete(context);
 	sort_runs(busy);
 	sort_runs(free);

@@ -22,36 +22,33 @@
 #include "access/xlog.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "store/standby.h"
+#include "store/walk.h"
 
 /* The newest transaction whose end has made a tuple one that a rewrite may leave behind. */
 static TransactionId
-newest_removed(Relation companion)
+newest_removed(EcCompanion *c)
 {
-	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(companion);
+	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(c->heap);
 	TransactionId newest = InvalidTransactionId;
-	TableScanDesc scan = table_beginscan_strat(companion, SnapshotAny, 0, NULL, true, false);
 	HeapTuple tuple;
+	EcWalk walk;
 
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	/* nobody changes a tuple meanwhile: the caller has the companion to itself */
+	ec_walk_begin(&walk, c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
-		Buffer buffer = ((HeapScanDesc) scan)->rs_cbuf;
-		HTSV_Result state;
+		HTSV_Result state = ec_walk_state(&walk, oldest_xmin);
 
-		CHECK_FOR_INTERRUPTS();
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		state = HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
 		if (state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD)
 			ec_compat_advance_conflict_horizon(tuple->t_data, &newest);
-		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	}
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	return newest;
 }
 
@@ -68,14 +65,15 @@ full_xid(TransactionId xid)
 }
 
 void
-ec_standby_conflict(Relation companion)
+ec_standby_conflict(EcCompanion *c)
 {
+	Relation companion = c->heap;
 	xl_btree_reuse_page record;
 	TransactionId newest;
 
 	if (!RelationNeedsWAL(companion) || !XLogStandbyInfoActive())
 		return;
-	newest = newest_removed(companion);
+	newest = newest_removed(c);
 	if (!TransactionIdIsNormal(newest))
 		return;
 	ec_compat_fill_reuse_page(&record, companion, full_xid(newest));

@@ -13,7 +13,6 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -21,6 +20,7 @@
 #include "store/mask.h"
 #include "store/row.h"
 #include "store/survey.h"
+#include "store/walk.h"
 
 static void
 add_row(EcSurveyRows *rows, int64 number, ItemPointer tid)
@@ -190,29 +190,24 @@ EcSurvey *
 ec_survey(EcCompanion *c, TransactionId oldest_xmin)
 {
 	EcSurvey *survey = palloc0(sizeof(EcSurvey));
-	TableScanDesc scan = table_beginscan_strat(c->heap, SnapshotAny, 0, NULL, true, false);
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight survey", ALLOCSET_DEFAULT_SIZES);
 	BlockNumber last = InvalidBlockNumber;
 	HeapTuple tuple;
+	EcWalk walk;
 
 	survey->oldest_xmin = oldest_xmin;
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	ec_walk_begin(&walk, c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
-		Buffer buffer = ((HeapScanDesc) scan)->rs_cbuf;
-		HTSV_Result state;
-
 		if (ItemPointerGetBlockNumber(&tuple->t_self) != last)
 		{
 			last = ItemPointerGetBlockNumber(&tuple->t_self);
 			ec_compat_vacuum_delay_point();
 		}
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		state = HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
-		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-		survey_tuple(c, survey, tuple, state, context);
+		survey_tuple(c, survey, tuple, ec_walk_state(&walk, oldest_xmin), context);
 	}
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	MemoryContextDelete(context);
 	if (survey->ngroups > 1)
 		qsort(survey->groups, survey->ngroups, sizeof(EcSurveyGroup), compare_groups);

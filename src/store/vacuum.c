@@ -65,6 +65,7 @@
 #include "store/tableam.h"
 #include "store/vacuum.h"
 #include "store/vacuum_index.h"
+#include "store/walk.h"
 #include "store/write_state.h"
 #include "store/writer.h"
 
@@ -156,6 +157,9 @@ reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy
 	heap_params.options &= ~VACOPT_VERBOSE;
 	if (is_in_use(c->heap))
 		heap_params.truncate = VACOPTVALUE_DISABLED;
+
+	/* heap's VACUUM would remove what damage makes look dead */
+	ec_walk_check(c);
 	heap_vacuum_rel(c->heap, &heap_params, strategy);
 	ec_space_reclaim(rel, c, params->truncate != VACOPTVALUE_DISABLED, space);
 	if (params->truncate == VACOPTVALUE_DISABLED || params->is_wraparound)
@@ -187,7 +191,7 @@ prepare_shrinking(Relation rel)
 
 	ec_companion_open(rel, RowExclusiveLock, &c);
 	ec_headers_drop_spare(&c);
-	ec_standby_conflict(c.heap);
+	ec_standby_conflict(&c);
 	ec_companion_close(&c);
 }
 

@@ -22,7 +22,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
-#include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -37,6 +36,7 @@
 #include "store/survey.h"
 #include "store/tid.h"
 #include "store/vacuum_index.h"
+#include "store/walk.h"
 
 /* An index is passed through if this part of the table's rows has been deleted or updated. */
 #define DEAD_FRACTION 50
@@ -253,24 +253,13 @@ count_changes(Relation rel)
 	return ec_meta_read(rel, &meta) ? meta.changes : 0;
 }
 
-static bool
-is_dead(HeapTuple tuple, Buffer buffer, TransactionId oldest_xmin)
-{
-	HTSV_Result state;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	state = HeapTupleSatisfiesVacuum(tuple, oldest_xmin, buffer);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	return state == HEAPTUPLE_DEAD;
-}
-
 static void
 load_holders(Gone *g)
 {
 	TransactionId oldest_xmin = GetOldestNonRemovableTransactionId(g->c->heap);
 	MemoryContext old;
-	TableScanDesc scan;
 	HeapTuple tuple;
+	EcWalk walk;
 
 	ec_stop_point("holders");
 	g->changes = count_changes(g->c->main);
@@ -279,14 +268,13 @@ load_holders(Gone *g)
 	g->n = g->capacity = 0;
 	old = MemoryContextSwitchTo(g->context);
 	g->survey = ec_survey(g->c, oldest_xmin);
-	scan = table_beginscan_strat(g->c->heap, SnapshotAny, 0, NULL, true, false);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	ec_walk_begin(&walk, g->c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (!is_dead(tuple, ((HeapScanDesc) scan)->rs_cbuf, oldest_xmin))
+		if (ec_walk_state(&walk, oldest_xmin) != HEAPTUPLE_DEAD)
 			add_tuple(g, tuple);
 	}
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	sort_holders(g);
 	MemoryContextSwitchTo(old);
 }

@@ -17,6 +17,7 @@
 #include "store/row.h"
 #include "store/space.h"
 #include "store/verify.h"
+#include "store/walk.h"
 
 static void
 problem(EcVerify *verify, HeapTuple tuple, const char *what)
@@ -107,17 +108,17 @@ void
 ec_verify_tuples(EcVerify *verify)
 {
 	EcCompanion c;
-	TableScanDesc scan;
 	HeapTuple tuple;
+	EcWalk walk;
 
 	if (!ec_companion_open(verify->rel, AccessShareLock, &c))
 		return;
-	scan = table_beginscan(c.heap, GetActiveSnapshot(), 0, NULL);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	ec_walk_begin(&walk, &c);
+	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
-		CHECK_FOR_INTERRUPTS();
-		check_tuple(verify, &c, tuple);
+		if (ec_walk_sees(&walk, GetActiveSnapshot()))
+			check_tuple(verify, &c, tuple);
 	}
-	table_endscan(scan);
+	ec_walk_end(&walk);
 	ec_companion_close(&c);
 }

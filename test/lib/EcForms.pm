@@ -76,6 +76,38 @@ BEGIN
 EXCEPTION WHEN OTHERS OR query_canceled THEN
 	result := 'error ' || SQLSTATE || ' ' || SQLERRM;
 END $$;
+-- what else reads a table: in words that are the same for all copies of a table
+CREATE FUNCTION inspected(t text, way text, OUT result text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format(CASE way
+		WHEN 'columnar_stats' THEN 'SELECT md5(string_agg(x::text, chr(10) ORDER BY x::text)) FROM ecinsight.columnar_stats(%L) x'
+		WHEN 'row_groups' THEN 'SELECT md5(string_agg(x::text, chr(10) ORDER BY x::text)) FROM ecinsight.row_groups(%L) x'
+		END, t) INTO result;
+EXCEPTION WHEN OTHERS OR query_canceled THEN
+	result := 'error ' || SQLSTATE || ' ' || SQLERRM;
+END $$;
+-- The rows after the table was written anew; all of that is taken back, but for compact.
+CREATE FUNCTION written(t text, way text, OUT result text) LANGUAGE plpgsql AS $$
+BEGIN
+	IF way = 'compact' THEN
+		PERFORM ecinsight.compact(t::regclass);
+		result := look(t, 'rows');
+		RETURN;
+	END IF;
+	EXECUTE format('CREATE INDEX built ON %I (a)', t);
+	IF way = 'cluster' THEN
+		EXECUTE format('CLUSTER %I USING built', t);
+	END IF;
+	result := look(t, CASE way WHEN 'build' THEN 'index' ELSE 'rows' END);
+	IF way = 'cluster' AND checked(t) <> 'clean' THEN
+		result := 'not clean: ' || checked(t);
+	END IF;
+	RAISE SQLSTATE 'EC001' USING MESSAGE = result;
+EXCEPTION WHEN SQLSTATE 'EC001' THEN
+	result := SQLERRM;
+WHEN OTHERS OR query_canceled THEN
+	result := 'error ' || SQLSTATE || ' ' || SQLERRM;
+END $$;
 CREATE TABLE ways AS SELECT * FROM unnest('{rows,scan,some,index,count,sums,groups}'::text[]) way;
 EOC
 }

@@ -1,5 +1,6 @@
 # Flips single bits anywhere in the files of columnar tables.  Whoever reads the table then, by whatever way, gets the
-# right rows or ERRCODE_DATA_CORRUPTED that names the place; never a crash, a hang or a wrong row.
+# right rows or ERRCODE_DATA_CORRUPTED that names the place; never a crash, a hang or a wrong row.  The same holds for
+# whoever writes it anew from what is there: CREATE INDEX, CLUSTER, compaction, VACUUM, and for its rows after that.
 #
 # With page checksums that holds for every bit.  Without them it holds for all of the main fork, and for pages of the
 # companion: payloads have checksums, and headers of pages and tuples must make sense (store/check.c).  Its index is
@@ -51,13 +52,22 @@ my $slow = 'SET statement_timeout = 0; ';
 my $tables = "SELECT c.relname AS t, split_part(c.relname, '_', 1) AS form FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE amname = 'ecinsight_columnar'";
 is($node->safe_psql('postgres', $slow . "WITH x AS MATERIALIZED ($tables) SELECT t, way FROM x, ways WHERE look(t, way) IS DISTINCT FROM look('heap_' || form, way)"), '', 'all tables are right before');
 is($node->safe_psql('postgres', $slow . "WITH x AS MATERIALIZED ($tables) SELECT t FROM x WHERE checked(t) <> 'clean'"), '', 'and clean');
-# Hint bits are set by now, and frozen tuples need no more of them.
-$node->safe_psql('postgres', 'VACUUM FREEZE; SET statement_timeout = 0; CHECKPOINT');
+# Hint bits are set by now.  Of every second table the tuples are frozen, without being compacted.
+$node->safe_psql('postgres', join '', map { "VACUUM (FREEZE, INDEX_CLEANUP off) $_;\n" }
+	split /\n/, $node->safe_psql('postgres', "SELECT reltoastrelid::regclass FROM ($tables) x JOIN pg_class c ON relname = t WHERE t ~ '[02468]\$'"));
+$node->safe_psql('postgres', 'SET statement_timeout = 0; CHECKPOINT');
 my %right;
 foreach (split /\n/, $node->safe_psql('postgres', $slow . "SELECT substr(relname, 6), way, look(relname, way) FROM pg_class, ways WHERE relname LIKE 'heap\\_%' AND relkind = 'r'"))
 {
 	my ($form, $way, $digest) = split /\|/;
 	$right{$form}{$way} = $digest;
+}
+# what each table tells of itself now
+my %tells;
+foreach (split /\n/, $node->safe_psql('postgres', $slow . "WITH x AS MATERIALIZED ($tables) SELECT t, way, inspected(t, way) FROM x, unnest('{columnar_stats,row_groups}'::text[]) way"))
+{
+	my ($t, $way, $digest) = split /\|/;
+	$tells{$t}{$way} = $digest;
 }
 my @table;
 foreach (split /\n/, $node->safe_psql('postgres', "SELECT t, pg_relation_filepath(t::regclass), pg_relation_filepath(reltoastrelid), pg_relation_filepath(indexrelid)"
@@ -148,16 +158,21 @@ sub look_at
 	my %lines;
 	while (@names)
 	{
-		my $sql = join '', map { "SELECT '$_', way, look('$_', way) FROM ways UNION ALL SELECT '$_', 'verify', checked('$_');\n" } @names;
-		my ($code, $out) = $node->psql('postgres', $sql, timeout => 600);
+		my $sql = join '', map { "SELECT '$_', way, look('$_', way) FROM ways UNION ALL SELECT '$_', 'verify', checked('$_')\n"
+			. " UNION ALL SELECT '$_', way, inspected('$_', way) FROM unnest('{columnar_stats,row_groups}'::text[]) way;\n"
+			. (join '', map { my $way = $_; "SELECT '\@', '$way', written('\@', '$way');\n" } qw(build cluster compact)) =~ s/\@/$_/gr
+			. "VACUUM $_;\n\\if :ERROR\n\\echo '$_|VACUUM|error' :SQLSTATE :LAST_ERROR_MESSAGE\n\\else\n\\echo '$_|VACUUM|done'\n\\endif\n"
+			. "SELECT '$_', 'vacuumed', look('$_', 'rows'); SELECT '$_', 'in the end', checked('$_');\n" } @names;
+		my ($code, $out) = $node->psql('postgres', $sql, timeout => 3000, on_error_stop => 0);
 		foreach (split /\n/, $out)
 		{
 			my ($name, $way, $result) = split /\|/, $_, 3;
 			$lines{$name}{$way} = $result;
 		}
-		while (@names && $lines{ $names[0] }) { shift @names; }
+		while (@names && $lines{ $names[0] }{'in the end'}) { shift @names; }
 		next unless @names;
-		$lines{ $names[0] }{rows} = "crash ($code)";
+		my ($missing) = grep { !$lines{ $names[0] }{$_} } qw(rows verify build cluster compact VACUUM vacuumed);
+		$lines{ $names[0] }{$missing // 'rows'} = "crash ($code)";
 		shift @names;
 		$node->stop('immediate', fail_ok => 1);
 		$node->start if @names;
@@ -172,7 +187,10 @@ sub judge
 	my ($t, $flip, $lines, $checksums) = @_;
 	my ($worst, $what) = ('right', '');
 	my $names = 0;
-	foreach my $way (sort keys %{ $right{ $t->{form} } })
+	my %expected = (%{ $right{ $t->{form} } }, %{ $tells{ $t->{name} } }, build => $right{ $t->{form} }{index});
+	$expected{$_} = $right{ $t->{form} }{rows} foreach qw(cluster compact VACUUM vacuumed);
+	$expected{VACUUM} = 'done';
+	foreach my $way (sort keys %expected)
 	{
 		my $result = $lines->{$way} // 'no answer';
 		my $verdict = 'right';
@@ -183,12 +201,14 @@ sub judge
 			$verdict = 'unnamed' unless $message =~ /invalid page in block/ || ($message =~ /"$t->{name}"/ && $message =~ /row group|row \d|block|metapage|tuple/);
 		}
 		elsif ($result =~ /^(error|crash|no answer)/) { $verdict = 'failed'; }
-		elsif ($result ne $right{ $t->{form} }{$way}) { $verdict = 'wrong'; }
+		elsif ($result ne $expected{$way}) { $verdict = 'wrong'; }
 		if ($verdict eq 'unnamed' || $verdict eq 'failed' || $verdict eq 'wrong' || $worst eq 'right')
 		{
 			($worst, $what) = ($verdict, "$way: $result");
 		}
 	}
+	# what is written anew is not damaged
+	($worst, $what) = ('spread', "verify in the end: $lines->{'in the end'}") if $worst =~ /^(?:right|detected)$/ && $lines->{verify} eq 'clean' && ($lines->{'in the end'} // '') ne 'clean';
 	$worst = 'right, told by verify' if $worst eq 'right' && $lines->{verify} !~ /^(?:clean|error)/;
 	$worst = 'unverified' if $worst eq 'detected' && $lines->{verify} eq 'clean';
 	$what = "verify: $lines->{verify}" if $worst eq 'right' && $lines->{verify} =~ /^error/ && ($worst = 'failed');

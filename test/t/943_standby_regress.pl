@@ -9,15 +9,18 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# EC_AUTOVACUUM=on: autovacuum works beside the tests, too.
+my $autovacuum = $ENV{EC_AUTOVACUUM} // 'off';
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1, extra => ['--data-checksums']);
-$primary->append_conf('postgresql.conf', <<'EOC');
+$primary->append_conf('postgresql.conf', <<"EOC");
 shared_preload_libraries = 'ecinsight'
 wal_consistency_checking = 'all'
 wal_keep_size = '8GB'
 max_prepared_transactions = 5
 max_worker_processes = 16
-autovacuum = off
+autovacuum = $autovacuum
+autovacuum_naptime = '1s'
 fsync = off
 EOC
 $primary->start;
