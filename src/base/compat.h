@@ -33,6 +33,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
 #include "parser/parse_node.h"
+#include "parser/scansup.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -558,6 +559,29 @@ ec_compat_conditional_xact_wait(TransactionId xid)
 	return ConditionalXactLockTableWait(xid, false);
 #else
 	return ConditionalXactLockTableWait(xid);
+#endif
+}
+
+/* 16: a function of its own for names of time zones, abbreviations included */
+static inline pg_tz *
+ec_compat_find_zone(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return DecodeTimezoneNameToTz(name);
+#else
+	char *lower = downcase_truncate_identifier(name, strlen(name), false);
+	pg_tz *zone = NULL;
+	int offset;
+	int type = DecodeTimezoneAbbrev(0, lower, &offset, &zone);
+
+	if (type == TZ || type == DTZ)
+		return pg_tzset_offset(-offset);
+	if (type != DYNTZ)
+		zone = pg_tzset(name);
+	if (zone == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("time zone \"%s\" not recognized", name)));
+	return zone;
 #endif
 }
 
