@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/guc.h"
 #include "store/catalog.h"
 #include "store/companion.h"
@@ -94,6 +95,13 @@ struct EcAnalyze
 	int64 dead;
 	int64 dead_copies;
 };
+
+/* For ecinsight.debug_heap_plans: the rows of the table that this backend has analyzed last. */
+static struct
+{
+	RelFileLocator locator;
+	double rows;
+} analyzed;
 
 static int64
 rows_wanted(Relation rel)
@@ -202,6 +210,8 @@ ec_analyze_begin(EcTableScan *scan)
 	an->relation_blocks = RelationGetNumberOfBlocks(rel);
 	choose_blocks(an, wanted);
 	count_copies(an);
+	analyzed.locator = rel->rd_locator;
+	analyzed.rows = (double) (an->total_rows - an->dead_rows);
 
 	/* twice what ANALYZE takes, so that it has a choice */
 	an->wanted = 2 * (wanted / Max(1, Min(wanted, an->relation_blocks)) + 1);
@@ -399,14 +409,17 @@ was_vacuumed(Relation rel)
 
 /*
  * What ANALYZE told, or a test wrote over it, holds while the table hasn't changed.
- * Statistics don't know yet what this transaction did; that counts if it also made
- * the table.
+ * Statistics come late, and don't know yet what this transaction did; that counts if it
+ * also made the table.
  */
 static bool
 unchanged_since_analyze(Relation rel, double rows)
 {
 	int64 live;
 
+	if (rel->rd_rel->reltuples > 0 && analyzed.rows == rows &&
+		RelFileLocatorEquals(analyzed.locator, rel->rd_locator))
+		return true;
 	if (rel->rd_rel->reltuples <= 0 || statistic(pg_stat_get_mod_since_analyze, rel) != 0)
 		return false;
 	live = statistic(pg_stat_get_live_tuples, rel);
@@ -427,9 +440,10 @@ estimate_as_heap(Relation rel, double rows, int32 *attr_widths, BlockNumber *pag
 	int32 width = get_rel_data_width(rel, attr_widths);
 	int32 overhead = MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
 	int32 usable = BLCKSZ - SizeOfPageHeaderData;
+	int32 filled = usable - (int32) RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
 	bool known = rel->rd_rel->reltuples >= 0;
 
-	*pages = (BlockNumber) ceil(rows / Max(1, usable / (MAXALIGN(width) + overhead)));
+	*pages = (BlockNumber) ceil(rows / Max(1, filled / (MAXALIGN(width) + overhead)));
 	if (*pages < 10 && !known && !rel->rd_rel->relhassubclass)
 		*pages = 10;
 	if (known && unchanged_since_analyze(rel, rows))

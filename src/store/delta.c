@@ -32,6 +32,9 @@
 /* Row numbers reserved at once: doubling up to this. */
 #define NUMBERS_MAX 64
 
+/* The first rows of a table have consecutive numbers, whoever inserts them: their tids are those of a heap. */
+#define NUMBERS_DENSE 64
+
 typedef struct Delta
 {
 	Oid relid; /* key */
@@ -109,7 +112,7 @@ ec_delta_next_number(Relation rel)
 		delta = get_delta(rel);
 		delta->next = first;
 		delta->end = first + step;
-		delta->step = Min(step * 2, NUMBERS_MAX);
+		delta->step = first < NUMBERS_DENSE ? 1 : Min(step * 2, NUMBERS_MAX);
 	}
 	return delta->next++;
 }

@@ -15,9 +15,11 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
 #include "utils/datum.h"
@@ -675,6 +677,43 @@ ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot
 	visible = fetch_written(fetch, number, tid, snapshot, slot);
 	ec_companion_rest(&fetch->companion);
 	return visible;
+}
+
+/*
+ * Everybody sees its tombstone; or nothing that anybody may still see, now or when a
+ * transaction has ended, holds its number.  The order of asking is that in which a
+ * number passes from one holder to the next: reservation, row tuple, row group.
+ */
+static bool
+is_dead(EcCompanion *c, int64 number, Snapshot snapshot)
+{
+	EcRowDirty dirty;
+	EcRow row;
+	EcRowFound found = ec_row_probe(c, number, snapshot, &row, &dirty);
+
+	if (found == EC_ROW_GONE || found == EC_ROW_HERE)
+		return found == EC_ROW_GONE;
+	return !ec_row_reserved(c, number, snapshot) &&
+		   ec_row_probe(c, number, snapshot, &row, &dirty) != EC_ROW_HERE &&
+		   !ec_fetch_group_holds(c, number, SnapshotAny, NULL);
+}
+
+/* Standbys don't mark entries; and a parallel worker doesn't know its leader's batches. */
+bool
+ec_fetch_is_dead(EcFetch *fetch, ItemPointer tid)
+{
+	int64 number = ec_tid_to_row(tid);
+	EcPendingRow pending;
+	SnapshotData snapshot;
+	bool dead;
+
+	if (number < 0 || !fetch->open || RecoveryInProgress() || IsParallelWorker() ||
+		(ec_write_any_pending() && ec_write_pending_find(fetch->rel, number, &pending)))
+		return false;
+	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(fetch->companion.heap));
+	dead = is_dead(&fetch->companion, number, &snapshot);
+	ec_companion_rest(&fetch->companion);
+	return dead;
 }
 
 bool

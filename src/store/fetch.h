@@ -31,7 +31,13 @@ extern EcFetch *ec_fetch_begin(Relation rel);
 extern void ec_fetch_end(EcFetch *fetch);
 extern bool ec_fetch_next(EcFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
 
-/* The same for a single row. */
+/*
+ * Is a row that _next has not found dead for everybody, now and for ever?  False if that
+ * can't be told at once.
+ */
+extern bool ec_fetch_is_dead(EcFetch *fetch, ItemPointer tid);
+
+/* _next for a single row. */
 extern bool ec_fetch_row(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
 
 /*

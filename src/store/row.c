@@ -20,10 +20,13 @@
 
 #include "access/detoast.h"
 #include "access/heapam.h"
+#include "access/heapam_xlog.h"
+#include "access/transam.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/tid.h"
@@ -501,6 +504,26 @@ ec_row_probe(EcCompanion *c, int64 number, Snapshot snapshot, EcRow *row, EcRowD
 		snapshot->speculativeToken = 0;
 	}
 	return found;
+}
+
+/* What heap has removed of it already it has told standbys. */
+void
+ec_row_advance_horizon(EcCompanion *c, int64 number, TransactionId *horizon)
+{
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+
+	ec_companion_search(c, EC_CATALOG_ROW, number);
+	while ((tuple = ec_companion_next(c, &opened)) != NULL)
+	{
+		TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+
+		ec_compat_advance_conflict_horizon(tuple->t_data, horizon);
+		if (ec_row_peek_state(&opened) == EC_ROW_DEAD && TransactionIdIsNormal(xmin) &&
+			TransactionIdDidCommit(xmin) &&
+			(!TransactionIdIsValid(*horizon) || TransactionIdFollows(xmin, *horizon)))
+			*horizon = xmin;
+	}
 }
 
 /* ------------------------------------------------------------------------

@@ -52,6 +52,9 @@ extern EcRowFound
 ec_row_probe(EcCompanion *c, int64 number, Snapshot snapshot, EcRow *row, EcRowDirty *dirty);
 extern void ec_row_mark_dirty(Snapshot snapshot, const EcRowDirty *dirty);
 
+/* The newest transaction that has made the row, dead for everybody, one that a snapshot may miss. */
+extern void ec_row_advance_horizon(EcCompanion *c, int64 number, TransactionId *horizon);
+
 /* What the tuple says it is, unchecked; 0 if it can't say anything. */
 static inline int
 ec_row_peek_state(const EcCatalogTuple *opened)
