@@ -71,17 +71,38 @@ ec_args_get(FunctionCallInfo fcinfo, int first, EcArgs *args)
 }
 
 int64
-ec_args_get_k(FunctionCallInfo fcinfo, int argno)
+ec_args_get_limit(FunctionCallInfo fcinfo, int argno, const char *name)
 {
-	int32 k;
+	int32 limit;
 
 	if (PG_ARGISNULL(argno))
 		return EC_K_ALL;
-	k = PG_GETARG_INT32(argno);
-	if (k < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be at least 1"),
-						errhint("Use NULL for all rows.")));
-	return k;
+	limit = PG_GETARG_INT32(argno);
+	if (limit < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s must be at least 1", name), errhint("Use NULL for all rows.")));
+	return limit;
+}
+
+int64
+ec_args_get_k(FunctionCallInfo fcinfo, int argno)
+{
+	return ec_args_get_limit(fcinfo, argno, "k");
+}
+
+int32
+ec_args_get_int(FunctionCallInfo fcinfo, int argno, const char *name, int32 least, int32 greatest)
+{
+	int32 value;
+
+	ec_args_require(fcinfo, argno, name);
+	value = PG_GETARG_INT32(argno);
+	if (value < least || value > greatest)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						greatest == PG_INT32_MAX
+							? errmsg("%s must be at least %d", name, least)
+							: errmsg("%s must be between %d and %d", name, least, greatest)));
+	return value;
 }
 
 int

@@ -39,6 +39,13 @@ extern void ec_args_get(FunctionCallInfo fcinfo, int first, EcArgs *args);
 /* Rows wanted, EC_K_ALL for NULL; error 22023 if below 1. */
 extern int64 ec_args_get_k(FunctionCallInfo fcinfo, int argno);
 
+/* The same for a parameter of another name. */
+extern int64 ec_args_get_limit(FunctionCallInfo fcinfo, int argno, const char *name);
+
+/* A number in [least, greatest]: error 22004 if NULL, 22023 outside (no upper bound if PG_INT32_MAX). */
+extern int32
+ec_args_get_int(FunctionCallInfo fcinfo, int argno, const char *name, int32 least, int32 greatest);
+
 /*
  * The index in words (NULL-terminated) of a text parameter's value.  Errors: 22004 if
  * it is NULL, 22023 if it is none of them.

@@ -122,8 +122,8 @@ ec_price_count(const EcPriceSum *price)
 	return price->n + (price->odd != NULL ? price->odd->n : 0);
 }
 
-static Numeric
-exact_sum(const EcPriceSum *price, int32 scale)
+Numeric
+ec_price_sum(const EcPriceSum *price, int32 scale)
 {
 	Numeric sum = from_scaled_128(price->sum, scale);
 
@@ -133,7 +133,7 @@ exact_sum(const EcPriceSum *price, int32 scale)
 Datum
 ec_price_total(const EcPriceSum *price, int32 scale)
 {
-	return round_to(exact_sum(price, scale), MONEY_DECIMALS);
+	return round_to(ec_price_sum(price, scale), MONEY_DECIMALS);
 }
 
 /*
@@ -144,7 +144,7 @@ Datum
 ec_price_average(const EcPriceSum *price, int32 scale)
 {
 	int64 n = ec_price_count(price);
-	Numeric sum = exact_sum(price, scale);
+	Numeric sum = ec_price_sum(price, scale);
 	bool negative = compare(sum, from_scaled(0, 0)) < 0;
 	Numeric magnitude;
 	Numeric rounded;
@@ -183,8 +183,8 @@ compare_exactly(const EcPriceSum *a, const EcPriceSum *b, int32 scale)
 	MemoryContext scratch =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight averages", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Numeric left = multiply(exact_sum(a, scale), from_scaled(ec_price_count(b), 0));
-	Numeric right = multiply(exact_sum(b, scale), from_scaled(ec_price_count(a), 0));
+	Numeric left = multiply(ec_price_sum(a, scale), from_scaled(ec_price_count(b), 0));
+	Numeric right = multiply(ec_price_sum(b, scale), from_scaled(ec_price_count(a), 0));
 	int order = compare(left, right);
 
 	MemoryContextSwitchTo(old);

@@ -53,6 +53,9 @@ extern void ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext con
 
 extern int64 ec_price_count(const EcPriceSum *price);
 
+/* The sum as it is, palloc'd in the current context. */
+extern Numeric ec_price_sum(const EcPriceSum *price, int32 scale);
+
 /* Results, palloc'd in the current context.  Money has two decimals, averages six; both round half away from zero. */
 extern Datum ec_price_total(const EcPriceSum *price, int32 scale);	 /* 0.00 if there are none */
 extern Datum ec_price_average(const EcPriceSum *price, int32 scale); /* count must not be 0 */

@@ -200,17 +200,10 @@ ec_int_column_init(EcIntColumn *ints, EcEventColumn column, MemoryContext contex
 	ints->nulls = MemoryContextAlloc(context, EC_BLOCK_ROWS);
 }
 
-static const EcVector *
-column_vector(EcRows *rows, EcEventColumn column)
+const EcVector *
+ec_rows_vector(const EcRows *rows, EcEventColumn column)
 {
 	return rows->batch.columns[rows->indexes[column]];
-}
-
-/* The i-th selected row's number in the batch. */
-static inline uint32
-row_number(const EcRows *rows, uint32 i)
-{
-	return rows->all ? i : rows->selection[i];
 }
 
 /* ---- texts to ids ---- */
@@ -317,7 +310,7 @@ ids_of(EcTextColumn *text, const EcVector *v, const uint32 *selection, uint32 n)
 const uint32 *
 ec_rows_ids(EcRows *rows, EcTextColumn *text)
 {
-	ids_of(text, column_vector(rows, text->column), rows->all ? NULL : rows->selection, rows->n);
+	ids_of(text, ec_rows_vector(rows, text->column), rows->all ? NULL : rows->selection, rows->n);
 	return text->ids;
 }
 
@@ -333,7 +326,7 @@ ec_rows_types(EcRows *rows)
 static void
 filter_time(EcRows *rows)
 {
-	const EcVector *v = column_vector(rows, EC_COL_TIME);
+	const EcVector *v = ec_rows_vector(rows, EC_COL_TIME);
 
 	for (uint32 row = 0; row < rows->batch.nrows; row += 64)
 	{
@@ -358,7 +351,7 @@ filter_types(EcRows *rows)
 {
 	EcTextColumn *text = &rows->types;
 
-	ids_of(text, column_vector(rows, EC_COL_TYPE), NULL, rows->batch.nrows);
+	ids_of(text, ec_rows_vector(rows, EC_COL_TYPE), NULL, rows->batch.nrows);
 	for (uint32 row = 0; row < rows->batch.nrows; row++)
 	{
 		uint32 id = text->ids[row];
@@ -372,7 +365,7 @@ filter_types(EcRows *rows)
 static void
 filter_text(EcRows *rows, EcTextColumn *filter)
 {
-	ids_of(filter, column_vector(rows, filter->column), NULL, rows->batch.nrows);
+	ids_of(filter, ec_rows_vector(rows, filter->column), NULL, rows->batch.nrows);
 	for (uint32 row = 0; row < rows->batch.nrows; row += 64)
 	{
 		uint32 end = Min(row + 64, rows->batch.nrows);
@@ -391,7 +384,7 @@ filter_complete(EcRows *rows)
 
 	for (int column = 0; column < EC_EVENT_COLUMNS; column++)
 	{
-		const EcVector *v = column_vector(rows, column);
+		const EcVector *v = ec_rows_vector(rows, column);
 
 		if (v->nnulls == 0)
 			continue;
@@ -462,6 +455,35 @@ ec_rows_next(EcRows *rows)
 	return true;
 }
 
+void
+ec_rows_narrow(EcRows *rows, const uint8 *keep)
+{
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < rows->n; i++)
+	{
+		rows->selection[n] = ec_rows_number(rows, i);
+		n += keep[i] != 0;
+	}
+	rows->all = rows->all && n == rows->n;
+	rows->n = n;
+}
+
+void
+ec_rows_narrow_type(EcRows *rows, uint32 type)
+{
+	const uint32 *types = ec_rows_types(rows);
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < rows->n; i++)
+	{
+		rows->selection[n] = ec_rows_number(rows, i);
+		n += types[i] == type;
+	}
+	rows->all = rows->all && n == rows->n;
+	rows->n = n;
+}
+
 /* ---- integers ---- */
 
 /* numeric(p,0) may hold NaN, which no integer can. */
@@ -518,7 +540,7 @@ copy_ints(EcRows *rows, EcIntColumn *ints, const EcVector *v)
 	}
 	for (uint32 i = 0; i < rows->n; i++)
 	{
-		uint32 row = row_number(rows, i);
+		uint32 row = ec_rows_number(rows, i);
 		bool isnull = ec_vector_is_null(v, row);
 
 		ints->nulls[i] = isnull;
@@ -529,7 +551,7 @@ copy_ints(EcRows *rows, EcIntColumn *ints, const EcVector *v)
 const int64 *
 ec_rows_ints(EcRows *rows, EcIntColumn *ints, const uint8 **nulls)
 {
-	const EcVector *v = column_vector(rows, ints->column);
+	const EcVector *v = ec_rows_vector(rows, ints->column);
 	const int64 *values = ints->values;
 
 	if (rows->all && v->form == EC_FORM_FLAT && v->nnulls == 0)

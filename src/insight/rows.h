@@ -115,6 +115,21 @@ extern void ec_text_column_init(EcTextColumn *text, EcEventColumn column, EcInte
 								MemoryContext context);
 extern void ec_int_column_init(EcIntColumn *ints, EcEventColumn column, MemoryContext context);
 
+/* Leaves only those of the selected rows whose keep[i] isn't 0; what was got before keeps its numbering. */
+extern void ec_rows_narrow(EcRows *rows, const uint8 *keep);
+
+/* The same with the rows of one event type. */
+extern void ec_rows_narrow_type(EcRows *rows, uint32 type);
+
+/* The column's vector and a selected row's number in it, for readers of other forms. */
+extern const EcVector *ec_rows_vector(const EcRows *rows, EcEventColumn column);
+
+static inline uint32
+ec_rows_number(const EcRows *rows, uint32 i)
+{
+	return rows->all ? i : rows->selection[i];
+}
+
 /* Ids of a text column's values. */
 extern const uint32 *ec_rows_ids(EcRows *rows, EcTextColumn *text);
 

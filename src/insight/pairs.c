@@ -1,0 +1,268 @@
+/*
+ * pairs.c
+ *	  In how many baskets two items are together.
+ *
+ * Of few items (categories, brands) each pair has a cell of an array; of many, a place in
+ * a tally.  A pair can't be in more baskets than its rarer item is, so items in too few
+ * of them are left out before pairs are made.
+ */
+#include "postgres.h"
+
+#include "executor/nodeHash.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "insight/pairs.h"
+#include "insight/sorter.h"
+#include "insight/tally.h"
+#include "vector/vector.h"
+
+#define SHARE 0.3
+#define MIN_CELLS 65536
+#define CHECK_STEP 65536
+
+struct EcPairs
+{
+	MemoryContext context;
+	int basket_words;
+	EcTally *seen;	   /* basket, item */
+	uint64 *item_keys; /* [EC_BLOCK_ROWS], and then keys of pairs */
+	uint32 nkeys;
+	uint32 nitems;
+	int64 least;
+	int64 nbaskets;
+	int64 *items; /* [nitems] baskets with it */
+	EcSorter *sorter;
+	uint32 *basket; /* the present one's items, ascending */
+	uint32 nbasket;
+	uint32 basket_capacity;
+	uint64 *cells; /* [b (b - 1) / 2 + a]; NULL: the tally counts */
+	EcTally *tally;
+};
+
+EcPairs *
+ec_pairs_create(MemoryContext context, int basket_words)
+{
+	EcPairs *pairs = MemoryContextAllocZero(context, sizeof(EcPairs));
+
+	pairs->context = context;
+	pairs->basket_words = basket_words;
+	pairs->seen = ec_tally_create(context, basket_words + 1, 0, NULL, SHARE);
+	pairs->item_keys = MemoryContextAlloc(context, sizeof(uint64) * EC_BLOCK_ROWS);
+	return pairs;
+}
+
+void
+ec_pairs_destroy(EcPairs *pairs)
+{
+	if (pairs->tally != NULL)
+		ec_tally_destroy(pairs->tally);
+	pairs->tally = NULL;
+}
+
+void
+ec_pairs_add(EcPairs *pairs, uint32 n, const uint64 *const *baskets, const uint32 *items,
+			 const uint8 *skip)
+{
+	const uint64 *key[EC_TALLY_KEY_MAX];
+
+	for (int w = 0; w < pairs->basket_words; w++)
+		key[w] = baskets[w];
+	key[pairs->basket_words] = pairs->item_keys;
+	for (uint32 i = 0; i < n; i++)
+		pairs->item_keys[i] = items[i];
+	ec_tally_add(pairs->seen, n, key, skip);
+}
+
+/* ---- pairs of a basket ---- */
+
+static void
+combine_counts(uint64 *into, const uint64 *from)
+{
+	*into += *from;
+}
+
+static void
+create_counters(EcPairs *pairs)
+{
+	uint64 ncells = (uint64) pairs->nitems * Max(pairs->nitems, 1) / 2;
+	Size fit = get_hash_memory_limit() * SHARE / sizeof(uint64);
+
+	if (ncells <= Max(fit, MIN_CELLS))
+		pairs->cells = MemoryContextAllocExtended(pairs->context, sizeof(uint64) * Max(ncells, 1),
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	else
+		pairs->tally = ec_tally_create(pairs->context, 1, 1, combine_counts, SHARE);
+}
+
+static void
+count_keys(EcPairs *pairs)
+{
+	const uint64 *keys = pairs->item_keys;
+	uint64 *const *states = ec_tally_find(pairs->tally, pairs->nkeys, &keys, NULL);
+
+	CHECK_FOR_INTERRUPTS();
+	for (uint32 i = 0; i < pairs->nkeys; i++)
+		states[i][0]++;
+	pairs->nkeys = 0;
+}
+
+/* Counts the pairs of an item and the items before it. */
+static void
+count_item(EcPairs *pairs, uint32 b, const uint32 *before, uint32 n)
+{
+	if (pairs->cells != NULL)
+	{
+		uint64 *cells = pairs->cells + (uint64) b * (b - 1) / 2;
+
+		for (uint32 i = 0; i < n; i++)
+			cells[before[i]]++;
+		return;
+	}
+	for (uint32 i = 0; i < n; i++)
+	{
+		pairs->item_keys[pairs->nkeys++] = (uint64) before[i] << 32 | b;
+		if (pairs->nkeys == EC_BLOCK_ROWS)
+			count_keys(pairs);
+	}
+}
+
+static void
+end_basket(EcPairs *pairs)
+{
+	pairs->nbaskets++;
+	if (pairs->nbasket >= EC_BLOCK_ROWS)
+		CHECK_FOR_INTERRUPTS();
+	for (uint32 i = 1; i < pairs->nbasket; i++)
+	{
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		count_item(pairs, pairs->basket[i], pairs->basket, i);
+	}
+	pairs->nbasket = 0;
+}
+
+static void
+add_to_basket(EcPairs *pairs, uint32 item)
+{
+	if (pairs->items[item] < pairs->least)
+		return;
+	if (pairs->nbasket == pairs->basket_capacity)
+	{
+		pairs->basket_capacity = Max(pairs->basket_capacity * 2, 64);
+		pairs->basket =
+			pairs->basket == NULL
+				? MemoryContextAlloc(pairs->context, sizeof(uint32) * pairs->basket_capacity)
+				: repalloc_huge(pairs->basket, sizeof(uint32) * (Size) pairs->basket_capacity);
+	}
+	pairs->basket[pairs->nbasket++] = item;
+}
+
+static void
+count_baskets(EcPairs *pairs)
+{
+	int words = pairs->basket_words;
+	uint64 basket[EC_TALLY_KEY_MAX] = {0};
+	bool any = false;
+	const uint64 *record;
+
+	ec_sorter_sort(pairs->sorter);
+	while ((record = ec_sorter_next(pairs->sorter)) != NULL)
+	{
+		if (any && memcmp(record, basket, sizeof(uint64) * words) != 0)
+			end_basket(pairs);
+		memcpy(basket, record, sizeof(uint64) * words);
+		any = true;
+		add_to_basket(pairs, (uint32) record[words]);
+	}
+	if (any)
+		end_basket(pairs);
+	if (pairs->tally != NULL)
+		count_keys(pairs);
+}
+
+/* ---- all together ---- */
+
+static void
+visit_seen(const uint64 *key, uint64 *state, void *arg)
+{
+	EcPairs *pairs = arg;
+
+	pairs->items[key[pairs->basket_words]]++;
+	ec_sorter_put(pairs->sorter, key);
+}
+
+void
+ec_pairs_finish(EcPairs *pairs, uint32 nitems, int64 least)
+{
+	int words = pairs->basket_words + 1;
+
+	pairs->nitems = nitems;
+	pairs->least = least;
+	pairs->items = MemoryContextAllocExtended(pairs->context, sizeof(int64) * Max((Size) nitems, 1),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	pairs->sorter = ec_sorter_create(pairs->context, words, words, SHARE);
+	ec_tally_visit(pairs->seen, visit_seen, pairs);
+	ec_tally_destroy(pairs->seen);
+	pairs->seen = NULL;
+	create_counters(pairs);
+	count_baskets(pairs);
+	ec_sorter_destroy(pairs->sorter);
+	pairs->sorter = NULL;
+}
+
+int64
+ec_pairs_baskets(const EcPairs *pairs)
+{
+	return pairs->nbaskets;
+}
+
+int64
+ec_pairs_item(const EcPairs *pairs, uint32 item)
+{
+	return pairs->items[item];
+}
+
+typedef struct Visit
+{
+	EcPairVisitor visit;
+	void *arg;
+} Visit;
+
+static void
+visit_pair(const uint64 *key, uint64 *state, void *arg)
+{
+	const Visit *visit = arg;
+	EcPair pair = {*key >> 32, (uint32) *key, (int64) *state};
+
+	visit->visit(&pair, visit->arg);
+}
+
+static void
+visit_cells(const EcPairs *pairs, EcPairVisitor visit, void *arg)
+{
+	const uint64 *cell = pairs->cells;
+
+	for (uint32 b = 1; b < pairs->nitems; b++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 a = 0; a < b; a++, cell++)
+		{
+			EcPair pair = {a, b, (int64) *cell};
+
+			if (*cell > 0)
+				visit(&pair, arg);
+		}
+	}
+}
+
+void
+ec_pairs_visit(EcPairs *pairs, EcPairVisitor visit, void *arg)
+{
+	Visit both = {visit, arg};
+
+	if (pairs->cells != NULL)
+		visit_cells(pairs, visit, arg);
+	else
+		ec_tally_visit(pairs->tally, visit_pair, &both);
+}

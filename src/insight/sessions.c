@@ -1,0 +1,105 @@
+/*
+ * sessions.c
+ *	  user_session as exact keys of two words.
+ *
+ * Bytes 6 and 8 of a UUID hold its version (1 to 8) and variant; where both are 0xFF
+ * stands something else, in the other 14 bytes:
+ *
+ *	text of up to 14 bytes	the text, zero-padded (texts have no zero bytes)
+ *	any other text			0, 1, and its number in the last four
+ *	NULL					0, 2
+ */
+#include "postgres.h"
+
+#include "insight/sessions.h"
+
+#define MARK_1 6
+#define MARK_2 8
+#define MARK 0xFF
+#define PACKED_MAX 14
+#define NUMBER_AT 12
+
+#define KIND_TEXT 1
+#define KIND_NULL 2
+
+void
+ec_session_column_init(EcSessionColumn *sessions, MemoryContext context)
+{
+	sessions->texts = ec_interner_create(context);
+	sessions->first = MemoryContextAlloc(context, sizeof(uint64) * EC_BLOCK_ROWS);
+	sessions->second = MemoryContextAlloc(context, sizeof(uint64) * EC_BLOCK_ROWS);
+	sessions->nulls = MemoryContextAlloc(context, EC_BLOCK_ROWS);
+}
+
+static EcUuid
+special_key(uint8 kind, uint32 number)
+{
+	EcUuid key = {{0}};
+
+	key.b[1] = kind;
+	key.b[MARK_1] = key.b[MARK_2] = MARK;
+	memcpy(key.b + NUMBER_AT, &number, sizeof(number));
+	return key;
+}
+
+static EcUuid
+text_key(EcSessionColumn *sessions, const void *text, uint32 len)
+{
+	const uint8 *bytes = text;
+	EcUuid key = {{0}};
+	uint32 at = 0;
+
+	if (len > PACKED_MAX)
+		return special_key(KIND_TEXT, ec_interner_intern(sessions->texts, text, len));
+	key.b[MARK_1] = key.b[MARK_2] = MARK;
+	for (uint32 i = 0; i < len; i++)
+	{
+		if (at == MARK_1 || at == MARK_2)
+			at++;
+		key.b[at++] = bytes[i];
+	}
+	return key;
+}
+
+static EcUuid
+uuid_key(EcSessionColumn *sessions, const EcUuid *uuid)
+{
+	char text[EC_UUID_TEXT_LEN];
+
+	if (likely(uuid->b[MARK_1] != MARK || uuid->b[MARK_2] != MARK))
+		return *uuid;
+	ec_uuid_format(uuid, text);
+	return text_key(sessions, text, EC_UUID_TEXT_LEN);
+}
+
+static EcUuid
+value_key(EcSessionColumn *sessions, const EcVector *v, uint32 index)
+{
+	const EcBytes *text;
+	EcUuid uuid;
+
+	if (v->phys == EC_PHYS_UUID)
+		return uuid_key(sessions, &v->values.uuid[index]);
+	text = &v->values.bytes[index];
+	if (text->len == EC_UUID_TEXT_LEN && ec_uuid_parse(text->ptr, text->len, &uuid))
+		return uuid_key(sessions, &uuid);
+	return text_key(sessions, text->ptr, text->len);
+}
+
+void
+ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions)
+{
+	const EcVector *v = ec_rows_vector(rows, EC_COL_SESSION);
+
+	for (uint32 i = 0; i < rows->n; i++)
+	{
+		uint32 row = ec_rows_number(rows, i);
+		bool isnull = ec_vector_is_null(v, row);
+		EcUuid key =
+			isnull ? special_key(KIND_NULL, 0) : value_key(sessions, v, ec_vector_index(v, row));
+
+		sessions->nulls[i] = isnull;
+		memcpy(&sessions->first[i], key.b, sizeof(uint64));
+		memcpy(&sessions->second[i], key.b + sizeof(uint64), sizeof(uint64));
+	}
+}

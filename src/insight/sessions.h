@@ -1,0 +1,32 @@
+/*
+ * sessions.h
+ *	  user_session as exact keys of two words: equal sessions have equal keys, others
+ *	  have others.
+ *
+ * A UUID, or text that looks like one (lower case, as uuid's output), is its 16 bytes.
+ * Other texts of up to 14 bytes are packed into a pattern that UUIDs made by the rules
+ * don't have; longer ones, and UUIDs of that pattern, are kept once each and numbered.
+ * NULL has a key too.
+ */
+#ifndef EC_SESSIONS_H
+#define EC_SESSIONS_H
+
+#include "postgres.h"
+
+#include "insight/interner.h"
+#include "insight/rows.h"
+
+typedef struct EcSessionColumn
+{
+	EcInterner *texts; /* those that don't fit a key */
+	uint64 *first;	   /* [EC_BLOCK_ROWS] */
+	uint64 *second;	   /* [EC_BLOCK_ROWS] */
+	uint8 *nulls;	   /* [EC_BLOCK_ROWS] */
+} EcSessionColumn;
+
+extern void ec_session_column_init(EcSessionColumn *sessions, MemoryContext context);
+
+/* Fills first, second and nulls for the selected rows; EC_COL_SESSION. */
+extern void ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions);
+
+#endif /* EC_SESSIONS_H */
