@@ -22,9 +22,11 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
 #include "commands/cluster.h"
 #include "commands/explain.h"
 #include "commands/vacuum.h"
@@ -442,6 +444,42 @@ ec_compat_disable_path(Path *path)
 #endif
 
 /* 18: without execute_once; we step forward, a count at a time */
+/* 17: who doesn't own a table may have the privilege to maintain it */
+static inline bool
+ec_compat_may_reindex(Oid relid)
+{
+#if PG_VERSION_NUM >= 170000
+	return pg_class_aclcheck(relid, GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK;
+#else
+	return ec_compat_owns_relation(relid);
+#endif
+}
+
+/* All tables of a schema, whoever owns them. */
+static inline bool
+ec_compat_may_reindex_schema(Oid schema)
+{
+#if PG_VERSION_NUM >= 170000
+	return object_ownercheck(NamespaceRelationId, schema, GetUserId()) ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_MAINTAIN);
+#elif PG_VERSION_NUM >= 160000
+	return object_ownercheck(NamespaceRelationId, schema, GetUserId());
+#else
+	return pg_namespace_ownercheck(schema, GetUserId());
+#endif
+}
+
+/* All tables of this database. */
+static inline bool
+ec_compat_may_reindex_database(void)
+{
+#if PG_VERSION_NUM >= 170000
+	if (has_privs_of_role(GetUserId(), ROLE_PG_MAINTAIN))
+		return true;
+#endif
+	return ec_compat_owns_database(MyDatabaseId, GetUserId());
+}
+
 #if PG_VERSION_NUM >= 180000
 #define ec_compat_executor_run(desc, count) ExecutorRun((desc), ForwardScanDirection, (count))
 #else

@@ -21,6 +21,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -180,9 +181,12 @@ mend_table(Oid relid)
 	table_close(rel, AccessShareLock);
 }
 
-/* Columnar tables among the relations, or whose companion is the first of them; all tables for NIL. */
+/*
+ * Columnar tables among the relations, or whose companion is the first of them; for
+ * NIL all of a schema, or of the database.
+ */
 static List *
-columnar_tables(List *relids)
+columnar_tables(List *relids, Oid schema)
 {
 	Relation classes = table_open(RelationRelationId, AccessShareLock);
 	Oid handler = get_am_oid("ecinsight_columnar", true);
@@ -198,8 +202,9 @@ columnar_tables(List *relids)
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
-		if (relids == NIL || list_member_oid(relids, form->oid) ||
-			form->reltoastrelid == linitial_oid(relids))
+		if (relids == NIL
+				? !OidIsValid(schema) || form->relnamespace == schema
+				: list_member_oid(relids, form->oid) || form->reltoastrelid == linitial_oid(relids))
 			tables = lappend_oid(tables, form->oid);
 	}
 	systable_endscan(scan);
@@ -207,7 +212,7 @@ columnar_tables(List *relids)
 	return tables;
 }
 
-/* The table, or that of the index, that is named; invalid if there is none of the caller's. */
+/* The table, or that of the index, that is named; invalid if core will not let the caller reindex it. */
 static Oid
 named_table(const ReindexStmt *stmt)
 {
@@ -215,12 +220,29 @@ named_table(const ReindexStmt *stmt)
 
 	if (OidIsValid(relid) && stmt->kind == REINDEX_OBJECT_INDEX)
 		relid = IndexGetRelation(relid, true);
-	return OidIsValid(relid) && ec_compat_owns_relation(relid) ? relid : InvalidOid;
+	return OidIsValid(relid) && ec_compat_may_reindex(relid) ? relid : InvalidOid;
+}
+
+/* Will core let the caller reindex all of a schema or database?  It has yet to check that. */
+static bool
+may_reindex_all(const ReindexStmt *stmt, Oid *schema)
+{
+	*schema = InvalidOid;
+	if (stmt->kind == REINDEX_OBJECT_SCHEMA)
+	{
+		*schema = get_namespace_oid(stmt->name, true);
+		return OidIsValid(*schema) && ec_compat_may_reindex_schema(*schema);
+	}
+	if (stmt->kind != REINDEX_OBJECT_DATABASE)
+		return false;
+	return (stmt->name == NULL || strcmp(stmt->name, get_database_name(MyDatabaseId)) == 0) &&
+		   ec_compat_may_reindex_database();
 }
 
 void
 ec_headers_before_reindex(const ReindexStmt *stmt)
 {
+	Oid schema = InvalidOid;
 	List *relids = NIL;
 	ListCell *cell;
 
@@ -234,10 +256,8 @@ ec_headers_before_reindex(const ReindexStmt *stmt)
 			return;
 		relids = find_all_inheritors(relid, NoLock, NULL);
 	}
-	/* core has yet to check who asks for a schema or database: others' tables wait for VACUUM */
-	foreach (cell, columnar_tables(relids))
-	{
-		if (relids != NIL || ec_compat_owns_relation(lfirst_oid(cell)))
-			mend_table(lfirst_oid(cell));
-	}
+	else if (!may_reindex_all(stmt, &schema))
+		return;
+	foreach (cell, columnar_tables(relids, schema))
+		mend_table(lfirst_oid(cell));
 }

@@ -151,6 +151,16 @@ sub flip
 	return { which => $which, kind => $place eq '' ? $which : "$which $place", at => $at, bit => $bit };
 }
 
+# A server that crashes must not take us with it, while we write to psql.
+sub file_of
+{
+	my ($sql) = @_;
+	my $file = $node->basedir . '/statements.sql';
+	unlink $file;
+	append_to_file($file, $sql);
+	return $file;
+}
+
 # Reads a list of tables by all ways: the lines of each.  One that ends its server is told as "crash".
 sub look_at
 {
@@ -163,7 +173,7 @@ sub look_at
 			. (join '', map { my $way = $_; "SELECT '\@', '$way', written('\@', '$way');\n" } qw(build cluster compact)) =~ s/\@/$_/gr
 			. "VACUUM $_;\n\\if :ERROR\n\\echo '$_|VACUUM|error' :SQLSTATE :LAST_ERROR_MESSAGE\n\\else\n\\echo '$_|VACUUM|done'\n\\endif\n"
 			. "SELECT '$_', 'vacuumed', look('$_', 'rows'); SELECT '$_', 'in the end', checked('$_');\n" } @names;
-		my ($code, $out) = $node->psql('postgres', $sql, timeout => 3000, on_error_stop => 0);
+		my ($code, $out) = $node->psql('postgres', '\i ' . file_of($sql), timeout => 3000, on_error_stop => 0);
 		foreach (split /\n/, $out)
 		{
 			my ($name, $way, $result) = split /\|/, $_, 3;
