@@ -162,8 +162,7 @@ has_tombstones(const EcCompact *k, int64 first, int64 end)
 }
 
 uint64 *
-ec_compact_dead(EcCompact *k, EcReader *reader, EcSurveyGroup *group, bool drop, uint32 *ndead,
-				uint32 *fresh)
+ec_compact_dead(EcCompact *k, EcReader *reader, bool drop, uint32 *ndead, uint32 *fresh)
 {
 	const EcReaderGroup *info = ec_reader_group(reader);
 	uint64 *dead;
@@ -214,7 +213,7 @@ choose_decayed(EcCompact *k)
 	{
 		EcSurveyGroup *group = ec_compact_group(k, reader);
 		uint32 fresh;
-		uint64 *dead = ec_compact_dead(k, reader, group, false, &group->ndead, &fresh);
+		uint64 *dead = ec_compact_dead(k, reader, false, &group->ndead, &fresh);
 
 		ec_compat_vacuum_delay_point();
 		if (dead != NULL)
@@ -341,7 +340,7 @@ fold_group(EcCompact *k, EcReader *reader, CommandId cid)
 	EcSurveyGroup *group = ec_compact_group(k, reader);
 	uint32 ndead;
 	uint32 fresh;
-	uint64 *dead = ec_compact_dead(k, reader, group, true, &ndead, &fresh);
+	uint64 *dead = ec_compact_dead(k, reader, true, &ndead, &fresh);
 
 	if (dead == NULL || fresh == 0)
 		return;
@@ -434,7 +433,7 @@ ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result
 	CommandId cid = GetCurrentCommandId(true);
 
 	memset(result, 0, sizeof(*result));
-	k.survey = ec_survey(c, GetOldestNonRemovableTransactionId(c->heap));
+	k.survey = ec_survey(c, GetOldestNonRemovableTransactionId(c->heap), false);
 	result->unsettled = k.survey->unsettled;
 	k.dropped = palloc_extended(Max(k.survey->tombstones.n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	choose(&k, all);

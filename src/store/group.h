@@ -36,6 +36,9 @@ typedef struct EcGroupSpec
 	const int64 *numbers; /* of the rows, if ranges tell only the least and the span; else NULL */
 } EcGroupSpec;
 
+/* Rows that have these numbers already; ranges [EC_RANGES_MAX] belongs to the spec then. */
+extern void ec_group_number(EcGroupSpec *spec, const int64 *numbers, uint32 n, EcDiskRange *ranges);
+
 /*
  * Encodes the batch and puts it where it belongs; the descriptor, in the current
  * memory context, is not yet inserted.  If its form is EC_FORM_EXTENT the writers'

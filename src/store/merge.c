@@ -209,11 +209,9 @@ take_deltas(Merge *m, int64 end)
 		if (row.state != EC_ROW_DATA)
 			continue;
 		memory = ec_row_deform(&row, m->tupdesc, m->values, m->isnull);
-		for (int i = 0; i < m->batch->natts; i++)
-			ec_batch_append_datum(m->batch, i, m->values[i], m->isnull[i]);
 		m->numbers[m->batch->nrows] = row.number;
 		m->delta_of[m->batch->nrows] = m->next_delta;
-		ec_batch_row_done(m->batch);
+		ec_transfer_append(m->batch, m->values, m->isnull);
 		if (memory != NULL)
 			pfree(memory);
 		if ((m->next_delta & 255) == 0)
@@ -245,10 +243,9 @@ add_rows(Merge *m, EcReader *reader, uint32 block, const uint32 *rows, uint32 n)
 static void
 take_group(Merge *m, EcReader *reader)
 {
-	EcSurveyGroup *group = ec_compact_group(m->k, reader);
 	uint32 ndead;
 	uint32 fresh;
-	uint64 *dead = ec_compact_dead(m->k, reader, group, true, &ndead, &fresh);
+	uint64 *dead = ec_compact_dead(m->k, reader, true, &ndead, &fresh);
 	uint32 nblocks = ec_reader_group(reader)->nblocks;
 
 	m->k->result->rows_dropped += ndead;

@@ -43,8 +43,8 @@ extern EcSurveyGroup *ec_compact_group(EcCompact *k, EcReader *reader);
  * block: masked ones, and those with a tombstone, whose number is counted in *fresh.
  * With "drop" these tombstones are marked as dropped.
  */
-extern uint64 *ec_compact_dead(EcCompact *k, EcReader *reader, EcSurveyGroup *group, bool drop,
-							   uint32 *ndead, uint32 *fresh);
+extern uint64 *
+ec_compact_dead(EcCompact *k, EcReader *reader, bool drop, uint32 *ndead, uint32 *fresh);
 
 /* The live rows of all groups with "merge" set and, if told, the delta rows. */
 extern void ec_merge(EcCompact *k);

@@ -11,8 +11,8 @@
  *				as core builds the indexes anew
  *	others		tuples and row groups that not all see are carried over one by one,
  *				with their transaction ids, as a heap's tuples are (rewriteheap.c), and
- *				keep their numbers.  So do settled rows that such a tuple speaks of: a
- *				recent deletion's
+ *				keep their numbers; CLUSTER puts them in their places (rewrite_mixed.c).
+ *				So do settled rows that such a tuple speaks of: a recent deletion's
  *	dropped		what nobody sees, and what tells of free pages
  *
  * New numbers start beyond all old ones if anything keeps its own, else at 0.
@@ -34,54 +34,60 @@
 
 #include "base/compat.h"
 #include "store/group.h"
-#include "store/merge.h"
+#include "store/late.h"
 #include "store/options.h"
 #include "store/page.h"
-#include "store/rewrite_sort.h"
+#include "store/rewrite_internal.h"
 #include "store/row.h"
 #include "store/space.h"
 #include "store/tableam.h"
 #include "store/transfer.h"
 #include "store/walk.h"
 
-typedef struct Rewrite
-{
-	EcCompact k; /* of the old table */
-	EcCompaction result;
-	Relation new_table;
-	Relation new_companion;
-	TransactionId oldest_xmin;
-	EcRewriteSort *sort; /* NULL: by row number */
-	uint8 full_level;	 /* EcGroupLevel of full row groups */
-	uint32 row_group_rows;
-	CommandId cid;
-	RewriteState heap;
-	MemoryContext context; /* of one tuple */
-	double carried;
-	double dead;
-	double recently_dead;
-} Rewrite;
-
 /* ------------------------------------------------------------------------
  * Settled rows
  * ------------------------------------------------------------------------
  */
 
-static bool
-any_kept(const Rewrite *w, const int64 *numbers, uint32 n)
+EcRewriteKeep
+ec_rewrite_keep(EcRewrite *w, int64 number)
 {
-	Size at;
+	const EcSurveyRows *open = &w->k.survey->open;
+	EcRewriteKeep keep = EC_KEEP_NOT;
 
-	for (uint32 i = 0; i < n && w->k.survey->open.n > 0; i++)
+	if (open->n == 0)
+		return keep;
+	for (Size at = ec_survey_find(open, number); at < open->n && open->rows[at].number == number;
+		 at++)
 	{
-		if (ec_survey_has(&w->k.survey->open, numbers[i], &at))
+		EcSurveyRow *row = &open->rows[at];
+
+		if (row->open == EC_OPEN_DATA)
+			row->open = EC_OPEN_REPLACED;
+		else if (row->open == EC_OPEN_DEAD)
+			keep = EC_KEEP_DEAD;
+		else if (row->open == EC_OPEN_HEADER && keep == EC_KEEP_NOT)
+			keep = EC_KEEP_LIVE;
+	}
+	return keep;
+}
+
+bool
+ec_rewrite_is_replaced(const EcRewrite *w, int64 number, ItemPointer tid)
+{
+	const EcSurveyRows *open = &w->k.survey->open;
+
+	for (Size at = ec_survey_find(open, number); at < open->n && open->rows[at].number == number;
+		 at++)
+	{
+		if (open->rows[at].open == EC_OPEN_REPLACED && ItemPointerEquals(&open->rows[at].tid, tid))
 			return true;
 	}
 	return false;
 }
 
 static void
-write_renumbered(Rewrite *w, EcBatch *batch)
+write_renumbered(EcRewrite *w, EcBatch *batch)
 {
 	EcDiskRange range = {.count = batch->nrows};
 	EcGroupSpec spec = {.nranges = 1, .ranges = &range, .level = EC_LEVEL_MERGED};
@@ -92,23 +98,73 @@ write_renumbered(Rewrite *w, EcBatch *batch)
 	ec_group_put(w->new_table, batch, &spec, w->cid, HEAP_INSERT_FROZEN);
 }
 
+static void
+write_kept(EcRewrite *w)
+{
+	if (w->kept->nrows == 0)
+		return;
+	if (w->mixed)
+		ec_rewrite_mixed_put_numbered(w, w->kept, w->kept_numbers, EC_LEVEL_MERGED, NULL);
+	else
+		ec_group_write_numbered(w->new_table, w->kept, w->kept_numbers, EC_LEVEL_MERGED, w->cid,
+								HEAP_INSERT_FROZEN);
+	ec_batch_destroy(w->kept);
+	w->kept = ec_batch_create(RelationGetDescr(w->new_table), CurrentMemoryContext);
+}
+
+/* All but those that keep their numbers. */
+static void
+sort_rows(EcRewrite *w, EcBatch *batch, const int64 *numbers)
+{
+	Datum *values = palloc(Max(batch->natts, 1) * sizeof(Datum));
+	bool *isnull = palloc(Max(batch->natts, 1) * sizeof(bool));
+	EcVector *views = ec_transfer_views(batch);
+
+	for (uint32 row = 0; row < batch->nrows; row++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(w->context);
+
+		CHECK_FOR_INTERRUPTS();
+		ec_transfer_row(batch, views, row, values, isnull);
+		MemoryContextSwitchTo(old);
+		if (ec_rewrite_keep(w, numbers[row]) == EC_KEEP_NOT)
+			ec_rewrite_sort_add_row(w->sort, values, isnull, 0);
+		else
+		{
+			w->kept_numbers[w->kept->nrows] = numbers[row];
+			ec_transfer_append(w->kept, values, isnull);
+			if (ec_rewrite_is_full(w->kept, w->row_group_rows))
+				write_kept(w);
+		}
+		MemoryContextReset(w->context);
+	}
+	pfree(views);
+	pfree(values);
+	pfree(isnull);
+}
+
 /* What the merge hands over instead of writing it into the old table. */
 static void
 take_batch(void *arg, EcBatch *batch, const int64 *numbers)
 {
-	Rewrite *w = arg;
+	EcRewrite *w = arg;
+	bool any = false;
 
-	if (any_kept(w, numbers, batch->nrows))
+	for (uint32 i = 0; i < batch->nrows && w->k.survey->open.n > 0; i++)
+		any |= ec_rewrite_keep(w, numbers[i]) != EC_KEEP_NOT;
+	if (w->sort != NULL && any)
+		sort_rows(w, batch, numbers);
+	else if (w->sort != NULL)
+		ec_rewrite_sort_add(w->sort, batch, 0, NULL);
+	else if (any)
 		ec_group_write_numbered(w->new_table, batch, numbers, EC_LEVEL_MERGED, w->cid,
 								HEAP_INSERT_FROZEN);
-	else if (w->sort != NULL)
-		ec_rewrite_sort_add(w->sort, batch);
 	else
 		write_renumbered(w, batch);
 }
 
 static void
-write_sorted(Rewrite *w)
+write_sorted(EcRewrite *w)
 {
 	EcBatch *batch = ec_batch_create(RelationGetDescr(w->new_table), CurrentMemoryContext);
 
@@ -122,16 +178,19 @@ write_sorted(Rewrite *w)
 }
 
 static void
-write_settled(Rewrite *w)
+write_settled(EcRewrite *w)
 {
 	for (uint32 i = 0; i < w->k.survey->ngroups; i++)
-		w->k.survey->groups[i].merge = !w->k.survey->groups[i].busy;
+		w->k.survey->groups[i].merge = true;
 	w->k.merge_deltas = true;
 	w->k.max_deltas = w->k.survey->deltas.n;
 	w->k.sink = take_batch;
 	w->k.sink_arg = w;
 	ec_merge(&w->k);
-	if (w->sort != NULL)
+	if (w->sort == NULL)
+		return;
+	write_kept(w);
+	if (!w->mixed)
 		write_sorted(w);
 }
 
@@ -140,9 +199,31 @@ write_settled(Rewrite *w)
  * ------------------------------------------------------------------------
  */
 
+bool
+ec_rewrite_note_late(EcRewrite *w, HeapTupleHeader header, const int64 *numbers, int64 first,
+					 uint32 n)
+{
+	CommandId group_cid;
+	bool any = false;
+
+	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)))
+		return false;
+	group_cid = HeapTupleHeaderGetCmin(header);
+	for (uint32 i = 0; i < n; i++)
+	{
+		CommandId cid = ec_late_command(w->k.rel, numbers[i], group_cid);
+
+		if (cid == group_cid)
+			continue;
+		ec_late_note(w->new_table, first < 0 ? numbers[i] : first + i, cid, group_cid);
+		any = true;
+	}
+	return any;
+}
+
 /* The rows of one group, and their numbers. */
 static EcBatch *
-read_group(Rewrite *w, const EcDescriptor *desc, ItemPointer tid, int64 *numbers)
+read_group(EcRewrite *w, const EcDescriptor *desc, ItemPointer tid, int64 *numbers)
 {
 	EcReaderPick pick = {.number = desc->number, .tid = *tid};
 	EcReader *reader = ec_reader_begin_groups(w->k.rel, &pick, 1, CurrentMemoryContext);
@@ -163,7 +244,7 @@ read_group(Rewrite *w, const EcDescriptor *desc, ItemPointer tid, int64 *numbers
 
 /* The descriptor of the same rows in the new table. */
 static HeapTuple
-carry_group(Rewrite *w, HeapTuple tuple)
+carry_group(EcRewrite *w, HeapTuple tuple)
 {
 	EcDescriptor old;
 	EcDescriptor desc;
@@ -182,13 +263,24 @@ carry_group(Rewrite *w, HeapTuple tuple)
 	ec_group_encode(w->new_table, batch, &spec, &desc);
 	if (desc.form == EC_FORM_EXTENT)
 		ec_space_unlock_writer(w->new_table);
+	(void) ec_rewrite_note_late(w, tuple->t_data, numbers, -1, old.nrows);
 	w->carried += old.nrows;
 	return ec_catalog_form_tuple(RelationGetDescr(w->new_companion), &desc);
 }
 
+void
+ec_rewrite_too_wide(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("a row of table \"%s\" is too wide with the columns that were added since",
+					RelationGetRelationName(rel)),
+			 errhint("Run VACUUM, then try again when no older transaction runs.")));
+}
+
 /* A row with columns that were added after it. */
 static HeapTuple
-complete_row(Rewrite *w, const EcRow *row)
+complete_row(EcRewrite *w, const EcRow *row)
 {
 	TupleDesc tupdesc = RelationGetDescr(w->k.rel);
 	Datum *values = palloc(tupdesc->natts * sizeof(Datum));
@@ -199,23 +291,21 @@ complete_row(Rewrite *w, const EcRow *row)
 
 	ec_row_deform(row, tupdesc, values, isnull);
 	if (!ec_row_build(tupdesc, values, isnull, row->number, row->token, payload))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a row of table \"%s\" is too wide with the columns that were added since",
-						RelationGetRelationName(w->k.rel)),
-				 errhint("Run VACUUM, then try again when no older transaction runs.")));
+		ec_rewrite_too_wide(w->k.rel);
 	ec_companion_form(&target, EC_CATALOG_ROW, row->number, payload->start, payload->len, buffer);
 	return heap_copytuple(&buffer->tuple);
 }
 
 static HeapTuple
-carry_row(Rewrite *w, HeapTuple tuple, const EcCatalogTuple *opened)
+carry_row(EcRewrite *w, HeapTuple tuple, const EcCatalogTuple *opened)
 {
 	EcRow row;
 
 	ec_row_parse(w->k.rel, tuple, opened, &row);
 	if (row.state == EC_ROW_DATA)
 	{
+		if (w->mixed || ec_rewrite_is_replaced(w, row.number, &tuple->t_self))
+			return NULL;
 		w->carried += 1;
 		if (row.natts < RelationGetDescr(w->k.rel)->natts)
 			return complete_row(w, &row);
@@ -223,21 +313,24 @@ carry_row(Rewrite *w, HeapTuple tuple, const EcCatalogTuple *opened)
 	return heap_copytuple(tuple);
 }
 
-/* Has the row group of a mask been written anew, without the masked rows? */
-static bool
-is_replaced(const Rewrite *w, int64 group)
+/*
+ * A row group: of those that are dead to us compaction has moved the rows, so
+ * that every snapshot sees them in another one.
+ */
+static HeapTuple
+carry_if_written(EcRewrite *w, HeapTuple tuple, HTSV_Result state)
 {
-	for (uint32 i = 0; i < w->k.survey->ngroups; i++)
-	{
-		if (w->k.survey->groups[i].number == group)
-			return w->k.survey->groups[i].merge;
-	}
-	return false;
+	EcDescriptor desc;
+
+	if (w->mixed || (state != HEAPTUPLE_LIVE && state != HEAPTUPLE_INSERT_IN_PROGRESS))
+		return NULL;
+	ec_catalog_read_tuple(w->k.rel, tuple, &desc);
+	return desc.level > EC_LEVEL_WRITTEN ? NULL : carry_group(w, tuple);
 }
 
 /* What becomes of a tuple that isn't dead: a new one, or NULL if nothing does. */
 static HeapTuple
-carry_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
+carry_tuple(EcRewrite *w, HeapTuple tuple, HTSV_Result state)
 {
 	bool settled = ec_survey_is_settled(tuple, state, w->oldest_xmin);
 	EcCatalogTuple opened;
@@ -248,7 +341,7 @@ carry_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
 	switch ((EcCatalogKind) opened.kind)
 	{
 		case EC_CATALOG_GROUP:
-			return settled && is_replaced(w, opened.number) ? NULL : carry_group(w, tuple);
+			return settled ? NULL : carry_if_written(w, tuple, state);
 		case EC_CATALOG_ROW:
 			if (!settled)
 				return carry_row(w, tuple, &opened);
@@ -257,11 +350,9 @@ carry_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
 				ec_survey_has(&w->k.survey->tombstones, row.number, &at) && !w->k.dropped[at])
 				return heap_copytuple(tuple);
 			return NULL;
-		case EC_CATALOG_MASK:
-			return is_replaced(w, opened.number >> EC_MASK_BLOCK_BITS) ? NULL
-																	   : heap_copytuple(tuple);
 		case EC_CATALOG_RESERVE:
 			return state == HEAPTUPLE_INSERT_IN_PROGRESS ? heap_copytuple(tuple) : NULL;
+		case EC_CATALOG_MASK: /* only compaction makes them */
 		case EC_CATALOG_FREE:
 			break;
 	}
@@ -269,7 +360,7 @@ carry_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
 }
 
 static void
-rewrite_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
+rewrite_tuple(EcRewrite *w, HeapTuple tuple, HTSV_Result state)
 {
 	HeapTuple copy;
 
@@ -286,15 +377,11 @@ rewrite_tuple(Rewrite *w, HeapTuple tuple, HTSV_Result state)
 }
 
 static void
-carry_others(Rewrite *w, TransactionId xid_cutoff, MultiXactId multi_cutoff)
+carry_others(EcRewrite *w)
 {
 	EcWalk walk;
 	HeapTuple tuple;
 
-	w->heap = begin_heap_rewrite(w->k.c->heap, w->new_companion, w->oldest_xmin, xid_cutoff,
-								 multi_cutoff);
-	w->context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight vacuum full",
-									   ALLOCSET_DEFAULT_SIZES);
 	ec_walk_begin(&walk, w->k.c);
 	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{
@@ -305,8 +392,6 @@ carry_others(Rewrite *w, TransactionId xid_cutoff, MultiXactId multi_cutoff)
 		MemoryContextReset(w->context);
 	}
 	ec_walk_end(&walk);
-	end_heap_rewrite(w->heap);
-	MemoryContextDelete(w->context);
 }
 
 /* ------------------------------------------------------------------------
@@ -316,13 +401,11 @@ carry_others(Rewrite *w, TransactionId xid_cutoff, MultiXactId multi_cutoff)
 
 /* If nothing keeps its number, numbers start anew. */
 static void
-begin_numbers(Rewrite *w, const EcDiskMeta *meta)
+begin_numbers(EcRewrite *w, const EcDiskMeta *meta)
 {
 	const EcSurvey *survey = w->k.survey;
-	bool kept = survey->unsettled > 0 || survey->busy.n > 0 || survey->masks.n > 0 ||
-				survey->tombstones.n > 0;
 
-	if (kept)
+	if (survey->unsettled > 0 || survey->tombstones.n > 0)
 		ec_meta_copy(w->new_table, meta);
 }
 
@@ -350,12 +433,32 @@ reindex_companion(Oid oid)
 	table_close(companion, NoLock);
 }
 
+/* The heap's rewrite extends the companion on its own: ours is done before it, or all by it. */
+static void
+write_all(EcRewrite *w, TransactionId xid_cutoff, MultiXactId multi_cutoff)
+{
+	if (!w->mixed)
+		write_settled(w);
+	w->heap = begin_heap_rewrite(w->k.c->heap, w->new_companion, w->oldest_xmin, xid_cutoff,
+								 multi_cutoff);
+	if (w->mixed)
+	{
+		write_settled(w);
+		ec_rewrite_mixed_collect(w);
+		ec_rewrite_mixed_write(w);
+	}
+	if (w->sort != NULL)
+		ec_rewrite_sort_end(w->sort);
+	carry_others(w);
+	end_heap_rewrite(w->heap);
+}
+
 void
 ec_copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, bool use_sort,
 					TransactionId oldest_xmin, TransactionId *xid_cutoff, MultiXactId *multi_cutoff,
 					double *num_tuples, double *tups_vacuumed, double *tups_recently_dead)
 {
-	Rewrite w = {.new_table = new_table, .oldest_xmin = oldest_xmin};
+	EcRewrite w = {.new_table = new_table, .oldest_xmin = oldest_xmin};
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight rewrite", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -367,19 +470,25 @@ ec_copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, 
 	w.k.rel = old_table;
 	w.k.c = &c;
 	w.k.result = &w.result;
-	w.k.survey = ec_survey(&c, oldest_xmin);
+	w.k.survey = ec_survey(&c, oldest_xmin, true);
 	w.k.dropped =
 		palloc_extended(Max(w.k.survey->tombstones.n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	w.row_group_rows = Min(ec_options_get(old_table).row_group_rows, EC_GROUP_ROWS_MAX);
 	w.cid = GetCurrentCommandId(true);
-	w.sort = ec_rewrite_sort_begin(old_table, old_index);
+	w.context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight rewritten", ALLOCSET_DEFAULT_SIZES);
+	w.mixed = old_index != NULL && w.k.survey->unsettled > 0;
+	w.sort = ec_rewrite_sort_begin(old_table, old_index, w.mixed);
+	w.mixed &= w.sort != NULL;
 	w.full_level = w.sort != NULL && old_index == NULL ? EC_LEVEL_SORTED : EC_LEVEL_FULL;
 	w.new_companion = table_open(new_table->rd_rel->reltoastrelid, AccessExclusiveLock);
 	begin_numbers(&w, &meta);
-	write_settled(&w);
 	if (w.sort != NULL)
-		ec_rewrite_sort_end(w.sort);
-	carry_others(&w, *xid_cutoff, *multi_cutoff);
+	{
+		w.kept = ec_batch_create(RelationGetDescr(new_table), context);
+		w.kept_numbers = palloc_extended(w.row_group_rows * sizeof(int64), MCXT_ALLOC_HUGE);
+	}
+	write_all(&w, *xid_cutoff, *multi_cutoff);
 	*num_tuples = w.result.rows_written + w.carried;
 	*tups_vacuumed = w.result.rows_dropped + w.dead;
 	*tups_recently_dead = w.recently_dead;

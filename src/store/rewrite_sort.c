@@ -4,13 +4,14 @@
  *	  PostgreSQL's sort (maintenance_work_mem, then temporary files).
  *
  * What is sorted are the table's columns, followed by the values of the index's
- * expressions.
+ * expressions, and by what the caller wants to know of each row (its tag and number).
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/index.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
@@ -21,9 +22,7 @@
 
 #include "store/options.h"
 #include "store/rewrite_sort.h"
-
-/* Memory after which a row group is full, whatever its rows. */
-#define GROUP_BYTES_MAX ((Size) 64 * 1024 * 1024)
+#include "store/transfer.h"
 
 #define KEYS_MAX Max(INDEX_MAX_KEYS, EC_ORDER_MAX)
 
@@ -38,6 +37,7 @@ struct EcRewriteSort
 	Oid operators[KEYS_MAX];
 	Oid collations[KEYS_MAX];
 	bool nulls_first[KEYS_MAX];
+	bool tagged;
 	int nexpressions;
 	IndexInfo *info; /* if there are any */
 	EState *estate;
@@ -98,12 +98,18 @@ add_order_keys(EcRewriteSort *sort, const EcTableOptions *options)
 	}
 }
 
-/* The table's columns and the expressions' values. */
+/* Columns before the tag: the table's and the expressions' values. */
+static int
+tag_at(const EcRewriteSort *sort)
+{
+	return sort->tupdesc->natts + sort->nexpressions;
+}
+
 static TupleDesc
 sort_tupdesc(EcRewriteSort *sort, Relation index)
 {
 	int natts = sort->tupdesc->natts;
-	TupleDesc tupdesc = CreateTemplateTupleDesc(natts + sort->nexpressions);
+	TupleDesc tupdesc = CreateTemplateTupleDesc(tag_at(sort) + (sort->tagged ? 2 : 0));
 	int expression = 0;
 
 	for (int i = 1; i <= natts; i++)
@@ -113,6 +119,8 @@ sort_tupdesc(EcRewriteSort *sort, Relation index)
 		if (sort->attnums[i] > natts)
 			TupleDescCopyEntry(tupdesc, natts + ++expression, RelationGetDescr(index), i + 1);
 	}
+	for (int i = tag_at(sort); i < tupdesc->natts; i++)
+		TupleDescInitEntry(tupdesc, i + 1, NULL, INT8OID, -1, 0);
 	return tupdesc;
 }
 
@@ -122,13 +130,14 @@ sort_tupdesc(EcRewriteSort *sort, Relation index)
  */
 
 EcRewriteSort *
-ec_rewrite_sort_begin(Relation table, Relation index)
+ec_rewrite_sort_begin(Relation table, Relation index, bool tagged)
 {
 	EcRewriteSort *sort = palloc0(sizeof(EcRewriteSort));
 	EcTableOptions options = ec_options_get(table);
 	TupleDesc tupdesc;
 
 	sort->tupdesc = RelationGetDescr(table);
+	sort->tagged = tagged;
 	if (index != NULL && index->rd_rel->relam == BTREE_AM_OID)
 		add_index_keys(sort, index);
 	else if (index == NULL)
@@ -173,28 +182,11 @@ ec_rewrite_sort_end(EcRewriteSort *sort)
  * ------------------------------------------------------------------------
  */
 
+/* The row's columns, its expressions, and its tag. */
 static void
-load_row(EcRewriteSort *sort, EcBatch *batch, const EcVector *views, uint32 row)
+load_keys(EcRewriteSort *sort, int64 tag, int64 number)
 {
-	TupleTableSlot *slot = sort->row;
-
-	ExecClearTuple(slot);
-	for (int i = 0; i < batch->natts; i++)
-	{
-		const EcColType *ct = &batch->types[i];
-
-		slot->tts_isnull[i] = batch->columns[i] == NULL || ec_vector_is_null(&views[i], row);
-		slot->tts_values[i] = slot->tts_isnull[i]
-								  ? (Datum) 0
-								  : ec_datum_from_vector(&views[i], row, ct, ct->kind, ct->scale);
-	}
-	ExecStoreVirtualTuple(slot);
-}
-
-/* The row's columns and its expressions. */
-static void
-load_keys(EcRewriteSort *sort)
-{
+	int at = tag_at(sort);
 	int natts = sort->tupdesc->natts;
 	Datum values[INDEX_MAX_KEYS];
 	bool isnull[INDEX_MAX_KEYS];
@@ -214,48 +206,90 @@ load_keys(EcRewriteSort *sort)
 			sort->in->tts_isnull[sort->attnums[i] - 1] = isnull[i];
 		}
 	}
+	if (sort->tagged)
+	{
+		sort->in->tts_values[at] = Int64GetDatum(tag);
+		sort->in->tts_values[at + 1] = Int64GetDatum(number);
+		sort->in->tts_isnull[at] = sort->in->tts_isnull[at + 1] = false;
+	}
 	ExecStoreVirtualTuple(sort->in);
 }
 
-void
-ec_rewrite_sort_add(EcRewriteSort *sort, EcBatch *batch)
+/* The slot's values are there already, some of them in row_context. */
+static void
+put_row(EcRewriteSort *sort, int64 tag, int64 number)
 {
-	EcVector *views = palloc0(Max(batch->natts, 1) * sizeof(EcVector));
+	MemoryContext old = MemoryContextSwitchTo(sort->row_context);
 
-	for (int i = 0; i < batch->natts; i++)
-	{
-		if (batch->columns[i] != NULL)
-			ec_builder_view(batch->columns[i], &views[i]);
-	}
+	ExecStoreVirtualTuple(sort->row);
+	load_keys(sort, tag, number);
+	MemoryContextSwitchTo(old);
+	tuplesort_puttupleslot(sort->state, sort->in);
+	ExecClearTuple(sort->row);
+	MemoryContextReset(sort->row_context);
+}
+
+void
+ec_rewrite_sort_add(EcRewriteSort *sort, EcBatch *batch, int64 tag, const int64 *numbers)
+{
+	EcVector *views = ec_transfer_views(batch);
+
 	for (uint32 row = 0; row < batch->nrows; row++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(sort->row_context);
 
 		CHECK_FOR_INTERRUPTS();
-		load_row(sort, batch, views, row);
-		load_keys(sort);
+		ExecClearTuple(sort->row);
+		ec_transfer_row(batch, views, row, sort->row->tts_values, sort->row->tts_isnull);
 		MemoryContextSwitchTo(old);
-		tuplesort_puttupleslot(sort->state, sort->in);
-		MemoryContextReset(sort->row_context);
+		put_row(sort, tag, numbers == NULL ? -1 : numbers[row]);
 	}
 	pfree(views);
+}
+
+void
+ec_rewrite_sort_add_row(EcRewriteSort *sort, const Datum *values, const bool *isnull, int64 tag)
+{
+	int natts = sort->tupdesc->natts;
+
+	ExecClearTuple(sort->row);
+	memcpy(sort->row->tts_values, values, natts * sizeof(Datum));
+	memcpy(sort->row->tts_isnull, isnull, natts * sizeof(bool));
+	put_row(sort, tag, -1);
+}
+
+static bool
+next_row(EcRewriteSort *sort)
+{
+	if (!sort->sorted)
+		tuplesort_performsort(sort->state);
+	sort->sorted = true;
+	if (!tuplesort_gettupleslot(sort->state, true, false, sort->out, NULL))
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	slot_getallattrs(sort->out);
+	return true;
 }
 
 bool
 ec_rewrite_sort_next(EcRewriteSort *sort, EcBatch *batch, uint32 max_rows)
 {
-	if (!sort->sorted)
-		tuplesort_performsort(sort->state);
-	sort->sorted = true;
-	while (batch->nrows < max_rows &&
-		   MemoryContextMemAllocated(batch->context, true) < GROUP_BYTES_MAX &&
-		   tuplesort_gettupleslot(sort->state, true, false, sort->out, NULL))
-	{
-		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(sort->out);
-		for (int i = 0; i < batch->natts; i++)
-			ec_batch_append_datum(batch, i, sort->out->tts_values[i], sort->out->tts_isnull[i]);
-		ec_batch_row_done(batch);
-	}
+	while (!ec_rewrite_is_full(batch, max_rows) && next_row(sort))
+		ec_transfer_append(batch, sort->out->tts_values, sort->out->tts_isnull);
 	return batch->nrows > 0;
+}
+
+bool
+ec_rewrite_sort_next_row(EcRewriteSort *sort, EcRewriteRow *row)
+{
+	int at = tag_at(sort);
+
+	Assert(sort->tagged);
+	if (!next_row(sort))
+		return false;
+	row->values = sort->out->tts_values;
+	row->isnull = sort->out->tts_isnull;
+	row->tag = DatumGetInt64(row->values[at]);
+	row->number = DatumGetInt64(row->values[at + 1]);
+	return true;
 }

@@ -121,7 +121,7 @@ ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space, bool thorough)
 	context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight moves", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	survey = ec_survey(c, GetOldestNonRemovableTransactionId(c->heap));
+	survey = ec_survey(c, GetOldestNonRemovableTransactionId(c->heap), false);
 	groups = palloc_extended(Max(survey->ngroups, 1) * sizeof(EcSurveyGroup *), MCXT_ALLOC_HUGE);
 	for (uint32 i = 0; i < survey->ngroups; i++)
 	{

@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "store/group.h"
 #include "store/mask.h"
 #include "store/row.h"
 #include "store/survey.h"
@@ -32,8 +33,7 @@ add_row(EcSurveyRows *rows, int64 number, ItemPointer tid)
 						 ? palloc(rows->capacity * sizeof(EcSurveyRow))
 						 : repalloc_huge(rows->rows, rows->capacity * sizeof(EcSurveyRow));
 	}
-	rows->rows[rows->n].number = number;
-	rows->rows[rows->n].tid = *tid;
+	rows->rows[rows->n] = (EcSurveyRow){.number = number, .tid = *tid};
 	rows->n++;
 }
 
@@ -85,8 +85,10 @@ ec_survey_is_settled(HeapTuple tuple, HTSV_Result state, TransactionId oldest_xm
 static void
 survey_mask(EcSurvey *survey, int64 number, HTSV_Result state, ItemPointer tid)
 {
-	if (state == HEAPTUPLE_LIVE)
+	if (state == HEAPTUPLE_LIVE || (survey->rewrite && state == HEAPTUPLE_INSERT_IN_PROGRESS))
 		add_row(&survey->masks, number, tid);
+	else if (survey->rewrite)
+		return;
 	else if (state == HEAPTUPLE_INSERT_IN_PROGRESS || state == HEAPTUPLE_DELETE_IN_PROGRESS)
 		add_row(&survey->busy, number, tid);
 }
@@ -102,41 +104,78 @@ survey_row(EcSurvey *survey, const EcRow *row)
 	add_row(rows, row->number, (ItemPointer) &row->ctid);
 }
 
+/* A tuple of a row that not all see, or not all see dead. */
+static void
+survey_open(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result state,
+			const EcCatalogTuple *opened)
+{
+	bool deleted = state == HEAPTUPLE_RECENTLY_DEAD || state == HEAPTUPLE_DELETE_IN_PROGRESS;
+	EcRow row;
+
+	survey->unsettled++;
+	if (!survey->rewrite)
+		return;
+	ec_row_parse(c->main, tuple, opened, &row);
+	add_row(&survey->open, row.number, &tuple->t_self);
+	survey->open.rows[survey->open.n - 1].open = row.state == EC_ROW_DATA	? EC_OPEN_DATA
+												 : row.state == EC_ROW_DEAD ? EC_OPEN_DEAD
+												 : deleted					? EC_OPEN_LEFT
+																			: EC_OPEN_HEADER;
+}
+
+/* Does everybody see its rows, here or where they stood before? */
+static bool
+is_merged_lately(const EcSurvey *survey, const EcDescriptor *desc, HTSV_Result state)
+{
+	return survey->rewrite && desc->level > EC_LEVEL_WRITTEN &&
+		   (state == HEAPTUPLE_LIVE || state == HEAPTUPLE_INSERT_IN_PROGRESS);
+}
+
+static void
+survey_group(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result state, bool settled,
+			 MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcDescriptor desc = {0};
+
+	if (settled || survey->rewrite)
+		ec_catalog_read_tuple(c->main, tuple, &desc);
+	MemoryContextSwitchTo(old);
+	if (settled || is_merged_lately(survey, &desc, state))
+		add_group(survey, &desc, &tuple->t_self);
+	else
+		survey->unsettled++;
+	MemoryContextReset(context);
+}
+
 static void
 survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result state,
 			 MemoryContext context)
 {
+	bool settled = ec_survey_is_settled(tuple, state, survey->oldest_xmin);
 	EcCatalogTuple opened;
-	EcDescriptor desc;
 	EcRow row;
-	MemoryContext old;
 
 	ec_catalog_open_tuple(c->main, tuple, &opened);
-	if (opened.kind == EC_CATALOG_MASK)
-		survey_mask(survey, opened.number, state, &tuple->t_self);
-	else if (!ec_survey_is_settled(tuple, state, survey->oldest_xmin))
-	{
-		bool row = opened.kind == EC_CATALOG_ROW;
-
-		if (state != HEAPTUPLE_DEAD && row)
-			add_row(&survey->open, opened.number, &tuple->t_self);
-		survey->unsettled += state != HEAPTUPLE_DEAD && (row || opened.kind == EC_CATALOG_GROUP);
+	if (state == HEAPTUPLE_DEAD)
 		return;
-	}
 	switch ((EcCatalogKind) opened.kind)
 	{
 		case EC_CATALOG_GROUP:
-			old = MemoryContextSwitchTo(context);
-			ec_catalog_read_tuple(c->main, tuple, &desc);
-			MemoryContextSwitchTo(old);
-			add_group(survey, &desc, &tuple->t_self);
-			MemoryContextReset(context);
+			survey_group(c, survey, tuple, state, settled, context);
 			break;
 		case EC_CATALOG_ROW:
+			if (!settled)
+			{
+				survey_open(c, survey, tuple, state, &opened);
+				break;
+			}
 			ec_row_parse(c->main, tuple, &opened, &row);
 			survey_row(survey, &row);
 			break;
 		case EC_CATALOG_MASK:
+			survey_mask(survey, opened.number, state, &tuple->t_self);
+			break;
 		case EC_CATALOG_RESERVE:
 		case EC_CATALOG_FREE:
 			break;
@@ -187,7 +226,7 @@ mark_busy(EcSurvey *survey)
 }
 
 EcSurvey *
-ec_survey(EcCompanion *c, TransactionId oldest_xmin)
+ec_survey(EcCompanion *c, TransactionId oldest_xmin, bool rewrite)
 {
 	EcSurvey *survey = palloc0(sizeof(EcSurvey));
 	MemoryContext context =
@@ -197,6 +236,7 @@ ec_survey(EcCompanion *c, TransactionId oldest_xmin)
 	EcWalk walk;
 
 	survey->oldest_xmin = oldest_xmin;
+	survey->rewrite = rewrite;
 	ec_walk_begin(&walk, c);
 	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{

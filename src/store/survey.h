@@ -29,12 +29,25 @@ typedef struct EcSurveyGroup
 	BlockNumber first_block; /* EC_FORM_EXTENT */
 } EcSurveyGroup;
 
+/* What an open tuple is. */
+typedef enum EcOpenKind
+{
+	EC_OPEN_DATA,	  /* the row itself */
+	EC_OPEN_DEAD,	  /* its tombstone */
+	EC_OPEN_HEADER,	  /* its header, not deleted */
+	EC_OPEN_LEFT,	  /* a header that was deleted, with the row or by compaction */
+	EC_OPEN_REPLACED, /* DATA whose row stands in a row group now; a rewrite finds out */
+} EcOpenKind;
+
 /* A tuple about one row: number and place. */
 typedef struct EcSurveyRow
 {
 	int64 number;
 	ItemPointerData tid;
+	uint8 open; /* EcOpenKind, in EcSurvey.open */
 } EcSurveyRow;
+
+StaticAssertDecl(sizeof(EcSurveyRow) == 16, "there may be millions of them");
 
 typedef struct EcSurveyRows
 {
@@ -47,6 +60,7 @@ typedef struct EcSurveyRows
 typedef struct EcSurvey
 {
 	TransactionId oldest_xmin;
+	bool rewrite;
 	EcSurveyGroup *groups; /* by first row number */
 	uint32 ngroups;
 	uint32 capacity;
@@ -54,16 +68,20 @@ typedef struct EcSurvey
 	EcSurveyRows tombstones; /* of deletions that every snapshot sees */
 	EcSurveyRows idle;		 /* headers of rows that nobody locks or deletes */
 	EcSurveyRows masks;		 /* live ones, however new: their rows are dead for all */
-	EcSurveyRows busy;		 /* masks that this transaction has made or replaced */
-	EcSurveyRows open;		 /* other tuples of rows that aren't dead */
-	int64 unsettled;		 /* tuples of rows and groups that not all see, or not all see dead */
+	EcSurveyRows busy; /* masks that this transaction has made or replaced; none for a rewrite */
+	EcSurveyRows open; /* for a rewrite: other tuples of rows that aren't dead */
+	int64 unsettled;   /* tuples of rows and groups that not all see, or not all see dead */
 } EcSurvey;
 
 /*
  * Settled is what is older than oldest_xmin.  All is in the current memory context.
  * The caller keeps VACUUM away from the companion.
+ *
+ * A rewrite of the table (everybody else is locked out) also takes for settled what
+ * compaction has written not long ago, in this transaction too: every snapshot sees
+ * those rows, there or where they stood before, and what it replaced goes.
  */
-extern EcSurvey *ec_survey(EcCompanion *c, TransactionId oldest_xmin);
+extern EcSurvey *ec_survey(EcCompanion *c, TransactionId oldest_xmin, bool rewrite);
 
 /* Live, and older than any snapshot; state is what heap's visibility rules say of it. */
 extern bool ec_survey_is_settled(HeapTuple tuple, HTSV_Result state, TransactionId oldest_xmin);

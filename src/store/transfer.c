@@ -116,6 +116,41 @@ ec_transfer_block(EcReader *reader, uint32 block, const uint32 *rows, uint32 nro
 	MemoryContextDelete(context);
 }
 
+EcVector *
+ec_transfer_views(EcBatch *batch)
+{
+	EcVector *views = palloc0(Max(batch->natts, 1) * sizeof(EcVector));
+
+	for (int i = 0; i < batch->natts; i++)
+	{
+		if (batch->columns[i] != NULL)
+			ec_builder_view(batch->columns[i], &views[i]);
+	}
+	return views;
+}
+
+void
+ec_transfer_row(const EcBatch *batch, const EcVector *views, uint32 row, Datum *values,
+				bool *isnull)
+{
+	for (int i = 0; i < batch->natts; i++)
+	{
+		const EcColType *ct = &batch->types[i];
+
+		isnull[i] = batch->columns[i] == NULL || ec_vector_is_null(&views[i], row);
+		values[i] =
+			isnull[i] ? (Datum) 0 : ec_datum_from_vector(&views[i], row, ct, ct->kind, ct->scale);
+	}
+}
+
+void
+ec_transfer_append(EcBatch *batch, const Datum *values, const bool *isnull)
+{
+	for (int i = 0; i < batch->natts; i++)
+		ec_batch_append_datum(batch, i, values[i], isnull[i]);
+	ec_batch_row_done(batch);
+}
+
 EcBatch *
 ec_transfer_permute(EcBatch *batch, TupleDesc tupdesc, const uint32 *order, MemoryContext parent)
 {

@@ -17,6 +17,12 @@
 extern void
 ec_transfer_block(EcReader *reader, uint32 block, const uint32 *rows, uint32 nrows, EcBatch *batch);
 
+/* Rows of a batch as Datums, by views of its columns; and the other way round. */
+extern EcVector *ec_transfer_views(EcBatch *batch);
+extern void ec_transfer_row(const EcBatch *batch, const EcVector *views, uint32 row, Datum *values,
+							bool *isnull);
+extern void ec_transfer_append(EcBatch *batch, const Datum *values, const bool *isnull);
+
 /* A batch with the same rows in the order that is given, in the same parent context. */
 extern EcBatch *
 ec_transfer_permute(EcBatch *batch, TupleDesc tupdesc, const uint32 *order, MemoryContext parent);

@@ -267,7 +267,7 @@ load_holders(Gone *g)
 	g->holders = NULL;
 	g->n = g->capacity = 0;
 	old = MemoryContextSwitchTo(g->context);
-	g->survey = ec_survey(g->c, oldest_xmin);
+	g->survey = ec_survey(g->c, oldest_xmin, false);
 	ec_walk_begin(&walk, g->c);
 	while ((tuple = ec_walk_next(&walk)) != NULL)
 	{

@@ -148,21 +148,27 @@ number_span(const int64 *numbers, uint32 n)
 	return span;
 }
 
+void
+ec_group_number(EcGroupSpec *spec, const int64 *numbers, uint32 n, EcDiskRange *ranges)
+{
+	spec->ranges = ranges;
+	spec->nranges = find_ranges(numbers, n, ranges);
+	if (spec->nranges > 0)
+		return;
+	ranges[0] = number_span(numbers, n);
+	spec->nranges = 1;
+	spec->numbers = numbers;
+}
+
 int64
 ec_group_write_numbered(Relation rel, EcBatch *batch, const int64 *numbers, uint8 level,
 						CommandId cid, int options)
 {
 	EcDiskRange ranges[EC_RANGES_MAX];
-	EcGroupSpec spec = {.level = level, .ranges = ranges};
+	EcGroupSpec spec = {.level = level};
 
 	ec_meta_reserve(rel, 0, NULL, &spec.number);
-	spec.nranges = find_ranges(numbers, batch->nrows, ranges);
-	if (spec.nranges == 0)
-	{
-		ranges[0] = number_span(numbers, batch->nrows);
-		spec.nranges = 1;
-		spec.numbers = numbers;
-	}
+	ec_group_number(&spec, numbers, batch->nrows, ranges);
 	ec_group_put(rel, batch, &spec, cid, options);
 	return spec.number;
 }
