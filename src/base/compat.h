@@ -89,8 +89,23 @@ ec_compat_decode_datetime(char **field, int *ftype, int nf, int *dtype, struct p
 #define RelFileLocator RelFileNode
 #define RelFileLocatorEquals RelFileNodeEquals
 #define rd_locator rd_node
+#define rd_firstRelfilelocatorSubid rd_firstRelfilenodeSubid
 #define relation_set_new_filelocator relation_set_new_filenode
 #endif
+
+/* Was the table, or its file, made by this transaction?  WAL may be spared for such a file. */
+static inline bool
+ec_compat_has_new_file(Relation rel)
+{
+	return rel->rd_createSubid != InvalidSubTransactionId ||
+		   rel->rd_firstRelfilelocatorSubid != InvalidSubTransactionId;
+}
+
+static inline void
+ec_compat_forget_new_file(Relation rel)
+{
+	rel->rd_createSubid = rel->rd_firstRelfilelocatorSubid = InvalidSubTransactionId;
+}
 
 /*
  * Adds n pages of zeros to the main fork and returns the first.  The caller holds

@@ -72,6 +72,8 @@ ec_copy_data(Relation rel, const RelFileLocator *locator)
 {
 	SMgrRelation to = smgropen(*locator, rel->rd_backend);
 
+	ec_meta_copied(rel, locator);
+
 	/* the files are copied behind the back of shared buffers */
 	FlushRelationBuffers(rel);
 	RelationCreateStorage(*locator, rel->rd_rel->relpersistence, true);

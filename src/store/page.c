@@ -17,11 +17,13 @@
 #include <xxhash.h>
 
 #include "access/generic_xlog.h"
+#include "access/xact.h"
 #include "access/xloginsert.h"
 #include "catalog/pg_control.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
@@ -144,6 +146,101 @@ meta_change(Relation rel, void (*change)(Relation rel, EcDiskMeta *meta, void *a
 	UnlockReleaseBuffer(buffer);
 }
 
+/* ------------------------------------------------------------------------
+ * Files that were copied
+ *
+ * SET TABLESPACE gives the table a copy of its file, but leaves its indexes where
+ * they are.  Should that be rolled back, entries stay in them whose row numbers were
+ * handed out by the copy; so the first file, which is there again then, must not hand
+ * them out anew.
+ * ------------------------------------------------------------------------
+ */
+
+typedef struct Copied
+{
+	RelFileLocator from;
+	RelFileLocator to;
+	bool older;			   /* the first one than this transaction: WAL is not spared for it */
+	RelationData relation; /* with the first one; an error leaves it open */
+} Copied;
+
+/* In this transaction, in its memory; the latest first. */
+static List *copied;
+
+static void
+forget_copied(XactEvent event, void *arg)
+{
+	/* before the end, batches of rows are still written */
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		return;
+	for (int i = 0; i < list_length(copied); i++)
+		RelationCloseSmgr(&((Copied *) list_nth(copied, i))->relation);
+	copied = NIL;
+}
+
+void
+ec_meta_copied(Relation rel, const RelFileLocator *to)
+{
+	static bool registered = false;
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	Copied *entry = palloc0(sizeof(Copied));
+
+	if (!registered)
+		RegisterXactCallback(forget_copied, NULL);
+	registered = true;
+	entry->from = rel->rd_locator;
+	entry->to = *to;
+	entry->older = !ec_compat_has_new_file(rel);
+	copied = lcons(entry, copied);
+	MemoryContextSwitchTo(old);
+
+	/* which makes the metapage, so that there is one to come back to */
+	ec_meta_announce(rel);
+}
+
+static void
+hand_out_from(Relation rel, EcDiskMeta *meta, void *arg)
+{
+	meta->next_row = Max(meta->next_row, *(const int64 *) arg);
+}
+
+/* Through the relation as it was before. */
+static void
+change_first_file(Relation rel, Copied *entry, int64 next_row)
+{
+	Relation first = &entry->relation;
+
+	RelationCloseSmgr(first);
+	*first = *rel;
+	first->rd_locator = entry->from;
+	first->rd_smgr = NULL;
+	if (entry->older)
+		ec_compat_forget_new_file(first);
+	meta_change(first, hand_out_from, &next_row);
+	RelationCloseSmgr(first);
+}
+
+static void
+tell_first_files(Relation rel, int64 next_row)
+{
+	RelFileLocator locator = rel->rd_locator;
+
+	for (int i = 0; i < list_length(copied); i++)
+	{
+		Copied *entry = list_nth(copied, i);
+
+		if (!RelFileLocatorEquals(entry->to, locator))
+			continue;
+		locator = entry->from;
+		change_first_file(rel, entry, next_row);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Numbers
+ * ------------------------------------------------------------------------
+ */
+
 typedef struct Reservation
 {
 	int64 nrows;
@@ -177,6 +274,8 @@ ec_meta_reserve(Relation rel, int64 nrows, int64 *first_row, int64 *group)
 	Reservation r = {.nrows = nrows, .want_group = group != NULL};
 
 	meta_change(rel, reserve, &r);
+	if (copied != NIL && nrows > 0)
+		tell_first_files(rel, r.first_row + nrows);
 	if (first_row != NULL)
 		*first_row = r.first_row;
 	if (group != NULL)

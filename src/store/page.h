@@ -10,6 +10,7 @@
 #include "storage/buf.h"
 #include "utils/relcache.h"
 
+#include "base/compat.h"
 #include "store/format.h"
 
 /* Takes row numbers and a number for a row group; creates the metapage if need be.  Either pointer may be NULL. */
@@ -17,6 +18,9 @@ extern void ec_meta_reserve(Relation rel, int64 nrows, int64 *first_row, int64 *
 
 /* Counts a tuple of kind GROUP, MASK or RESERVE after it was inserted, for groupmap.c. */
 extern void ec_meta_announce(Relation rel);
+
+/* The table's file is about to be copied; its indexes stay. */
+extern void ec_meta_copied(Relation rel, const RelFileLocator *to);
 
 /* False if nothing was ever written to rel. */
 extern bool ec_meta_read(Relation rel, EcDiskMeta *meta);
