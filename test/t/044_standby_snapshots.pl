@@ -81,6 +81,29 @@ like($few, qr/^10$|$conflict/, 'rows that the rewrite removed are there for the 
 note($primary->safe_psql('postgres', "SELECT pg_relation_filenode(reltoastrelid) <> $old FROM pg_class WHERE relname = 'few'") eq 't' ? 'the companion was rewritten' : 'not rewritten: VACUUM gave up waiting for its lock');
 
 # ----------------------------------------------------------------------------------------
+# Index entries that a page split removes, of rows that are dead for everybody on the primary
+# ----------------------------------------------------------------------------------------
+$primary->safe_psql('postgres', <<'EOC');
+CREATE TABLE e (a int) USING ecinsight_columnar;
+CREATE INDEX e_a ON e (a) WITH (deduplicate_items = off);
+INSERT INTO e SELECT generate_series(1, 20000);
+EOC
+catch_up();
+my $by_index = session($standby);
+my $count = 'SELECT count(*) FROM e WHERE a > 0';
+ask($by_index, 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET ecinsight.enable_columnar_scan = off');
+is(ask($by_index, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM other"), '0', 'a snapshot on the standby');
+my $size = "SELECT pg_relation_size('e_a')";
+my $pages = $primary->safe_psql('postgres', $size);
+$primary->safe_psql('postgres', "DELETE FROM e WHERE a % 2 = 0");
+is($primary->safe_psql('postgres', "SET enable_seqscan = off; SET enable_bitmapscan = off; SET ecinsight.enable_columnar_scan = off; $count"), '10000', 'marked');
+$primary->safe_psql('postgres', "INSERT INTO e SELECT i FROM generate_series(1, 20000) i WHERE i % 3 = 0");
+is($primary->safe_psql('postgres', $size), $pages, 'the new entries have taken the place of old ones');
+catch_up();
+like(ask($by_index, $count), qr/^20000$|$conflict/, 'the older snapshot sees their rows, or is told');
+$by_index->{run}->kill_kill;
+
+# ----------------------------------------------------------------------------------------
 # Pages used again
 # ----------------------------------------------------------------------------------------
 my %seen;
