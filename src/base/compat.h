@@ -321,20 +321,26 @@ ec_compat_vacuum_info_heap(IndexVacuumInfo *info, Relation rel)
 #endif
 }
 
-/* 16: the statistics' fields lost their prefix */
+/* With those of this backend that are not reported yet.  16: the statistics' fields lost their prefix. */
 static inline double
 ec_compat_dead_tuples(Relation rel)
 {
 	PgStat_StatTabEntry *entry =
 		pgstat_fetch_stat_tabentry_ext(rel->rd_rel->relisshared, RelationGetRelid(rel));
+	double dead = 0;
 
-	if (entry == NULL)
-		return 0;
 #if PG_VERSION_NUM >= 160000
-	return (double) entry->dead_tuples;
+	if (pgstat_should_count_relation(rel))
+		dead = (double) rel->pgstat_info->counts.delta_dead_tuples;
+	if (entry != NULL)
+		dead += (double) entry->dead_tuples;
 #else
-	return (double) entry->n_dead_tuples;
+	if (pgstat_should_count_relation(rel))
+		dead = (double) rel->pgstat_info->t_counts.t_delta_dead_tuples;
+	if (entry != NULL)
+		dead += (double) entry->n_dead_tuples;
 #endif
+	return Max(dead, 0);
 }
 
 /* 18: statistics know how long a VACUUM took */
@@ -369,6 +375,17 @@ ec_compat_rewrite_relation(Oid relid)
 	cluster_rel(table_open(relid, AccessExclusiveLock), InvalidOid, &params);
 #else
 	cluster_rel(relid, InvalidOid, &params);
+#endif
+}
+
+/* Rows on a heap page as the planner guesses them.  17: fillfactor is heeded, and there is one at least. */
+static inline double
+ec_compat_heap_density(int32 usable, int fillfactor, int32 tuple_width)
+{
+#if PG_VERSION_NUM >= 170000
+	return Max(1, usable * fillfactor / 100 / tuple_width);
+#else
+	return usable / tuple_width;
 #endif
 }
 

@@ -440,7 +440,8 @@ estimate_as_heap(Relation rel, double rows, int32 *attr_widths, BlockNumber *pag
 	int32 width = get_rel_data_width(rel, attr_widths);
 	int32 overhead = MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
 	int32 usable = BLCKSZ - SizeOfPageHeaderData;
-	int32 filled = usable - (int32) RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
+	int fillfactor = RelationGetFillFactor(rel, HEAP_DEFAULT_FILLFACTOR);
+	int32 filled = usable - BLCKSZ * (100 - fillfactor) / 100;
 	bool known = rel->rd_rel->reltuples >= 0;
 
 	*pages = (BlockNumber) ceil(rows / Max(1, filled / (MAXALIGN(width) + overhead)));
@@ -451,7 +452,7 @@ estimate_as_heap(Relation rel, double rows, int32 *attr_widths, BlockNumber *pag
 	else if (known && rel->rd_rel->reltuples > 0)
 		*tuples = rows;
 	else
-		*tuples = rint((double) (usable / (width + overhead)) * *pages);
+		*tuples = rint(ec_compat_heap_density(usable, fillfactor, width + overhead) * *pages);
 	*allvisfrac = *pages > 0 && was_vacuumed(rel) ? 1 : 0;
 }
 
