@@ -25,4 +25,12 @@ SELECT count(*) FROM c;
 SELECT count(*) FROM c WHERE a < 60;
 ROLLBACK;
 SELECT count(*) FROM c;
+-- ctid that only an aggregate needs, above a sort
+SET enable_hashagg = off;
+SELECT count(*), count(DISTINCT t), bool_and(t IN (SELECT ctid FROM c)) AS there FROM (SELECT max(ctid) AS t FROM c WHERE a % 10 = 3 GROUP BY a) x;
+BEGIN;
+DELETE FROM c WHERE ctid = ANY (ARRAY(SELECT max(ctid) FROM c WHERE a % 10 = 3 GROUP BY a));
+SELECT count(*) FROM c WHERE a % 10 = 3;
+ROLLBACK;
+RESET enable_hashagg;
 DROP SCHEMA scan_tids CASCADE;

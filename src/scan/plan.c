@@ -322,7 +322,9 @@ wants_tids(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *quals)
 
 	if (!root->parse->hasAggs && root->parse->groupClause == NIL)
 		return true;
+	/* tlist may be empty now, and be replaced by what is needed */
 	pull_varattnos((Node *) tlist, rel->relid, &attrs);
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
 	pull_varattnos((Node *) quals, rel->relid, &attrs);
 	return bms_is_member(SelfItemPointerAttributeNumber - FirstLowInvalidHeapAttributeNumber,
 						 attrs);

@@ -312,6 +312,7 @@ ec_verify(PG_FUNCTION_ARGS)
 		check_disjoint(&verify, &verify.extents, RelationGetNumberOfBlocks(verify.rel), "block");
 		check_disjoint(&verify, &verify.numbers, verify.meta.next_row, "row number");
 		ec_reader_end(verify.reader);
+		ec_verify_companion_index(&verify);
 		ec_verify_indexes(&verify);
 	}
 	table_close(verify.rel, NoLock);

@@ -28,6 +28,7 @@ typedef struct EcVerify
 	uint32 group;	/* in work */
 	int attidx;		/* column in work */
 	Relation index; /* in work */
+	BlockNumber block;
 	EcDiskMeta meta;
 	EcVerifyRanges extents; /* and runs of free pages */
 	EcVerifyRanges numbers; /* of rows that are not hidden */
@@ -47,6 +48,7 @@ extern void ec_verify_add_range(EcVerifyRanges *to, int64 first, int64 count);
 
 /* verify_tuples.c: the companion's tuples */
 extern void ec_verify_tuples(EcVerify *verify);
+extern void ec_verify_companion_index(EcVerify *verify);
 
 /* verify_index.c: the table's btree indexes */
 extern void ec_verify_indexes(EcVerify *verify);

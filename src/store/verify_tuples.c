@@ -2,7 +2,7 @@
  * verify_tuples.c
  *	  ecinsight.verify: each tuple of the companion that the snapshot sees.
  *
- * Its index must find it; what it says must lie within the table; a tombstone must
+ * Its index must find it, and all pages of that be readable; what it says must lie within the table; a tombstone must
  * have a row to hide.  Free pages go to the extents, which verify.c compares.
  */
 #include "postgres.h"
@@ -102,6 +102,34 @@ check_tuple(EcVerify *verify, EcCompanion *c, HeapTuple tuple)
 	}
 	if (!is_header(verify, tuple) && !index_finds(c, &opened, &tuple->t_self))
 		problem(verify, tuple, "its index does not find it");
+}
+
+static void
+read_page(EcVerify *verify)
+{
+	ReleaseBuffer(ReadBuffer(verify->index, verify->block));
+}
+
+/* Look-ups don't come to each page; who vacuums does. */
+void
+ec_verify_companion_index(EcVerify *verify)
+{
+	EcCompanion c;
+
+	if (!ec_companion_open(verify->rel, AccessShareLock, &c))
+		return;
+	for (int i = 0; i < c.nindexes; i++)
+	{
+		BlockNumber nblocks = RelationGetNumberOfBlocks(c.indexes[i]);
+
+		verify->index = c.indexes[i];
+		for (verify->block = 0; verify->block < nblocks; verify->block++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			ec_verify_try(verify, read_page, -1, -1);
+		}
+	}
+	ec_companion_close(&c);
 }
 
 void
