@@ -37,6 +37,12 @@ SELECT * FROM category_correlation('small', min_users => 1);
 SELECT * FROM customer_clusters('small', 2);
 SELECT * FROM customer_clusters('small', 100);
 
+-- row groups are read directly: the executor would have counted a scan
+BEGIN;
+SELECT count(*) FROM top_user_categories('small');
+SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relid = 'small'::regclass;
+ROLLBACK;
+
 -- Random rows: few users with many rows and many with few, sessions of all shapes, prices
 -- and times that are NULL, NaN or infinite.
 CREATE TABLE heap_events

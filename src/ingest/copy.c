@@ -42,6 +42,7 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/hooks.h"
 #include "ingest/copy.h"
 #include "ingest/rowparse_server.h"
 #include "store/writer.h"
@@ -189,8 +190,8 @@ take_options(List *defs, EcCopyPlan *plan)
 static bool
 statement_is_ours(const CopyStmt *stmt, EcCopyPlan *plan)
 {
-	if (!ec_guc_enable_copy_parser || !stmt->is_from || stmt->relation == NULL || stmt->is_program ||
-		stmt->whereClause != NULL)
+	if (!ec_guc_enable_copy_parser || !stmt->is_from || stmt->relation == NULL ||
+		stmt->is_program || stmt->whereClause != NULL)
 		return false;
 	if (XactReadOnly || IsInParallelMode() || RecoveryInProgress())
 		return false;
@@ -401,7 +402,6 @@ ec_copy_init(void)
 {
 	prev_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = copy_process_utility;
-	prev_check_perms = ExecutorCheckPerms_hook;
-	ExecutorCheckPerms_hook = check_perms;
+	prev_check_perms = ec_hook_check_perms(check_perms);
 	CacheRegisterRelcacheCallback(at_invalidation, (Datum) 0);
 }

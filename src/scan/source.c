@@ -29,6 +29,7 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 
+#include "base/hooks.h"
 #include "scan/compact.h"
 #include "scan/source.h"
 #include "scan/source_query.h"
@@ -98,7 +99,7 @@ has_row_groups(Relation rel)
 static bool
 sees_all(Relation rel)
 {
-	return ExecutorCheckPerms_hook == NULL &&
+	return !ec_hook_check_perms_is_others() &&
 		   check_enable_rls(RelationGetRelid(rel), InvalidOid, true) != RLS_ENABLED;
 }
 
