@@ -141,3 +141,10 @@ ec_result_put(EcResult *result, Datum *values, bool *nulls)
 	tuplestore_putvalues(result->rsinfo->setResult, result->rsinfo->setDesc, values, nulls);
 	MemoryContextReset(result->row_context);
 }
+
+Datum
+ec_result_ratio(int64 count, int64 of, bool *isnull)
+{
+	*isnull = of == 0;
+	return *isnull ? (Datum) 0 : Float8GetDatum((double) count / (double) of);
+}

@@ -63,4 +63,7 @@ typedef struct EcResult
 extern void ec_result_begin(EcResult *result, FunctionCallInfo fcinfo);
 extern void ec_result_put(EcResult *result, Datum *values, bool *nulls);
 
+/* count / of as double precision; *isnull if there is nothing to divide by. */
+extern Datum ec_result_ratio(int64 count, int64 of, bool *isnull);
+
 #endif /* EC_ARGS_H */

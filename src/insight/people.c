@@ -15,9 +15,9 @@ combine_bits(uint64 *into, const uint64 *from)
 }
 
 void
-ec_people_init(EcPeople *people, MemoryContext context)
+ec_people_init(EcPeople *people, MemoryContext context, double share)
 {
-	people->tally = ec_tally_create(context, KEY_WORDS, 1, combine_bits, 1.0);
+	people->tally = ec_tally_create(context, KEY_WORDS, 1, combine_bits, share);
 	people->groups = MemoryContextAlloc(context, sizeof(uint64) * EC_BLOCK_ROWS);
 	people->counts = NULL;
 }

@@ -24,7 +24,8 @@ typedef struct EcPeople
 	EcPeopleCounts *counts; /* while they are made */
 } EcPeople;
 
-extern void ec_people_init(EcPeople *people, MemoryContext context);
+/* share: of the memory allowed, as of a tally */
+extern void ec_people_init(EcPeople *people, MemoryContext context, double share);
 
 /* Adds n rows; nulls (of users) may be NULL. */
 extern void ec_people_add(EcPeople *people, uint32 n, const uint32 *groups, const int64 *users,

@@ -141,9 +141,8 @@ ec_price_total(const EcPriceSum *price, int32 scale)
  * |average| 10^6 rounded half up.  (numeric's own division rounds to its scale first.)
  */
 Datum
-ec_price_average(const EcPriceSum *price, int32 scale)
+ec_price_per(const EcPriceSum *price, int32 scale, int64 n)
 {
-	int64 n = ec_price_count(price);
 	Numeric sum = ec_price_sum(price, scale);
 	bool negative = compare(sum, from_scaled(0, 0)) < 0;
 	Numeric magnitude;
@@ -155,6 +154,28 @@ ec_price_average(const EcPriceSum *price, int32 scale)
 												  NumericGetDatum(from_scaled(2 * n, 0))));
 	rounded = multiply(rounded, from_scaled(negative ? -1 : 1, AVERAGE_DECIMALS));
 	return round_to(rounded, AVERAGE_DECIMALS);
+}
+
+Datum
+ec_price_average(const EcPriceSum *price, int32 scale)
+{
+	return ec_price_per(price, scale, ec_price_count(price));
+}
+
+double
+ec_price_double(const EcPriceSum *price, int32 scale)
+{
+	Numeric sum = ec_price_sum(price, scale);
+
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(sum)));
+}
+
+int
+ec_price_compare(const EcPriceSum *a, const EcPriceSum *b, int32 scale)
+{
+	if (a->odd == NULL && b->odd == NULL)
+		return (a->sum > b->sum) - (a->sum < b->sum);
+	return compare(ec_price_sum(a, scale), ec_price_sum(b, scale));
 }
 
 Datum

@@ -62,6 +62,15 @@ extern Datum ec_price_average(const EcPriceSum *price, int32 scale); /* count mu
 extern Datum ec_price_min(const EcPriceSum *price, int32 scale);	 /* count must not be 0 */
 extern Datum ec_price_max(const EcPriceSum *price, int32 scale);
 
+/* The sum divided by n > 0, as an average. */
+extern Datum ec_price_per(const EcPriceSum *price, int32 scale, int64 n);
+
+/* The number nearest to the exact sum. */
+extern double ec_price_double(const EcPriceSum *price, int32 scale);
+
+/* Order of the exact sums. */
+extern int ec_price_compare(const EcPriceSum *a, const EcPriceSum *b, int32 scale);
+
 /* Order of the exact averages; those of nothing come first (they are the least). */
 extern int ec_price_compare_averages(const EcPriceSum *a, const EcPriceSum *b, int32 scale);
 

@@ -24,7 +24,7 @@ ec_series_count(EcSeries *series, const EcArgs *args, bool with_people, MemoryCo
 	if (with_people)
 	{
 		columns |= EC_COL_BIT(EC_COL_USER);
-		ec_people_init(&people, context);
+		ec_people_init(&people, context, 1.0);
 	}
 	ec_rows_open(&rows, args, columns, context);
 	while (ec_rows_next(&rows))
