@@ -64,8 +64,7 @@ count_rows(Funnel *state, const EcArgs *args)
 {
 	EcEventColumn column = state->by == BY_BRAND ? EC_COL_BRAND : EC_COL_CATEGORY_CODE;
 	uint32 columns = EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER);
-	const uint32 *groups =
-		MemoryContextAllocZero(state->context, sizeof(uint32) * EC_BLOCK_ROWS);
+	const uint32 *groups = MemoryContextAllocZero(state->context, sizeof(uint32) * EC_BLOCK_ROWS);
 	EcTextColumn key;
 	EcIntColumn user;
 	EcRows rows;
@@ -86,9 +85,9 @@ count_rows(Funnel *state, const EcArgs *args)
 		ec_people_add(&state->people, rows.n, groups, users, nulls, ec_rows_types(&rows));
 	}
 	ec_rows_close(&rows);
-	state->counts = MemoryContextAllocExtended(state->context,
-											   sizeof(EcPeopleCounts) * (Size) ngroups(state),
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	state->counts =
+		MemoryContextAllocExtended(state->context, sizeof(EcPeopleCounts) * (Size) ngroups(state),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ec_people_count(&state->people, state->counts);
 }
 

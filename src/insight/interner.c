@@ -131,17 +131,22 @@ ec_interner_datum(const EcInterner *interner, uint32 id, bool *isnull)
 													interner->entries[id].len));
 }
 
-static int
-compare_ids(const void *a, const void *b, void *arg)
+int
+ec_interner_compare(const EcInterner *interner, uint32 a, uint32 b)
 {
-	const EcInterner *interner = arg;
-	const EcBytes *x = &interner->entries[*(const uint32 *) a];
-	const EcBytes *y = &interner->entries[*(const uint32 *) b];
+	const EcBytes *x = &interner->entries[a];
+	const EcBytes *y = &interner->entries[b];
 	int order = memcmp(x->ptr, y->ptr, Min(x->len, y->len));
 
 	if (order != 0)
 		return order;
 	return (x->len > y->len) - (x->len < y->len);
+}
+
+static int
+compare_ids(const void *a, const void *b, void *arg)
+{
+	return ec_interner_compare(arg, *(const uint32 *) a, *(const uint32 *) b);
 }
 
 uint32 *

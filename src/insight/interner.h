@@ -27,6 +27,9 @@ extern EcBytes ec_interner_get(const EcInterner *interner, uint32 id);
 /* As a text Datum; *isnull for EC_ID_NULL. */
 extern Datum ec_interner_datum(const EcInterner *interner, uint32 id, bool *isnull);
 
+/* Order of two of the strings by COLLATE "C". */
+extern int ec_interner_compare(const EcInterner *interner, uint32 a, uint32 b);
+
 /* ranks[0 .. count]: order of the strings by COLLATE "C", NULL last. */
 extern uint32 *ec_interner_ranks(const EcInterner *interner, MemoryContext context);
 

@@ -82,38 +82,65 @@ copy_numeric(Numeric value, MemoryContext context)
 	return copy;
 }
 
+/* Replaces a numeric of context by a copy of another. */
+static void
+replace_numeric(Numeric *place, Numeric value, MemoryContext context)
+{
+	Numeric old = *place;
+
+	*place = copy_numeric(value, context);
+	pfree(old);
+}
+
+void
+ec_price_combine_odd(EcOddPrices **into, const EcOddPrices *from, MemoryContext context)
+{
+	EcOddPrices *odd = *into;
+	Numeric sum;
+
+	if (from == NULL)
+		return;
+	if (odd == NULL)
+	{
+		odd = *into = MemoryContextAlloc(context, sizeof(EcOddPrices));
+		odd->n = from->n;
+		odd->sum = copy_numeric(from->sum, context);
+		odd->min = copy_numeric(from->min, context);
+		odd->max = copy_numeric(from->max, context);
+		return;
+	}
+	sum = add(odd->sum, from->sum);
+	replace_numeric(&odd->sum, sum, context);
+	pfree(sum);
+	odd->n += from->n;
+	if (compare(from->min, odd->min) < 0)
+		replace_numeric(&odd->min, from->min, context);
+	if (compare(from->max, odd->max) > 0)
+		replace_numeric(&odd->max, from->max, context);
+}
+
+void
+ec_price_keep_odd(EcOddPrices **odd, Numeric value, MemoryContext context)
+{
+	EcOddPrices one = {1, value, value, value};
+
+	ec_price_combine_odd(odd, &one, context);
+}
+
 void
 ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext context)
 {
-	EcOddPrices *odd = price->odd;
-	MemoryContext old;
-	Numeric sum;
+	ec_price_keep_odd(&price->odd, value, context);
+}
 
-	if (odd == NULL)
-	{
-		odd = price->odd = MemoryContextAllocZero(context, sizeof(EcOddPrices));
-		odd->n = 1;
-		odd->sum = copy_numeric(value, context);
-		odd->min = copy_numeric(value, context);
-		odd->max = copy_numeric(value, context);
-		return;
-	}
-	old = MemoryContextSwitchTo(context);
-	sum = add(odd->sum, value);
-	pfree(odd->sum);
-	odd->sum = sum;
-	odd->n++;
-	if (compare(value, odd->min) < 0)
-	{
-		pfree(odd->min);
-		odd->min = copy_numeric(value, context);
-	}
-	if (compare(value, odd->max) > 0)
-	{
-		pfree(odd->max);
-		odd->max = copy_numeric(value, context);
-	}
-	MemoryContextSwitchTo(old);
+void
+ec_price_add_odd_times(EcPriceSum *price, Numeric value, int64 n, MemoryContext context)
+{
+	Numeric sum = multiply(value, from_scaled(n, 0));
+	EcOddPrices prices = {n, sum, value, value};
+
+	ec_price_combine_odd(&price->odd, &prices, context);
+	pfree(sum);
 }
 
 int64
@@ -162,12 +189,84 @@ ec_price_average(const EcPriceSum *price, int32 scale)
 	return ec_price_per(price, scale, ec_price_count(price));
 }
 
+static int
+compare_products_exactly(const EcPriceSum *a, const EcPriceSum *b, const EcPriceSum *c,
+						 const EcPriceSum *d, int32 scale)
+{
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight products", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	int order = compare(multiply(exact_sum(a, scale), exact_sum(b, scale)),
+						multiply(exact_sum(c, scale), exact_sum(d, scale)));
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	return order;
+}
+
 double
 ec_price_double(const EcPriceSum *price, int32 scale)
 {
 	Numeric sum = ec_price_sum(price, scale);
 
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(sum)));
+}
+
+double
+ec_price_difference(const EcPriceSum *a, const EcPriceSum *b, int32 scale)
+{
+	Numeric difference = DatumGetNumeric(DirectFunctionCall2(
+		numeric_sub, NumericGetDatum(exact_sum(a, scale)), NumericGetDatum(exact_sum(b, scale))));
+
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(difference)));
+}
+
+bool
+ec_price_is_zero(const EcPriceSum *price, int32 scale)
+{
+	if (price->odd == NULL)
+		return price->sum == 0;
+	return compare(exact_sum(price, scale), from_scaled(0, 0)) == 0;
+}
+
+void
+ec_price_add_sum(EcPriceSum *into, const EcPriceSum *from, MemoryContext context)
+{
+	into->sum += from->sum;
+	into->n += from->n;
+	ec_price_combine_odd(&into->odd, from->odd, context);
+}
+
+int
+ec_price_compare_total(const EcPriceSum *price, int32 scale, Numeric number)
+{
+	return compare(exact_sum(price, scale), number);
+}
+
+int
+ec_price_compare_products(const EcPriceSum *a, const EcPriceSum *b, const EcPriceSum *c,
+						  const EcPriceSum *d, int32 scale)
+{
+	int128 left;
+	int128 right;
+
+	if (a->odd != NULL || b->odd != NULL || c->odd != NULL || d->odd != NULL ||
+		__builtin_mul_overflow(a->sum, b->sum, &left) ||
+		__builtin_mul_overflow(c->sum, d->sum, &right))
+		return compare_products_exactly(a, b, c, d, scale);
+	return (left > right) - (left < right);
+}
+
+int
+ec_price_compare_numeric(Numeric a, Numeric b)
+{
+	return compare(a, b);
+}
+
+int
+ec_price_compare_scaled(Numeric a, int64 b, int32 scale)
+{
+	return compare(a, from_scaled(b, scale));
 }
 
 int

@@ -51,6 +51,15 @@ ec_price_add(EcPriceSum *price, int64 value)
 /* Memory is taken from context; value is copied. */
 extern void ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext context);
 
+/* The same for odd prices kept elsewhere, and one such sum into another. */
+extern void ec_price_keep_odd(EcOddPrices **odd, Numeric value, MemoryContext context);
+extern void
+ec_price_combine_odd(EcOddPrices **into, const EcOddPrices *from, MemoryContext context);
+
+/* A price that n rows have. */
+extern void
+ec_price_add_odd_times(EcPriceSum *price, Numeric value, int64 n, MemoryContext context);
+
 extern int64 ec_price_count(const EcPriceSum *price);
 
 /* The sum as it is, palloc'd in the current context. */
@@ -67,6 +76,25 @@ extern Datum ec_price_per(const EcPriceSum *price, int32 scale, int64 n);
 
 /* The number nearest to the exact sum. */
 extern double ec_price_double(const EcPriceSum *price, int32 scale);
+
+/* The same of a - b. */
+extern double ec_price_difference(const EcPriceSum *a, const EcPriceSum *b, int32 scale);
+
+extern bool ec_price_is_zero(const EcPriceSum *price, int32 scale);
+
+/* Adds a sum to another; extremes aren't kept. */
+extern void ec_price_add_sum(EcPriceSum *into, const EcPriceSum *from, MemoryContext context);
+
+/* Order of the exact sum and a number. */
+extern int ec_price_compare_total(const EcPriceSum *price, int32 scale, Numeric number);
+
+/* Order of a b and c d, exact. */
+extern int ec_price_compare_products(const EcPriceSum *a, const EcPriceSum *b, const EcPriceSum *c,
+									 const EcPriceSum *d, int32 scale);
+
+/* Order of odd prices among themselves and with others. */
+extern int ec_price_compare_numeric(Numeric a, Numeric b);
+extern int ec_price_compare_scaled(Numeric a, int64 b, int32 scale);
 
 /* Order of the exact sums. */
 extern int ec_price_compare(const EcPriceSum *a, const EcPriceSum *b, int32 scale);

@@ -19,8 +19,8 @@
 
 #include "postgres.h"
 
-#define EC_TALLY_KEY_MAX 4	 /* words */
-#define EC_TALLY_STATE_MAX 8 /* words */
+#define EC_TALLY_KEY_MAX 4	  /* words */
+#define EC_TALLY_STATE_MAX 16 /* words */
 
 typedef struct EcTally EcTally;
 

@@ -9,7 +9,7 @@
 
 #include "insight/topk.h"
 
-#define ITEM_MAX 64
+#define ITEM_MAX 160
 #define COMPARISONS_BETWEEN_CHECKS 65536
 
 #define item_at(topk, i) ((topk)->items + (Size) (i) * (topk)->item_size)
