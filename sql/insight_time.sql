@@ -29,6 +29,8 @@ SELECT * FROM funnel('hand', by => 'brand');
 SELECT * FROM trending('hand', period => '3 days', min_previous => 0);
 SELECT * FROM trending('hand', period => '3 days', min_previous => 0, by => 'product', measure => 'revenue');
 
+SET TimeZone = 'UTC';
+SET DateStyle = 'ISO';
 -- Random events: NULLs, '' values, NaN, infinite times, two changes of Berlin's clocks and of Lord Howe's half hours
 CREATE TABLE heap_events
 (
@@ -81,10 +83,10 @@ SELECT format('sales_trend($1, bucket => %L, tz => %L%s$2)', bucket, tz, coalesc
                      FROM chosen WHERE %3$s GROUP BY 1),
          bounds AS (SELECT min(bucket) AS f, max(bucket) AS l FROM grouped WHERE isfinite(bucket)),
          filled AS (SELECT bucket FROM grouped UNION SELECT date_trunc(%1$L, f + i * interval '10 minutes', %2$L) FROM bounds, generate_series(0, floor(extract(epoch FROM l - f) / 600)::int) i)
-    SELECT bucket, coalesce(i, 0), coalesce(v, 0), coalesce(c, 0), coalesce(p, 0), coalesce(x, 0.00), coalesce(u, 0), coalesce(b, 0),
+    SELECT f.bucket, coalesce(i, 0), coalesce(v, 0), coalesce(c, 0), coalesce(p, 0), coalesce(x, 0.00), coalesce(u, 0), coalesce(b, 0),
            count(*) OVER w * coalesce(x, 0) > coalesce(sum(x) OVER w, 0) AND
            (count(*) OVER w * coalesce(x, 0) - coalesce(sum(x) OVER w, 0)) ^ 2 >= 4 * (count(*) OVER w * coalesce(sum(x * x) OVER w, 0) - coalesce(sum(x) OVER w, 0) ^ 2)
-    FROM filled FULL JOIN grouped g USING (bucket) WHERE filled.bucket IS NOT NULL OR g.i IS NULL WINDOW w AS () ORDER BY bucket $$, bucket, tz, coalesce(format('category_code = %L', category), 'true'))
+    FROM filled f LEFT JOIN grouped g ON coalesce(f.bucket::text, '') = coalesce(g.bucket::text, '') WINDOW w AS () ORDER BY 1 $$, bucket, tz, coalesce('category_code = ' || quote_literal(category), 'true'))
 FROM (VALUES ('day', 'UTC', NULL), ('hour', 'Europe/Berlin', NULL), ('day', 'Europe/Berlin', ''), ('week', 'Asia/Kathmandu', NULL), ('month', 'Australia/Lord_Howe', 'Code'),
              ('hour', 'Australia/Lord_Howe', 'code.9'), ('hour', '-03:30', NULL), ('week', 'EST', NULL), ('day', 'america/st_johns', 'nowhere')) parameters (bucket, tz, category);
 INSERT INTO calls
@@ -111,7 +113,7 @@ SELECT format('price_bands($1, bands => %s%s$2)', bands, coalesce(', category =>
            count(*) FILTER (WHERE event_type = 'purchase'), round(coalesce(sum(p.price) FILTER (WHERE event_type = 'purchase'), 0), 2),
            count(*) FILTER (WHERE event_type = 'purchase')::float8 / nullif(count(*) FILTER (WHERE event_type = 'view'), 0)
     FROM edges e JOIN priced p ON p.category_code IS NOT DISTINCT FROM e.category_code AND p.price >= e.price AND (p.price < e.next OR number >= edges - 1)
-    WHERE number < edges OR edges = 1 GROUP BY p.category_code, number, e.price, next ORDER BY p.category_code COLLATE "C", number $$, bands, coalesce(format('category_code = %L', category), 'true'))
+    WHERE number < edges OR edges = 1 GROUP BY p.category_code, number, e.price, next ORDER BY p.category_code COLLATE "C", number $$, bands, coalesce('category_code = ' || quote_literal(category), 'true'))
 FROM (VALUES (10, NULL), (1, NULL), (7, 'Code'), (10000, NULL), (3, 'nowhere')) parameters (bands, category);
 INSERT INTO calls
 SELECT format('product_performance($1, k => %s, order_by => %L$2)', k, order_by), format($$
@@ -132,17 +134,17 @@ FROM (VALUES ('category', 'category_code', 'GROUP BY 1'), ('brand', 'brand', 'GR
 INSERT INTO calls
 SELECT format('trending($1, period => %L, as_of => %s, k => %s, by => %L, measure => %L, min_previous => %s$2)', period, coalesce(quote_literal(as_of), 'NULL'), k, by, measure, min_previous), format($$
     WITH parameters AS (SELECT t, t - %1$L::interval AS t1, t - 2 * %1$L::interval AS t2 FROM (SELECT coalesce(%2$L, max(event_time)) AS t FROM passing WHERE isfinite(event_time)) s),
-         sums AS (SELECT %3$s AS key, coalesce(sum(m) FILTER (WHERE event_time > t1), 0) AS c, coalesce(sum(m) FILTER (WHERE event_time <= t1), 0) AS p
+         sums AS (SELECT %3$s AS key, round(coalesce(sum(m) FILTER (WHERE event_time > t1), 0), %7$s) AS c, round(coalesce(sum(m) FILTER (WHERE event_time <= t1), 0), %7$s) AS p
                   FROM (SELECT *, %4$s AS m FROM passing) s, parameters WHERE event_time > t2 AND event_time <= t GROUP BY 1),
          changes AS (SELECT *, c / nullif(p, 0) - 1 AS g, (c - p)::float8 / nullif(sum(c - p) OVER (), 0)::float8 AS share FROM sums)
     SELECT row_number() OVER (ORDER BY g DESC NULLS LAST, key), key::text, c::numeric, p::numeric, c::float8 / nullif(p, 0)::float8 - 1, share
-    FROM changes WHERE p >= %5$s ORDER BY g DESC NULLS LAST, key LIMIT %6$s $$, period, as_of,
+    FROM changes WHERE p >= %5$s ORDER BY 1 LIMIT %6$s $$, period, as_of,
     CASE by WHEN 'category' THEN 'category_code COLLATE "C"' WHEN 'brand' THEN 'brand COLLATE "C"' ELSE 'product_id' END,
-    CASE measure WHEN 'interactions' THEN '1' ELSE 'CASE WHEN event_type = ''purchase'' THEN coalesce(price, 0.00) ELSE 0.00 END' END, min_previous, k)
+    CASE measure WHEN 'interactions' THEN '1' ELSE 'CASE WHEN event_type = ''purchase'' THEN coalesce(price, 0.00) ELSE 0.00 END' END, min_previous, k, CASE measure WHEN 'revenue' THEN 2 ELSE 0 END)
 FROM (VALUES ('7 days', NULL, '20', 'category', 'interactions', 10), ('24 hours', '2019-10-28 00:00+00', 'NULL', 'brand', 'revenue', 0), ('1 month', '2019-05-31', 'NULL', 'product', 'interactions', 0.5),
              ('100 years', '2019-10-27 10:00+00', '3', 'product', 'revenue', 0)) parameters (period, as_of, k, by, measure, min_previous);
 
-CREATE FUNCTION rows_of(query text) RETURNS text[] LANGUAGE plpgsql SET TimeZone = 'UTC' AS $$
+CREATE FUNCTION rows_of(query text) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     result text[];
 BEGIN
@@ -197,3 +199,6 @@ SELECT * FROM compare('heap_events');
 SELECT * FROM compare('columnar_events');
 SELECT * FROM compare('viewed_events');
 SELECT * FROM compare('partitioned_events');
+
+\set VERBOSITY terse
+DROP SCHEMA insight_time CASCADE;

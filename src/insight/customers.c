@@ -401,7 +401,8 @@ put_rows(Customers *state, FunctionCallInfo fcinfo)
 		values[0] = TimestampTzGetDatum(rows[i].value);
 		values[1] = Int64GetDatum(state->counts[number][EC_PEOPLE_USERS]);
 		values[2] = Int64GetDatum(state->new_users[number]);
-		values[3] = Int64GetDatum(state->counts[number][EC_PEOPLE_USERS] - state->new_users[number]);
+		values[3] =
+			Int64GetDatum(state->counts[number][EC_PEOPLE_USERS] - state->new_users[number]);
 		values[4] = Int64GetDatum(state->counts[number][EC_TYPE_PURCHASE]);
 		values[5] = Int64GetDatum(state->repeat_buyers[number]);
 		ec_result_put(&result, values, nulls);

@@ -160,7 +160,8 @@ put_row(const Overview *overview, FunctionCallInfo fcinfo)
 	values[10] = Int64GetDatum(overview->orders);
 	nulls[11] = overview->orders == 0;
 	if (!nulls[11])
-		values[11] = ec_price_per(&overview->measures.revenues[0], overview->scale, overview->orders);
+		values[11] =
+			ec_price_per(&overview->measures.revenues[0], overview->scale, overview->orders);
 	values[12] = ec_result_ratio(overview->buyers, overview->users, &nulls[12]);
 	ec_result_put(&result, values, nulls);
 }

@@ -196,8 +196,8 @@ compare_products_exactly(const EcPriceSum *a, const EcPriceSum *b, const EcPrice
 	MemoryContext scratch =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight products", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	int order = compare(multiply(exact_sum(a, scale), exact_sum(b, scale)),
-						multiply(exact_sum(c, scale), exact_sum(d, scale)));
+	int order = compare(multiply(ec_price_sum(a, scale), ec_price_sum(b, scale)),
+						multiply(ec_price_sum(c, scale), ec_price_sum(d, scale)));
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
@@ -215,8 +215,9 @@ ec_price_double(const EcPriceSum *price, int32 scale)
 double
 ec_price_difference(const EcPriceSum *a, const EcPriceSum *b, int32 scale)
 {
-	Numeric difference = DatumGetNumeric(DirectFunctionCall2(
-		numeric_sub, NumericGetDatum(exact_sum(a, scale)), NumericGetDatum(exact_sum(b, scale))));
+	Numeric difference =
+		DatumGetNumeric(DirectFunctionCall2(numeric_sub, NumericGetDatum(ec_price_sum(a, scale)),
+											NumericGetDatum(ec_price_sum(b, scale))));
 
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(difference)));
 }
@@ -226,7 +227,7 @@ ec_price_is_zero(const EcPriceSum *price, int32 scale)
 {
 	if (price->odd == NULL)
 		return price->sum == 0;
-	return compare(exact_sum(price, scale), from_scaled(0, 0)) == 0;
+	return compare(ec_price_sum(price, scale), from_scaled(0, 0)) == 0;
 }
 
 void
@@ -240,7 +241,7 @@ ec_price_add_sum(EcPriceSum *into, const EcPriceSum *from, MemoryContext context
 int
 ec_price_compare_total(const EcPriceSum *price, int32 scale, Numeric number)
 {
-	return compare(exact_sum(price, scale), number);
+	return compare(ec_price_sum(price, scale), number);
 }
 
 int
