@@ -82,7 +82,7 @@ SELECT format('sales_trend($1, bucket => %L, tz => %L%s$2)', bucket, tz, coalesc
                             count(DISTINCT user_id) AS u, count(DISTINCT user_id) FILTER (WHERE event_type = 'purchase') AS b
                      FROM chosen WHERE %3$s GROUP BY 1),
          bounds AS (SELECT min(bucket) AS f, max(bucket) AS l FROM grouped WHERE isfinite(bucket)),
-         filled AS (SELECT bucket FROM grouped UNION SELECT date_trunc(%1$L, f + i * interval '10 minutes', %2$L) FROM bounds, generate_series(0, floor(extract(epoch FROM l - f) / 600)::int) i)
+         filled AS (SELECT bucket FROM grouped UNION SELECT date_trunc(%1$L, f + i * interval '30 minutes', %2$L) FROM bounds, generate_series(0, floor(extract(epoch FROM l - f) / 1800)::int) i)
     SELECT f.bucket, coalesce(i, 0), coalesce(v, 0), coalesce(c, 0), coalesce(p, 0), coalesce(x, 0.00), coalesce(u, 0), coalesce(b, 0),
            count(*) OVER w * coalesce(x, 0) > coalesce(sum(x) OVER w, 0) AND
            (count(*) OVER w * coalesce(x, 0) - coalesce(sum(x) OVER w, 0)) ^ 2 >= 4 * (count(*) OVER w * coalesce(sum(x * x) OVER w, 0) - coalesce(sum(x) OVER w, 0) ^ 2)
@@ -114,7 +114,7 @@ SELECT format('price_bands($1, bands => %s%s$2)', bands, coalesce(', category =>
            count(*) FILTER (WHERE event_type = 'purchase')::float8 / nullif(count(*) FILTER (WHERE event_type = 'view'), 0)
     FROM edges e JOIN priced p ON p.category_code IS NOT DISTINCT FROM e.category_code AND p.price >= e.price AND (p.price < e.next OR number >= edges - 1)
     WHERE number < edges OR edges = 1 GROUP BY p.category_code, number, e.price, next ORDER BY p.category_code COLLATE "C", number $$, bands, coalesce('category_code = ' || quote_literal(category), 'true'))
-FROM (VALUES (10, NULL), (1, NULL), (7, 'Code'), (10000, NULL), (3, 'nowhere')) parameters (bands, category);
+FROM (VALUES (10, NULL), (1, NULL), (7, 'Code'), (300, NULL), (3, 'nowhere')) parameters (bands, category);
 INSERT INTO calls
 SELECT format('product_performance($1, k => %s, order_by => %L$2)', k, order_by), format($$
     SELECT row_number() OVER (ORDER BY %1$I DESC NULLS LAST, product_id), * FROM (
