@@ -197,6 +197,8 @@ extern EcStatus ec_ints_get64(EcPieceReader *r, uint32_t n, uint64_t *x);
 /* The integers as they are stored, in view->planes or view->minis; n <= EC_BLOCK_ROWS. */
 extern EcStatus ec_ints_open(EcPieceReader *r, uint32_t n, uint32_t max_width, EcView *view);
 extern uint64_t ec_ints_at(const EcView *view, uint32_t row);
+/* The integers [first, end), which lie in one mini. */
+extern void ec_ints_range(const EcView *view, uint32_t first, uint32_t end, uint64_t *x);
 /* How many of the integers [first, end) are 0; both lie in one mini. */
 extern uint32_t ec_ints_zeros(const EcView *view, uint32_t first, uint32_t end);
 
@@ -248,6 +250,16 @@ ec_piece_decode(EcPieceReader *r, const EcPiece *piece, const uint8_t *bytes, Ec
 /* dict.c */
 extern EcStatus ec_dict_open(EcPieceReader *r, EcView *view);
 extern EcStatus ec_dict_code_at(EcView *view, uint32_t row, uint32_t *code);
+
+/* delta.c: for single rows, steps and runs stay what they are */
+extern EcStatus ec_delta_open(EcPieceReader *r, EcView *view);
+extern uint64_t ec_delta_at(const EcView *view, uint32_t row);
+extern EcStatus ec_rle_open(EcPieceReader *r, EcView *view);
+extern uint32_t ec_rle_run_of(const EcView *view, uint32_t row);
+
+/* The value of so many rows is the sum of an anchor and of the steps from there. */
+#define EC_ANCHOR_ROWS 64
+#define EC_ANCHORS(nrows) (((nrows) + EC_ANCHOR_ROWS - 1) / EC_ANCHOR_ROWS)
 
 /* delta.c: the greatest common divisor of integers (1 if all are 0), and their division by it */
 extern uint64_t ec_common_divisor(const uint64_t *x, uint32_t n);

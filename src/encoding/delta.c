@@ -329,6 +329,74 @@ steps_get(EcPieceReader *r, uint32_t n, uint64_t *x)
 	return EC_OK;
 }
 
+/* One value after the other; x is what is stored. */
+static inline uint64_t
+step(const EcView *view, uint64_t x)
+{
+	return view->base + view->unit * (view->zigzag ? unzigzag(x) : x);
+}
+
+/* For single rows: the value before every EC_ANCHOR_ROWS rows. */
+static void
+sum_anchors(const EcView *view, uint64_t value, uint64_t *anchors)
+{
+	uint64_t x[EC_MINI_ROWS];
+	uint32_t at;
+	uint32_t i;
+
+	for (at = 0; at < view->nrows; at += EC_MINI_ROWS)
+	{
+		uint32_t n = view->nrows - at < EC_MINI_ROWS ? view->nrows - at : EC_MINI_ROWS;
+
+		ec_ints_range(view, at, at + n, x);
+		for (i = 0; i < n; i++)
+		{
+			if (i % EC_ANCHOR_ROWS == 0)
+				anchors[(at + i) / EC_ANCHOR_ROWS] = value;
+			value += step(view, x[i]);
+		}
+	}
+}
+
+EcStatus
+ec_delta_open(EcPieceReader *r, EcView *view)
+{
+	EcVector v = {0};
+	uint64_t first;
+	uint8_t zigzagged;
+	uint64_t *anchors;
+
+	if (r->phys != EC_PHYS_INT64)
+		return EC_ERR_CORRUPT;
+	EC_TRY(ec_validity_get(r, &v));
+	view->validity = v.validity;
+	if (!ec_get_u64(&r->in, &first) || !ec_get_u64(&r->in, &view->base) ||
+		!ec_get_u64(&r->in, &view->unit) || !ec_get_u8(&r->in, &zigzagged) || zigzagged > 1)
+		return EC_ERR_CORRUPT;
+	view->zigzag = zigzagged != 0;
+	EC_TRY(ec_ints_open(r, r->nrows, 64, view));
+	anchors = ec_arena_take(&r->arena, EC_ANCHORS(r->nrows) * sizeof(uint64_t));
+	if (anchors == NULL)
+		return EC_ERR_SPACE;
+	sum_anchors(view, first, anchors);
+	view->anchors = anchors;
+	return EC_OK;
+}
+
+uint64_t
+ec_delta_at(const EcView *view, uint32_t row)
+{
+	uint32_t first = row / EC_ANCHOR_ROWS * EC_ANCHOR_ROWS;
+	uint64_t value = view->anchors[row / EC_ANCHOR_ROWS];
+	uint64_t x[EC_ANCHOR_ROWS];
+	uint32_t i;
+
+	ec_ints_range(view, first, row + 1, x);
+	for (i = 0; i <= row - first; i++)
+		value += step(view, x[i]);
+	return value;
+}
+
 static EcStatus
 delta_encode(EcEncoder *enc, const EcRows *rows, EcBuf *out, uint64_t *scratch)
 {
@@ -412,6 +480,23 @@ expand_runs(const uint32_t *lengths, const uint64_t *runs, uint32_t nruns, uint3
 	return row == n;
 }
 
+/* Lengths (less 1) and values of the runs. */
+static EcStatus
+get_runs(EcPieceReader *r, EcVector *v, uint32_t *nruns, uint32_t **lengths, uint64_t **runs)
+{
+	if (r->phys != EC_PHYS_INT64)
+		return EC_ERR_CORRUPT;
+	EC_TRY(ec_validity_get(r, v));
+	if (!ec_get_u32(&r->in, nruns) || *nruns == 0 || *nruns > r->nrows)
+		return EC_ERR_CORRUPT;
+	*lengths = ec_arena_take(&r->arena, *nruns * sizeof(uint32_t));
+	*runs = ec_arena_take(&r->arena, *nruns * sizeof(uint64_t));
+	if (*lengths == NULL || *runs == NULL)
+		return EC_ERR_SPACE;
+	EC_TRY(ec_ints_get32(r, *nruns, *lengths));
+	return steps_get(r, *nruns, *runs);
+}
+
 static EcStatus
 rle_decode(EcPieceReader *r, EcVector *v)
 {
@@ -420,23 +505,65 @@ rle_decode(EcPieceReader *r, EcVector *v)
 	uint64_t *x;
 	uint32_t nruns;
 
-	if (r->phys != EC_PHYS_INT64)
-		return EC_ERR_CORRUPT;
-	EC_TRY(ec_validity_get(r, v));
-	if (!ec_get_u32(&r->in, &nruns) || nruns == 0 || nruns > r->nrows)
-		return EC_ERR_CORRUPT;
-	lengths = ec_arena_take(&r->arena, nruns * sizeof(uint32_t));
-	runs = ec_arena_take(&r->arena, nruns * sizeof(uint64_t));
+	EC_TRY(get_runs(r, v, &nruns, &lengths, &runs));
 	x = ec_take_values(r, r->nrows * sizeof(uint64_t));
-	if (lengths == NULL || runs == NULL || x == NULL)
+	if (x == NULL)
 		return EC_ERR_SPACE;
-	EC_TRY(ec_ints_get32(r, nruns, lengths));
-	EC_TRY(steps_get(r, nruns, runs));
 	if (!expand_runs(lengths, runs, nruns, r->nrows, x))
 		return EC_ERR_CORRUPT;
 	v->form = EC_FORM_FLAT;
 	v->values.i64 = (const int64_t *) x;
 	return EC_OK;
+}
+
+/* For single rows: lengths become ends, in place. */
+EcStatus
+ec_rle_open(EcPieceReader *r, EcView *view)
+{
+	EcVector v = {0};
+	uint32_t *ends;
+	uint64_t *runs;
+	uint32_t nruns;
+	uint32_t row = 0;
+	uint32_t i;
+
+	EC_TRY(get_runs(r, &v, &nruns, &ends, &runs));
+	for (i = 0; i < nruns; i++)
+	{
+		if (ends[i] >= r->nrows - row)
+			return EC_ERR_CORRUPT;
+		row += ends[i] + 1;
+		ends[i] = row;
+	}
+	if (row != r->nrows)
+		return EC_ERR_CORRUPT;
+	view->validity = v.validity;
+	view->nints = nruns;
+	view->run_ends = ends;
+	view->whole.phys = EC_PHYS_INT64;
+	view->whole.form = EC_FORM_FLAT;
+	view->whole.nrows = nruns;
+	view->whole.values.i64 = (const int64_t *) runs;
+	return EC_OK;
+}
+
+/* The first run that ends behind the row. */
+uint32_t
+ec_rle_run_of(const EcView *view, uint32_t row)
+{
+	uint32_t low = 0;
+	uint32_t high = view->nints - 1;
+
+	while (low < high)
+	{
+		uint32_t middle = low + (high - low) / 2;
+
+		if (view->run_ends[middle] > row)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
 }
 
 const EcEncodingOps ec_for_ops = {"for", for_encode, for_decode};

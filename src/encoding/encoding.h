@@ -168,8 +168,9 @@ typedef struct EcView
 	uint32_t ndict;
 	bool all_null;
 	const uint64_t *validity;
-	EcVector whole;	   /* blocks that had to be decoded, and values that lie in an array */
-	uint32_t code;	   /* of all rows */
+	EcVector whole; /* blocks that had to be decoded, values that lie in an array, those of runs */
+	uint32_t nints; /* integers stored or moved: one for each row, or for each run */
+	uint32_t code;	/* of all rows */
 	uint8_t numbering; /* of codes */
 	uint32_t nplanes;  /* 0: the integers are packed */
 	const uint8_t *planes[8];
@@ -178,6 +179,9 @@ typedef struct EcView
 	uint32_t seen[EC_BLOCK_ROWS / 1024]; /* entries met before each mini */
 	uint64_t base;
 	uint64_t unit;
+	bool zigzag;			  /* steps: each adds base + unit * integer ... */
+	const uint64_t *anchors;  /* ... to this, the value before every EC_ANCHOR_ROWS rows */
+	const uint32_t *run_ends; /* runs: the row behind each */
 	uint32_t at; /* a row, and the entries met before it: the next row asked for is often near */
 	uint32_t at_seen;
 	const uint64_t *bases; /* moved integers: the least of each mini, which units are added to */
@@ -207,8 +211,10 @@ extern EcStatus ec_view_open(EcDecoder *dec, const EcChunk *chunk, uint32_t bloc
 							 const uint8_t *bytes, void *scratch, size_t scratch_len, EcView *view);
 extern EcStatus ec_view_get(EcView *view, uint32_t row, EcPoint *point);
 
-/* Any vector without a dictionary (the entries of a segment) as a view. */
-extern void ec_view_of_vector(const EcVector *v, EcView *view);
+/* A segment of a dictionary likewise; its scratch is the segment's.  Codes count from its first entry. */
+extern EcStatus
+ec_view_open_segment(EcDecoder *dec, const EcChunk *chunk, uint32_t segment, const uint8_t *bytes,
+					 void *scratch, size_t scratch_len, EcView *view);
 
 /*
  * Moves a view into memory of its own, aligned to 8 bytes, as small as it can be

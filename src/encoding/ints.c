@@ -254,6 +254,7 @@ ec_ints_open(EcPieceReader *r, uint32_t n, uint32_t max_width, EcView *view)
 	if (n > EC_BLOCK_ROWS || !ec_get_u8(&r->in, &layout) || layout > LAYOUT_PLANES)
 		return EC_ERR_CORRUPT;
 	view->nplanes = 0;
+	view->nints = n;
 	if (layout == LAYOUT_PLANES)
 		return get_planes(r, n, max_width / 8, view->planes, &view->nplanes);
 	EC_TRY(get_widths(r, n, max_width, &view->widths, &data));
@@ -273,11 +274,45 @@ ec_ints_at(const EcView *view, uint32_t row)
 	uint32_t p;
 
 	if (view->nplanes == 0)
-		return ec_mini_at(view->minis[mini], mini_rows(view->nrows, mini), view->widths[mini],
+		return ec_mini_at(view->minis[mini], mini_rows(view->nints, mini), view->widths[mini],
 						  row % EC_MINI_ROWS);
 	for (p = 0; p < view->nplanes; p++)
 		x |= (uint64_t) view->planes[p][row] << (8 * p);
 	return x;
+}
+
+static void
+range_of_planes(const EcView *view, uint32_t first, uint32_t n, uint64_t *x)
+{
+	const uint8_t *planes[8];
+	uint32_t p;
+
+	for (p = 0; p < view->nplanes; p++)
+		planes[p] = view->planes[p] + first;
+	join_planes64(planes, view->nplanes, n, x);
+}
+
+void
+ec_ints_range(const EcView *view, uint32_t first, uint32_t end, uint64_t *x)
+{
+	uint32_t mini = first / EC_MINI_ROWS;
+	uint64_t all[EC_MINI_ROWS];
+	uint32_t i;
+
+	if (view->nplanes > 0)
+		range_of_planes(view, first, end - first, x);
+	else if (view->widths[mini] == 0)
+		memset(x, 0, (end - first) * sizeof(*x));
+	else if (end - first <= FEW_ROWS)
+	{
+		for (i = first; i < end; i++)
+			x[i - first] = ec_ints_at(view, i);
+	}
+	else
+	{
+		ec_unpack_mini64(view->minis[mini], mini_rows(view->nints, mini), view->widths[mini], all);
+		memcpy(x, all + first % EC_MINI_ROWS, (end - first) * sizeof(*x));
+	}
 }
 
 /* Bytes of the planes that are 0 in all of them. */
@@ -319,7 +354,7 @@ ec_ints_zeros(const EcView *view, uint32_t first, uint32_t end)
 			zeros += ec_ints_at(view, i) == 0;
 		return zeros;
 	}
-	ec_unpack_mini32(view->minis[mini], mini_rows(view->nrows, mini), view->widths[mini], x);
+	ec_unpack_mini32(view->minis[mini], mini_rows(view->nints, mini), view->widths[mini], x);
 	for (i = first; i < end; i++)
 		zeros += x[i % EC_MINI_ROWS] == 0;
 	return zeros;

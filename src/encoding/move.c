@@ -3,9 +3,9 @@
  *	  Views moved into memory of their own.  Pure C.
  *
  * Whoever keeps views of many blocks wants them small.  What lies decompressed is
- * copied without what it was decompressed from.  Decoded integers become minis of
- * units above the mini's least value: times of events 2 bytes instead of 8.
- * Strings lie end to end.
+ * copied without what it was decompressed from.  Decoded integers (values of runs,
+ * floats) become minis of units above the mini's least value.  Strings lie end to
+ * end.
  */
 #include "encoding/bitpack.h"
 #include "encoding/codec.h"
@@ -19,7 +19,7 @@
 static uint32_t
 mini_rows(const EcView *view, uint32_t mini)
 {
-	uint32_t left = view->nrows - mini * EC_MINI_ROWS;
+	uint32_t left = view->nints - mini * EC_MINI_ROWS;
 
 	return left < EC_MINI_ROWS ? left : EC_MINI_ROWS;
 }
@@ -43,10 +43,11 @@ keeps_values(const EcView *view)
 	return is_decoded(view) && view->whole.nnulls < view->whole.nrows;
 }
 
+/* Runs have none of their own. */
 static size_t
 validity_size(const EcView *view)
 {
-	bool has = is_decoded(view) ? view->whole.validity != NULL : view->validity != NULL;
+	bool has = view->validity != NULL || view->whole.validity != NULL;
 
 	return has ? EC_VALIDITY_WORDS(view->nrows) * sizeof(uint64_t) : 0;
 }
@@ -84,7 +85,7 @@ common_unit(const EcView *view, const EcViewPlan *plan)
 	const int64_t *values = view->whole.values.i64;
 	uint64_t x[EC_MINI_ROWS];
 	uint64_t units[MINIS(EC_BLOCK_ROWS)] = {0};
-	uint32_t few = view->nrows < FIRST_LOOK ? view->nrows : FIRST_LOOK;
+	uint32_t few = view->nints < FIRST_LOOK ? view->nints : FIRST_LOOK;
 	uint32_t mini;
 	uint32_t i;
 
@@ -95,7 +96,7 @@ common_unit(const EcView *view, const EcViewPlan *plan)
 			if (x[i] != 0)
 				return 1;
 	}
-	for (mini = 0; mini < MINIS(view->nrows); mini++)
+	for (mini = 0; mini < MINIS(view->nints); mini++)
 	{
 		uint32_t n = mini_rows(view, mini);
 
@@ -103,14 +104,14 @@ common_unit(const EcView *view, const EcViewPlan *plan)
 		if (ec_bit_width(x, n) > 0)
 			units[mini] = ec_common_divisor(x, n);
 	}
-	return ec_common_divisor(units, MINIS(view->nrows));
+	return ec_common_divisor(units, MINIS(view->nints));
 }
 
 static size_t
 plan_ints(const EcView *view, EcViewPlan *plan)
 {
 	const int64_t *values = view->whole.values.i64;
-	uint32_t minis = MINIS(view->nrows);
+	uint32_t minis = MINIS(view->nints);
 	size_t size = ALIGNED(minis * sizeof(uint64_t)) + ALIGNED(minis);
 	uint32_t mini;
 
@@ -156,16 +157,28 @@ plan_values(const EcView *view, EcViewPlan *plan)
 static size_t
 plan_stored(const EcView *view)
 {
-	size_t size = ALIGNED(MINIS(view->nrows));
+	size_t size = ALIGNED(MINIS(view->nints));
 	uint32_t mini;
 
 	if (view->nplanes > 0)
-		return (size_t) view->nplanes * view->nrows;
+		return (size_t) view->nplanes * view->nints;
 	if (view->widths == NULL)
 		return 0;
-	for (mini = 0; mini < MINIS(view->nrows); mini++)
+	for (mini = 0; mini < MINIS(view->nints); mini++)
 		size += ec_mini_bytes(mini_rows(view, mini), view->widths[mini]);
 	return size;
+}
+
+static size_t
+anchors_size(const EcView *view)
+{
+	return view->anchors != NULL ? EC_ANCHORS(view->nrows) * sizeof(uint64_t) : 0;
+}
+
+static size_t
+run_ends_size(const EcView *view)
+{
+	return view->run_ends != NULL ? ALIGNED(view->nints * sizeof(uint32_t)) : 0;
 }
 
 void
@@ -173,7 +186,7 @@ ec_view_plan(const EcView *view, EcViewPlan *plan)
 {
 	plan->packs = false;
 	plan->unit = 1;
-	plan->size = validity_size(view);
+	plan->size = validity_size(view) + anchors_size(view) + run_ends_size(view);
 	if (keeps_values(view))
 		plan->size += plan_values(view, plan);
 	else if (!is_decoded(view))
@@ -188,7 +201,7 @@ ec_view_plan(const EcView *view, EcViewPlan *plan)
 static uint8_t *
 move_validity(EcView *view, uint8_t *to)
 {
-	const uint64_t **validity = is_decoded(view) ? &view->whole.validity : &view->validity;
+	const uint64_t **validity = view->validity != NULL ? &view->validity : &view->whole.validity;
 	size_t size = validity_size(view);
 
 	if (size == 0)
@@ -198,11 +211,29 @@ move_validity(EcView *view, uint8_t *to)
 	return to + size;
 }
 
+static uint8_t *
+move_anchors(EcView *view, uint8_t *to)
+{
+	size_t size = anchors_size(view);
+
+	if (size > 0)
+		view->anchors = memcpy(to, view->anchors, size);
+	return to + size;
+}
+
+static uint8_t *
+move_run_ends(EcView *view, uint8_t *to)
+{
+	if (view->run_ends != NULL)
+		view->run_ends = memcpy(to, view->run_ends, view->nints * sizeof(uint32_t));
+	return to + run_ends_size(view);
+}
+
 static void
 move_ints(EcView *view, const EcViewPlan *plan, uint8_t *to)
 {
 	const int64_t *values = view->whole.values.i64;
-	uint32_t minis = MINIS(view->nrows);
+	uint32_t minis = MINIS(view->nints);
 	uint32_t mini;
 
 	view->bases = memcpy(to, plan->bases, minis * sizeof(uint64_t));
@@ -265,13 +296,13 @@ move_stored(EcView *view, uint8_t *to)
 {
 	uint32_t i;
 
-	for (i = 0; i < view->nplanes; i++, to += view->nrows)
-		view->planes[i] = memcpy(to, view->planes[i], view->nrows);
+	for (i = 0; i < view->nplanes; i++, to += view->nints)
+		view->planes[i] = memcpy(to, view->planes[i], view->nints);
 	if (view->nplanes > 0 || view->widths == NULL)
 		return;
-	view->widths = memcpy(to, view->widths, MINIS(view->nrows));
-	to += ALIGNED(MINIS(view->nrows));
-	for (i = 0; i < MINIS(view->nrows); i++)
+	view->widths = memcpy(to, view->widths, MINIS(view->nints));
+	to += ALIGNED(MINIS(view->nints));
+	for (i = 0; i < MINIS(view->nints); i++)
 	{
 		size_t size = ec_mini_bytes(mini_rows(view, i), view->widths[i]);
 
@@ -287,6 +318,7 @@ ec_view_move(EcView *view, const EcViewPlan *plan, void *memory)
 {
 	uint8_t *to = move_validity(view, memory);
 
+	to = move_run_ends(view, move_anchors(view, to));
 	if (keeps_values(view))
 		move_values(view, plan, to);
 	else if (!is_decoded(view))

@@ -317,23 +317,33 @@ check_view_rows(const EcChunk *c, uint32_t block, EcView *view, const EcVector *
 
 /* The entries of a segment by themselves are those of the dictionary. */
 static void
-check_segment_view(const EcChunk *c, uint32_t segment, const EcVector *entries,
-				   const EcVector *dict)
+check_segment_view(EcDecoder *dec, const EcChunk *c, uint32_t segment, const uint8_t *chunk,
+				   size_t len, const EcVector *segments, const EcVector *dict)
 {
+	const EcPiece *piece = &c->segments[segment];
 	EcVector one = {.phys = c->phys, .form = EC_FORM_CONST, .nrows = 1};
 	EcPoint point;
 	EcView view;
 	void *moved;
 	uint32_t i;
+	Piece p;
 
-	ec_view_of_vector(entries, &view);
+	CHECK(load_piece(&p, piece, chunk, len));
+	if (piece->scratch > 0)
+		CHECK(ec_view_open_segment(dec, c, segment, p.bytes, p.scratch, piece->scratch - 1,
+								   &view) == EC_ERR_SPACE);
+	CHECK(ec_view_open_segment(dec, c, segment, p.bytes, p.scratch, piece->scratch, &view) ==
+		  EC_OK);
 	moved = move_view(&view);
-	for (i = 0; i < entries->nrows; i++)
+	memset(p.scratch, 0xee, piece->scratch);
+	free_piece(&p);
+	for (i = 0; i < segments[segment].nrows; i++)
 	{
 		CHECK(ec_view_get(&view, i, &point) == EC_OK && !point.isnull && !point.in_dict);
 		one.values.any = &point.value;
 		CHECK(same_value(dict, segment * c->segment_entries + i, &one, 0));
 	}
+	CHECK(ec_view_get(&view, i, &point) == EC_ERR_CORRUPT);
 	free(moved);
 }
 
@@ -374,7 +384,7 @@ check_views(EcDecoder *dec, const EcChunk *c, const uint8_t *chunk, size_t len,
 	uint32_t i;
 
 	for (i = 0; i < c->nsegments; i++)
-		check_segment_view(c, i, &segments[i], dict);
+		check_segment_view(dec, c, i, chunk, len, segments, dict);
 	for (i = 0; i < c->nblocks; i++)
 		check_view(dec, c, i, chunk, len, segments, expected);
 	for (i = 0; i < c->nsegments; i++)

@@ -67,7 +67,41 @@ decode_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_
 	free(bytes);
 }
 
-/* Every row of a block by itself; values must be readable, codes exist. */
+/* Every row by itself; values must be readable, codes exist. */
+static void
+read_rows(EcView *view, const EcChunk *c)
+{
+	uint32_t row;
+
+	for (row = 0; row < view->nrows; row++)
+	{
+		EcPoint point;
+		EcVector v = {0};
+
+		if (ec_view_get(view, row, &point) != EC_OK)
+			continue;
+		v.phys = c->phys;
+		v.form = EC_FORM_CONST;
+		v.nrows = 1;
+		v.nnulls = point.isnull;
+		v.values.any = &point.value;
+		if (point.in_dict ? point.isnull || point.code >= c->ndict : !vector_is_sound(&v))
+			require_sound(EC_OK, NULL);
+	}
+}
+
+/* Where it was opened, then where it was moved. */
+static void
+read_view(EcView *view, const EcChunk *c)
+{
+	void *moved;
+
+	read_rows(view, c);
+	moved = move_view(view);
+	read_rows(view, c);
+	free(moved);
+}
+
 static void
 view_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_t len)
 {
@@ -75,35 +109,27 @@ view_block(EcDecoder *dec, EcChunk *c, uint32_t b, const uint8_t *chunk, size_t 
 	uint64_t need = ec_view_scratch(c, b);
 	uint8_t *bytes = piece_bytes(piece, chunk, len);
 	void *scratch;
-	void *moved = NULL;
 	EcView view;
-	uint32_t row;
 
 	if (bytes == NULL)
 		return;
 	scratch = malloc(need > 0 ? need : 1);
 	if (ec_view_open(dec, c, b, bytes, scratch, need, &view) == EC_OK)
-	{
-		moved = move_view(&view);
-		for (row = 0; row < c->blocks[b].zone.nrows; row++)
-		{
-			EcPoint point;
-			EcVector v = {0};
-
-			if (ec_view_get(&view, row, &point) != EC_OK)
-				continue;
-			v.phys = c->phys;
-			v.form = EC_FORM_CONST;
-			v.nrows = 1;
-			v.nnulls = point.isnull;
-			v.values.any = &point.value;
-			if (point.in_dict ? point.isnull || point.code >= c->ndict : !vector_is_sound(&v))
-				require_sound(EC_OK, NULL);
-		}
-	}
-	free(moved);
+		read_view(&view, c);
 	free(scratch);
 	free(bytes);
+}
+
+static void
+view_segment(EcDecoder *dec, EcChunk *c, uint32_t s, const uint8_t *bytes)
+{
+	uint64_t need = c->segments[s].scratch;
+	void *scratch = malloc(need > 0 ? need : 1);
+	EcView view;
+
+	if (ec_view_open_segment(dec, c, s, bytes, scratch, need, &view) == EC_OK)
+		read_view(&view, c);
+	free(scratch);
 }
 
 static void
@@ -122,6 +148,7 @@ decode_segments(EcDecoder *dec, EcChunk *c, const uint8_t *chunk, size_t len)
 		scratch = malloc(c->segments[s].scratch > 0 ? c->segments[s].scratch : 1);
 		require_sound(ec_segment_decode(dec, c, s, bytes, scratch, c->segments[s].scratch, &v), &v);
 		free(scratch);
+		view_segment(dec, c, s, bytes);
 		free(bytes);
 	}
 }
