@@ -3,10 +3,10 @@
  *	  Opens row groups for reads of single rows and keeps what it decoded.
  *
  * Each opened group has a memory context of its own with its descriptor, directory
- * and chunk headers, and the pieces read so far: blocks, opened without decoding
- * more than a row needs, and segments of dictionaries, both as small as rows can
- * still be found in at once (encoding/move.c).  Groups and pieces stand in
- * one list; when all contexts together exceed ecinsight.fetch_cache, the end of the
+ * and chunk headers, and the pieces that came out of the ring (opened_ring.c): blocks,
+ * opened without decoding more than a row needs, and segments of dictionaries, both
+ * as small as rows can still be found in at once (encoding/move.c).  Groups and
+ * pieces stand in one list; when all contexts together exceed ecinsight.fetch_cache, the end of the
  * list goes, but for what was used meanwhile, which comes to its front once more
  * (moving it with each use would cost more than the use).  A group goes with its
  * pieces.
@@ -57,7 +57,7 @@ drop_piece(OpenPiece *piece)
 {
 	EcOpenGroup *group = piece->used.group;
 
-	*piece->used.place = NULL;
+	piece->used.place->piece = NULL;
 	dlist_delete(&piece->used.node);
 	if (piece->memory != NULL)
 		pfree(piece->memory);
@@ -65,13 +65,13 @@ drop_piece(OpenPiece *piece)
 	ec_opened_count_memory(group);
 }
 
-/* Takes pieces off the list; their memory is the group's. */
+/* Takes pieces off their lists; their memory is the group's or the ring's. */
 static void
-unlist_pieces(OpenPiece **pieces, uint32 n)
+unlist_pieces(OpenPlace *places, uint32 n)
 {
-	for (uint32 i = 0; pieces != NULL && i < n; i++)
-		if (pieces[i] != NULL)
-			dlist_delete(&pieces[i]->used.node);
+	for (uint32 i = 0; places != NULL && i < n; i++)
+		if (places[i].piece != NULL)
+			dlist_delete(&places[i].piece->used.node);
 }
 
 static void
@@ -117,7 +117,7 @@ limit_memory(EcOpenGroup *in_use, const OpenPiece *just_read)
 		else if (just_read != NULL && oldest == &just_read->used)
 			break;
 		else if (oldest->place != NULL)
-			drop_piece(*oldest->place);
+			drop_piece(oldest->place->piece);
 		else if (oldest->group != in_use)
 			drop_group(oldest->group);
 		else
@@ -127,15 +127,28 @@ limit_memory(EcOpenGroup *in_use, const OpenPiece *just_read)
 
 /* The piece counts as used, so that all others are asked for their place first. */
 void
-ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece)
+ec_opened_keep(OpenPiece *piece)
 {
-	piece->used.group = group;
-	piece->used.place = place;
-	*place = piece;
+	piece->used.place->piece = piece;
 	push_used(&piece->used);
 	piece->used.again = true;
-	ec_opened_count_memory(group);
-	limit_memory(group, piece);
+	ec_opened_count_memory(piece->used.group);
+	limit_memory(last, piece);
+}
+
+/* The group in use stays, that of the piece may go with it. */
+void
+ec_opened_keep_moved(OpenPiece *piece)
+{
+	EcViewPlan plan;
+	OpenPiece *kept;
+
+	ec_view_plan(&piece->view, &plan);
+	kept = MemoryContextAllocHuge(piece->used.group->context, sizeof(OpenPiece) + plan.size);
+	dlist_delete(&piece->used.node);
+	*kept = *piece;
+	ec_view_move(&kept->view, &plan, kept + 1);
+	ec_opened_keep(kept);
 }
 
 void

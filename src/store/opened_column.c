@@ -14,11 +14,6 @@
 #include "store/opened_internal.h"
 #include "store/page.h"
 
-#define BUFFER_ALIGN 16
-
-/* Pieces that need more to be read are kept as they are. */
-#define BUFFER_MAX ((Size) 4 * 1024 * 1024)
-
 /* ------------------------------------------------------------------------
  * Bytes
  * ------------------------------------------------------------------------
@@ -178,10 +173,9 @@ chunk_column(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
 	load_header(rel, group, attidx, column);
 	column->kind = disk->kind;
 	column->scale = disk->scale;
-	column->blocks =
-		MemoryContextAllocZero(group->context, column->chunk.nblocks * sizeof(OpenPiece *));
-	column->segments = MemoryContextAllocZero(group->context, Max(column->chunk.nsegments, 1) *
-																  sizeof(OpenPiece *));
+	column->blocks = MemoryContextAllocZero(
+		group->context, (column->chunk.nblocks + column->chunk.nsegments) * sizeof(OpenPlace));
+	column->segments = column->blocks + column->chunk.nblocks;
 	column->source = OPEN_CHUNK;
 }
 
@@ -221,102 +215,83 @@ get_column(Relation rel, EcOpenGroup *group, int attidx)
  * ------------------------------------------------------------------------
  */
 
-/* Stored bytes of a piece and memory to decode them into. */
+/* A piece that is about to be opened: its stored bytes, and memory to decode them into. */
 typedef struct Reading
 {
+	OpenPiece *piece;
 	uint8 *bytes;
 	uint8 *scratch;
-	void *memory; /* both lie in it, if they are too large for the buffer */
 } Reading;
 
-/* The buffer serves one piece after the other, so that reading takes no fresh memory. */
-static uint8 *
-take_buffer(EcOpenGroup *group, Size size, void **memory)
+static Reading
+read_piece(Relation rel, EcOpenGroup *group, int attidx, OpenPlace *place, const EcPiece *stored,
+		   Size scratch_len)
 {
-	static uint8 *buffer;
-	static Size buffer_size;
+	Size head = TYPEALIGN(EC_OPENED_ALIGN, sizeof(OpenPiece));
+	Size len = TYPEALIGN(EC_OPENED_ALIGN, stored->len);
+	OpenPiece *piece = ec_opened_ring_take(head + len + scratch_len);
+	Reading reading;
+	void *memory = NULL;
 
-	*memory = NULL;
-	if (size > BUFFER_MAX)
-		return *memory = MemoryContextAllocHuge(group->context, size);
-	if (size > buffer_size)
+	if (piece != NULL)
+		reading.bytes = (uint8 *) piece + head;
+	else
 	{
-		if (buffer != NULL)
-			pfree(buffer);
-		buffer = NULL;
-		buffer_size = 0;
-		buffer = MemoryContextAlloc(CacheMemoryContext, pg_nextpower2_size_t(size));
-		buffer_size = pg_nextpower2_size_t(size);
+		piece = MemoryContextAlloc(group->context, sizeof(OpenPiece));
+		memory = MemoryContextAllocHuge(group->context, len + scratch_len + EC_OPENED_ALIGN);
+		reading.bytes = (uint8 *) TYPEALIGN(EC_OPENED_ALIGN, memory);
 	}
-	return buffer;
-}
-
-static void
-read_piece(Relation rel, EcOpenGroup *group, int attidx, const EcPiece *stored, Size scratch_len,
-		   Reading *reading)
-{
-	Size len = TYPEALIGN(BUFFER_ALIGN, stored->len);
-
-	reading->bytes = (uint8 *) TYPEALIGN(
-		BUFFER_ALIGN, take_buffer(group, len + scratch_len + BUFFER_ALIGN, &reading->memory));
-	reading->scratch = reading->bytes + len;
+	reading.piece = piece;
+	reading.scratch = reading.bytes + len;
+	piece->memory = memory;
+	piece->used.group = group;
+	piece->used.place = place;
 	read_image(rel, group, attidx, disk_column(group, attidx)->offset + stored->offset, stored->len,
-			   reading->bytes);
+			   reading.bytes);
+	piece->used.again = ec_opened_ring_count(place, stored->len + scratch_len);
+	return reading;
 }
 
-/* Keeps a view, out of the buffer if that is where it points to. */
 static OpenPiece *
-keep_view(EcOpenGroup *group, OpenPiece **place, const EcView *view, const Reading *reading)
+add_piece(OpenPiece *piece)
 {
-	EcViewPlan plan = {0};
-	OpenPiece *piece;
-
-	if (reading->memory == NULL)
-		ec_view_plan(view, &plan);
-	piece = MemoryContextAllocHuge(group->context, sizeof(OpenPiece) + plan.size);
-	piece->view = *view;
-	piece->memory = reading->memory;
-	if (reading->memory == NULL)
-		ec_view_move(&piece->view, &plan, piece + 1);
-	ec_opened_keep(group, place, piece);
+	if (piece->memory == NULL)
+		ec_opened_ring_add(piece);
+	else
+		ec_opened_keep(piece);
 	return piece;
 }
 
 static OpenPiece *
 read_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
 {
-	const EcBlock *block = &column->chunk.blocks[number];
 	Size scratch_len = ec_view_scratch(&column->chunk, number);
-	Reading reading;
-	EcView view;
+	Reading reading = read_piece(rel, group, attidx, &column->blocks[number],
+								 &column->chunk.blocks[number].piece, scratch_len);
 
-	read_piece(rel, group, attidx, &block->piece, scratch_len, &reading);
 	check_status(rel, group, attidx, number,
 				 ec_view_open(ec_opened_decoder(), &column->chunk, number, reading.bytes,
-							  reading.scratch, scratch_len, &view));
-	return keep_view(group, &column->blocks[number], &view, &reading);
+							  reading.scratch, scratch_len, &reading.piece->view));
+	return add_piece(reading.piece);
 }
 
 static OpenPiece *
 read_segment(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
 {
 	const EcPiece *stored = &column->chunk.segments[number];
-	Reading reading;
-	EcVector entries;
-	EcView view;
+	Reading reading =
+		read_piece(rel, group, attidx, &column->segments[number], stored, stored->scratch);
 
-	read_piece(rel, group, attidx, stored, stored->scratch, &reading);
 	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
-				 ec_segment_decode(ec_opened_decoder(), &column->chunk, number, reading.bytes,
-								   reading.scratch, stored->scratch, &entries));
-	ec_view_of_vector(&entries, &view);
-	return keep_view(group, &column->segments[number], &view, &reading);
+				 ec_view_open_segment(ec_opened_decoder(), &column->chunk, number, reading.bytes,
+									  reading.scratch, stored->scratch, &reading.piece->view));
+	return add_piece(reading.piece);
 }
 
 static OpenPiece *
 get_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
 {
-	OpenPiece *piece = column->blocks[number];
+	OpenPiece *piece = column->blocks[number].piece;
 
 	if (piece == NULL)
 		return read_block(rel, group, attidx, column, number);
@@ -327,7 +302,7 @@ get_block(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint
 static OpenPiece *
 get_segment(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column, uint32 number)
 {
-	OpenPiece *piece = column->segments[number];
+	OpenPiece *piece = column->segments[number].piece;
 
 	if (piece == NULL)
 		return read_segment(rel, group, attidx, column, number);

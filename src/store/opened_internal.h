@@ -1,7 +1,7 @@
 /*
  * opened_internal.h
- *	  What opened.c (the cache of opened row groups) and opened_column.c (their
- *	  columns) share.
+ *	  What opened.c (the cache of opened row groups), opened_ring.c (pieces on their
+ *	  way into it) and opened_column.c (columns) share.
  */
 #ifndef EC_STORE_OPENED_INTERNAL_H
 #define EC_STORE_OPENED_INTERNAL_H
@@ -14,20 +14,30 @@
 #include "store/image.h"
 #include "store/opened.h"
 
-/* In the list of what is kept. */
+/* Of pieces and what they are read into. */
+#define EC_OPENED_ALIGN 16
+
+/* Where a block or a segment of a dictionary belongs. */
+typedef struct OpenPlace
+{
+	struct OpenPiece *piece; /* NULL: it isn't open */
+	uint32 seen;			 /* when it was opened, see opened_ring.c; 0: never */
+} OpenPlace;
+
+/* In the list of what is kept, or in the one of the ring. */
 typedef struct Used
 {
 	dlist_node node;
 	bool again; /* used since it came to the front of the list */
 	EcOpenGroup *group;
-	struct OpenPiece **place; /* of a piece; NULL: this is the group itself */
+	OpenPlace *place; /* of a piece; NULL: this is the group itself */
 } Used;
 
-/* A block or a segment of a dictionary; the view's memory follows it, unless it has some of its own. */
+/* A piece that is open; the memory that its view points to follows it, unless it has some of its own. */
 typedef struct OpenPiece
 {
 	Used used;
-	void *memory; /* stored bytes and what they are decoded into; NULL: moved */
+	void *memory; /* too large for the ring: stored bytes and what they are decoded into */
 	EcView view;
 } OpenPiece;
 
@@ -45,8 +55,8 @@ typedef struct OpenColumn
 	int32 scale;
 	EcVector whole;
 	EcChunk chunk;
-	OpenPiece **blocks;
-	OpenPiece **segments;
+	OpenPlace *blocks;
+	OpenPlace *segments;
 } OpenColumn;
 
 typedef struct OpenKey
@@ -77,8 +87,16 @@ struct EcOpenGroup
 /* The group's memory has changed. */
 extern void ec_opened_count_memory(EcOpenGroup *group);
 
-/* Puts a piece on the list of what is kept. */
-extern void ec_opened_keep(EcOpenGroup *group, OpenPiece **place, OpenPiece *piece);
+/* Puts a piece with memory of its own group on the list of what is kept. */
+extern void ec_opened_keep(OpenPiece *piece);
+
+/* Likewise a copy of one that has to leave the ring. */
+extern void ec_opened_keep_moved(OpenPiece *piece);
+
+/* opened_ring.c */
+extern void *ec_opened_ring_take(Size size);
+extern bool ec_opened_ring_count(OpenPlace *place, Size size);
+extern void ec_opened_ring_add(OpenPiece *piece);
 
 /* Decodes; has no state. */
 extern EcDecoder *ec_opened_decoder(void);
