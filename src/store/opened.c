@@ -37,6 +37,7 @@ static dlist_head used_list = DLIST_STATIC_INIT(used_list);
 static Size total;
 static EcOpenGroup *last; /* used; may be NULL */
 static bool any_stale;
+static int limit; /* ecinsight.fetch_cache when a group was asked for last */
 
 /* ------------------------------------------------------------------------
  * Memory
@@ -313,6 +314,10 @@ ec_opened_open(Relation rel, int64 number, const EcLookup *lookup)
 	if (any_stale)
 		drop_stale();
 	last = find_group(rel, number, lookup);
+
+	if (ec_guc_fetch_cache < limit)
+		limit_memory(last, NULL);
+	limit = ec_guc_fetch_cache;
 
 	/* what was decoded stays right if the group was moved, the rest is read from its new place */
 	last->desc.first_block = lookup->first_block;
