@@ -77,7 +77,8 @@ ec_guc_init(void)
 	DefineCustomBoolVariable("ecinsight.enable_copy_parser",
 							 "Lets COPY FROM into columnar tables use the extension's own parser "
 							 "of CSV and text format.",
-							 NULL, &ec_guc_enable_copy_parser, true, PGC_USERSET, 0, NULL, NULL, NULL);
+							 NULL, &ec_guc_enable_copy_parser, true, PGC_USERSET, 0, NULL, NULL,
+							 NULL);
 	DefineCustomIntVariable("ecinsight.fetch_cache",
 							"Memory of a session for row groups that single rows are fetched from.",
 							"What was decoded stays there until others need the room.",
