@@ -289,7 +289,8 @@ ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out)
 		ec_catalog_tuple_damaged(rel, tuple, "It has an unknown kind.");
 
 	/* what readers of rows pass by must not be a row group in disguise */
-	if ((out->kind == EC_CATALOG_RESERVE || out->kind == EC_CATALOG_FREE) &&
+	if ((out->kind == EC_CATALOG_RESERVE || out->kind == EC_CATALOG_FREE ||
+		 out->kind == EC_CATALOG_PLACE) &&
 		out->len >= sizeof(EcDiskDescriptor))
 		ec_catalog_tuple_damaged(rel, tuple, "It is too long for its kind.");
 }

@@ -25,6 +25,8 @@
 #include "base/compat.h"
 #include "base/stoppoint.h"
 #include "store/companion.h"
+#include "store/place.h"
+#include "store/row.h"
 
 #define ATT_ID 1
 #define ATT_SEQ 2
@@ -38,11 +40,30 @@ ec_companion_open(Relation rel, LOCKMODE lockmode, EcCompanion *c)
 		return false;
 	c->main = rel;
 	c->heap = table_open(rel->rd_rel->reltoastrelid, lockmode);
-	c->valid = toast_open_indexes(c->heap, lockmode, &c->indexes, &c->nindexes);
 	c->locked = lockmode;
 	c->context = CurrentMemoryContext;
 	c->block = InvalidBlockNumber;
 	return true;
+}
+
+/* A REINDEX waits for our lock on the heap, so nothing is missed by opening them late. */
+static void
+open_indexes(EcCompanion *c)
+{
+	MemoryContext old;
+
+	if (c->indexes != NULL)
+		return;
+	old = MemoryContextSwitchTo(c->context);
+	c->valid = toast_open_indexes(c->heap, c->locked, &c->indexes, &c->nindexes);
+	MemoryContextSwitchTo(old);
+}
+
+Relation
+ec_companion_index(EcCompanion *c)
+{
+	open_indexes(c);
+	return c->indexes[c->valid];
 }
 
 void
@@ -54,7 +75,8 @@ ec_companion_close(EcCompanion *c)
 		ExecDropSingleTupleTableSlot(c->slot);
 	if (c->scan != NULL)
 		index_endscan(c->scan);
-	toast_close_indexes(c->indexes, c->nindexes, release);
+	if (c->indexes != NULL)
+		toast_close_indexes(c->indexes, c->nindexes, release);
 	table_close(c->heap, release);
 }
 
@@ -114,6 +136,7 @@ insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, 
 	bool isnull[2] = {false, false};
 	bool alone = true;
 
+	open_indexes(c);
 	for (int i = 0; i < c->nindexes; i++)
 	{
 		Relation index = c->indexes[i];
@@ -139,23 +162,38 @@ ec_companion_insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, Item
 	(void) insert_index(c, kind, number, tid, false);
 }
 
-static bool
-put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len, CommandId cid,
-	int options, bool check, ItemPointer tid)
+static void
+put_heap(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len,
+		 CommandId cid, int options, ItemPointer tid)
 {
 	EcTupleBuffer buffer;
-	bool alone;
 
 	ec_companion_form(c, kind, number, payload, len, &buffer);
 
 	/* without HEAP_INSERT_NO_LOGICAL decoding would take it for a TOAST value and fail */
 	heap_insert(c->heap, &buffer.tuple, cid, HEAP_INSERT_NO_LOGICAL | options, NULL);
+	*tid = buffer.tuple.t_self;
+}
+
+static bool
+put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len, CommandId cid,
+	int options, bool check, ItemPointer tid)
+{
+	ItemPointerData where;
+
+	put_heap(c, kind, number, payload, len, cid, options, &where);
 	if ((options & HEAP_INSERT_FROZEN) != 0)
-		ec_stop_point("header");
-	alone = insert_index(c, kind, number, &buffer.tuple.t_self, check);
+		ec_stop_point(kind == EC_CATALOG_ROW ? "header" : "place");
 	if (tid != NULL)
-		*tid = buffer.tuple.t_self;
-	return alone;
+		*tid = where;
+	return insert_index(c, kind, number, &where, check);
+}
+
+void
+ec_companion_put_unindexed(EcCompanion *c, int64 number, const void *payload, Size len,
+						   CommandId cid, ItemPointer tid)
+{
+	put_heap(c, EC_CATALOG_ROW, number, payload, len, cid, 0, tid);
 }
 
 void
@@ -213,7 +251,7 @@ begin_search(EcCompanion *c, EcCatalogKind kind, int64 number, StrategyNumber st
 	ScanKeyData keys[2];
 
 	if (c->scan == NULL)
-		c->scan = ec_compat_index_beginscan(c->heap, c->indexes[c->valid], SnapshotAny, 2);
+		c->scan = ec_compat_index_beginscan(c->heap, ec_companion_index(c), SnapshotAny, 2);
 	prepare_slot(c);
 	ScanKeyInit(&keys[0], ATT_ID, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)));
@@ -223,13 +261,19 @@ begin_search(EcCompanion *c, EcCatalogKind kind, int64 number, StrategyNumber st
 	c->exact = strategy == BTEqualStrategyNumber;
 	c->kind = kind;
 	c->number = number;
+	c->placed = InvalidBlockNumber;
 }
 
 void
 ec_companion_search(EcCompanion *c, EcCatalogKind kind, int64 number)
 {
+	BlockNumber placed = kind == EC_CATALOG_ROW ? ec_place_find(c, number) : InvalidBlockNumber;
+
 	begin_search(c, kind, number, BTEqualStrategyNumber, F_INT4EQ);
 	c->direction = ForwardScanDirection;
+	c->placed = placed;
+	c->place_next = BlockNumberIsValid(placed) ? FirstOffsetNumber : InvalidOffsetNumber;
+	c->place_hit = false;
 }
 
 void
@@ -254,9 +298,8 @@ is_wanted(const EcCompanion *c, int64 number)
 	return ScanDirectionIsForward(c->direction) ? number >= c->number : number <= c->number;
 }
 
-/* The page of a tid, pinned; an invalid buffer if it does not exist. */
-static Buffer
-pin_page(EcCompanion *c, BlockNumber block)
+Buffer
+ec_companion_pin(EcCompanion *c, BlockNumber block)
 {
 	Buffer buffer;
 
@@ -303,7 +346,7 @@ fetch_tuple(EcCompanion *c, const ItemPointerData *tid)
 {
 	HeapTuple tuple = &((BufferHeapTupleTableSlot *) c->slot)->base.tupdata;
 	ItemPointerData where = *tid;
-	Buffer buffer = pin_page(c, ItemPointerGetBlockNumberNoCheck(&where));
+	Buffer buffer = ec_companion_pin(c, ItemPointerGetBlockNumberNoCheck(&where));
 	bool found;
 
 	ExecClearTuple(c->slot);
@@ -345,12 +388,72 @@ next_tuple(EcCompanion *c)
 	return NULL;
 }
 
+/* Offset of the next row in the page where one may be without index entry, in *tuple. */
+static OffsetNumber
+find_placed(EcCompanion *c, Buffer buffer, HeapTuple tuple)
+{
+	OffsetNumber offset;
+	ItemPointerData tid;
+
+	do
+	{
+		offset = ec_place_search_page(c, buffer, c->place_next, c->number);
+		ItemPointerSet(&tid, c->placed, offset);
+		c->place_next = OffsetNumberNext(offset);
+	} while (offset != InvalidOffsetNumber && !find_tuple(c, buffer, &tid, tuple));
+	if (offset == InvalidOffsetNumber && !c->place_hit)
+		ec_place_check_page(c, buffer);
+	return offset;
+}
+
+static HeapTuple
+next_placed(EcCompanion *c)
+{
+	HeapTuple tuple = &((BufferHeapTupleTableSlot *) c->slot)->base.tupdata;
+	Buffer buffer = ec_companion_pin(c, c->placed);
+	OffsetNumber offset = InvalidOffsetNumber;
+
+	ExecClearTuple(c->slot);
+	if (BufferIsValid(buffer))
+	{
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		offset = find_placed(c, buffer, tuple);
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	}
+	c->place_hit = offset != InvalidOffsetNumber;
+	if (c->place_hit)
+	{
+		ExecStorePinnedBufferHeapTuple(tuple, c->slot, buffer);
+		return tuple;
+	}
+	if (BufferIsValid(buffer))
+		ReleaseBuffer(buffer);
+	c->place_next = InvalidOffsetNumber;
+	return NULL;
+}
+
+/* next_placed has returned it, although it has an index entry. */
+static bool
+is_placed(const EcCompanion *c, HeapTuple tuple, const EcCatalogTuple *opened)
+{
+	return c->exact && ItemPointerGetBlockNumber(&tuple->t_self) == c->placed &&
+		   ec_row_peek_state(opened) == EC_ROW_DATA;
+}
+
 HeapTuple
 ec_companion_next(EcCompanion *c, EcCatalogTuple *out)
 {
 	MemoryContext old = MemoryContextSwitchTo(c->context);
-	HeapTuple tuple = next_tuple(c);
+	HeapTuple tuple = NULL;
 
+	if (BlockNumberIsValid(c->placed) && c->place_next != InvalidOffsetNumber)
+		tuple = next_placed(c);
+	while (tuple == NULL && (tuple = next_tuple(c)) != NULL)
+	{
+		ec_catalog_open_tuple(c->main, tuple, out);
+		if (is_placed(c, tuple, out))
+			tuple = NULL;
+	}
 	MemoryContextSwitchTo(old);
 	if (tuple == NULL)
 		return NULL;
@@ -365,6 +468,21 @@ ec_companion_rest(EcCompanion *c)
 {
 	if (c->scan != NULL)
 		index_rescan(c->scan, NULL, c->scan->numberOfKeys, NULL, 0);
+}
+
+int64
+ec_companion_next_row(EcCompanion *c, int64 number)
+{
+	int64 end = ((number >> EC_CATALOG_SEQ_BITS) + 1) << EC_CATALOG_SEQ_BITS;
+	EcCatalogTuple opened;
+
+	end = ec_place_next_number(c, number, end);
+	if (end == number)
+		return number;
+	ec_companion_search_from(c, EC_CATALOG_ROW, number);
+	if (ec_companion_next(c, &opened) != NULL)
+		end = Min(end, opened.number);
+	return end;
 }
 
 HeapTuple

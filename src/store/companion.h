@@ -27,7 +27,7 @@ typedef struct EcCompanion
 {
 	Relation main; /* the columnar table */
 	Relation heap;
-	Relation *indexes;
+	Relation *indexes; /* opened when they are needed */
 	int nindexes;
 	int valid;			   /* of the index that look-ups use */
 	LOCKMODE locked;	   /* held until the transaction ends if it allows writing */
@@ -43,6 +43,11 @@ typedef struct EcCompanion
 	bool exact; /* only that number */
 	EcCatalogKind kind;
 	int64 number;
+
+	/* a row without index entry may be in this page (place.h), from this offset on */
+	BlockNumber placed;
+	OffsetNumber place_next; /* InvalidOffsetNumber: the page is done */
+	bool place_hit;
 } EcCompanion;
 
 /* A tuple of the companion as it is formed, without any memory of its own. */
@@ -61,12 +66,21 @@ typedef struct EcTupleBuffer
 extern bool ec_companion_open(Relation rel, LOCKMODE lockmode, EcCompanion *c);
 extern void ec_companion_close(EcCompanion *c);
 
+/* The index that look-ups use. */
+extern Relation ec_companion_index(EcCompanion *c);
+
 /*
  * Inserts a tuple into the heap and all ready indexes under cid; options are
  * heap_insert's.  Keys of kind ROW may be there twice, others not.
  */
 extern void ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
 							 Size len, CommandId cid, int options, ItemPointer tid);
+
+/*
+ * The same without index entries, for a row (place.h).
+ */
+extern void ec_companion_put_unindexed(EcCompanion *c, int64 number, const void *payload, Size len,
+									   CommandId cid, ItemPointer tid);
 
 /*
  * The same, but tells whether there was no other tuple of that key, unless dead to
@@ -100,6 +114,12 @@ extern void ec_companion_search_from(EcCompanion *c, EcCatalogKind kind, int64 n
 extern void ec_companion_search_back(EcCompanion *c, EcCatalogKind kind, int64 number);
 extern HeapTuple ec_companion_next(EcCompanion *c, EcCatalogTuple *out);
 extern void ec_companion_rest(EcCompanion *c);
+
+/* The least number from this one on that has a row tuple, or may have; of those with the same upper bits. */
+extern int64 ec_companion_next_row(EcCompanion *c, int64 number);
+
+/* A page of the companion, pinned and checked; InvalidBuffer if it does not exist. */
+extern Buffer ec_companion_pin(EcCompanion *c, BlockNumber block);
 
 /* The tuple with this tid, pinned likewise; NULL if it is gone. */
 extern HeapTuple ec_companion_fetch(EcCompanion *c, ItemPointer tid, EcCatalogTuple *out);

@@ -24,6 +24,7 @@
 #include "store/delta.h"
 #include "store/logical.h"
 #include "store/page.h"
+#include "store/place.h"
 #include "store/row.h"
 #include "store/slot.h"
 #include "store/tid.h"
@@ -41,7 +42,9 @@ typedef struct Delta
 	RelFileLocator locator;
 	int64 next; /* row numbers next .. end - 1 are ours */
 	int64 end;
+	int64 run; /* all from this one to end have been ours */
 	int64 step;
+	EcPlace place; /* of the last row without index entry */
 
 	/* the subtransaction and command that inserted last, and how many rows */
 	uint64 transaction;
@@ -110,6 +113,8 @@ ec_delta_next_number(Relation rel)
 		/* the entry may be forgotten meanwhile, if invalidations are processed */
 		ec_meta_reserve(rel, step, &first, NULL);
 		delta = get_delta(rel);
+		if (delta->end != first)
+			delta->run = first;
 		delta->next = first;
 		delta->end = first + step;
 		delta->step = first < NUMBERS_DENSE ? 1 : Min(step * 2, NUMBERS_MAX);
@@ -203,9 +208,16 @@ insert_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 	while (done < nslots)
 	{
 		int64 number = ec_delta_next_number(rel);
+		ItemPointerData ctid;
+		EcPlace place;
 
-		if (!ec_row_insert(&companion, number, slots[done], 0, cid, NULL))
+		if (!ec_row_insert_unindexed(&companion, number, slots[done], cid, &ctid))
 			break;
+
+		/* a copy, as the entry may be forgotten meanwhile */
+		place = get_delta(rel)->place;
+		ec_place_row(&companion, &place, get_delta(rel)->run, number, &ctid);
+		get_delta(rel)->place = place;
 		ec_delta_inserted(rel, slots[done], number, cid);
 		ec_logical_insert(rel, slots[done]);
 		done++;

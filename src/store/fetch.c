@@ -547,18 +547,13 @@ static EcRowFound
 probe(EcFetch *fetch, int64 number, Snapshot snapshot, EcRow *row, EcRowDirty *dirty)
 {
 	Learned *learned = learn(fetch, snapshot);
-	EcCatalogTuple opened;
 	int64 end;
 
 	if (learned == NULL)
 		return ec_row_probe(&fetch->companion, number, snapshot, row, dirty);
 	if (number >= learned->no_rows && number < learned->no_rows_end)
 		return EC_ROW_UNKNOWN;
-	ec_companion_search_from(&fetch->companion, EC_CATALOG_ROW, number);
-	if (ec_companion_next(&fetch->companion, &opened) != NULL)
-		end = opened.number;
-	else
-		end = ((number >> EC_CATALOG_SEQ_BITS) + 1) << EC_CATALOG_SEQ_BITS;
+	end = ec_companion_next_row(&fetch->companion, number);
 	if (end == number)
 		return ec_row_probe(&fetch->companion, number, snapshot, row, dirty);
 

@@ -223,6 +223,17 @@ typedef struct EcDiskReserve
 	int64 count;
 } EcDiskReserve;
 
+/*
+ * The payload of a PLACE tuple, whose number is that of a row: it and the next ones, up to
+ * the next PLACE tuple's, have tuples (EC_ROW_DATA) in this block of the companion, unless
+ * they have index entries.
+ */
+typedef struct EcDiskPlace
+{
+	uint32 checksum; /* XXH3 of block, seeded with the number, low 32 bits */
+	uint32 block;
+} EcDiskPlace;
+
 StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMeta) == 32, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
@@ -233,6 +244,7 @@ StaticAssertDecl(sizeof(EcDiskMask) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskFree) == 12, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskOldRow) == 8, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskReserve) == 16, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskPlace) == 8, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
@@ -241,10 +253,11 @@ typedef enum EcCatalogKind
 	EC_CATALOG_ROW = 2,		/* number: of the row.  Tag and attributes */
 	EC_CATALOG_MASK = 3,	/* number: EC_MASK_NUMBER.  EcDiskMask */
 	EC_CATALOG_RESERVE = 4, /* number: first row of the range.  EcDiskReserve */
-	EC_CATALOG_FREE = 5		/* number: first page of a run.  EcDiskFree */
+	EC_CATALOG_FREE = 5,	/* number: first page of a run.  EcDiskFree */
+	EC_CATALOG_PLACE = 6	/* number: of the first row.  EcDiskPlace */
 } EcCatalogKind;
 
-#define EC_CATALOG_LAST EC_CATALOG_FREE
+#define EC_CATALOG_LAST EC_CATALOG_PLACE
 
 #define EC_MASK_BLOCK_BITS 6
 #define EC_MASK_NUMBER(group, block) ((int64) (group) << EC_MASK_BLOCK_BITS | (block))

@@ -37,6 +37,7 @@
 #include "store/late.h"
 #include "store/list.h"
 #include "store/mask.h"
+#include "store/place.h"
 #include "store/row.h"
 #include "store/write_state.h"
 #include "vector/vector.h"
@@ -343,6 +344,8 @@ list_tuple(HeapTuple tuple, bool visible, void *arg)
 		list_mask(list, tuple, &opened);
 	else if (opened.kind == EC_CATALOG_FREE && visible)
 		check_free(list, tuple, &opened);
+	else if (opened.kind == EC_CATALOG_PLACE && visible)
+		ec_place_check(list->rel, tuple, &opened);
 }
 
 static int

@@ -354,6 +354,7 @@ carry_tuple(EcRewrite *w, HeapTuple tuple, HTSV_Result state)
 			return state == HEAPTUPLE_INSERT_IN_PROGRESS ? heap_copytuple(tuple) : NULL;
 		case EC_CATALOG_MASK: /* only compaction makes them */
 		case EC_CATALOG_FREE:
+		case EC_CATALOG_PLACE:
 			break;
 	}
 	return NULL;

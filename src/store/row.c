@@ -177,6 +177,20 @@ ec_row_insert(EcCompanion *c, int64 number, TupleTableSlot *slot, uint32 token, 
 	return true;
 }
 
+bool
+ec_row_insert_unindexed(EcCompanion *c, int64 number, TupleTableSlot *slot, CommandId cid,
+						ItemPointer ctid)
+{
+	EcRowPayload payload;
+
+	slot_getallattrs(slot);
+	if (!ec_row_build(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull, number, 0,
+					  &payload))
+		return false;
+	ec_companion_put_unindexed(c, number, payload.start, payload.len, cid, ctid);
+	return true;
+}
+
 void
 ec_row_insert_mark(EcCompanion *c, int64 number, EcRowState state, uint32 token, CommandId cid,
 				   int options, ItemPointer ctid)

@@ -102,6 +102,11 @@ extern void ec_row_build_mark(EcRowState state, int64 number, uint32 token, EcRo
 /* Inserts a row tuple: the row of a slot (false if it is too wide), or a LIVE or DEAD one. */
 extern bool ec_row_insert(EcCompanion *c, int64 number, TupleTableSlot *slot, uint32 token,
 						  CommandId cid, ItemPointer ctid);
+
+/* The row of a slot without index entry: ec_place_row is to follow. */
+extern bool ec_row_insert_unindexed(EcCompanion *c, int64 number, TupleTableSlot *slot,
+									CommandId cid, ItemPointer ctid);
+
 extern void ec_row_insert_mark(EcCompanion *c, int64 number, EcRowState state, uint32 token,
 							   CommandId cid, int options, ItemPointer ctid);
 

@@ -33,6 +33,7 @@ typedef struct EcSpace
 	BlockNumber later;	   /* can be given back when this is committed, if that is worth it */
 	int64 tuples;		   /* of the companion, dead ones included */
 	uint64 bytes;		   /* of these */
+	int64 places;		   /* of them, deleted just now (place.h) */
 } EcSpace;
 
 /*

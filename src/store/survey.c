@@ -178,6 +178,7 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 			break;
 		case EC_CATALOG_RESERVE:
 		case EC_CATALOG_FREE:
+		case EC_CATALOG_PLACE:
 			break;
 	}
 }

@@ -33,8 +33,10 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "store/slot.h"
 #include "store/fetch.h"
+#include "store/place.h"
 #include "store/target.h"
 #include "store/tid.h"
 #include "store/write_state.h"
@@ -310,6 +312,38 @@ wait_for_blocker(EcCompanion *c, const EcTarget *target, const EcTargetPurpose *
 	return true;
 }
 
+/*
+ * A row whose tuple isn't in the index (place.h) isn't found by a check for uniqueness.
+ * Rows that a command can see, or find as an update's new version, were inserted before
+ * it looked here: numbers that had no such tuple have none as long as it runs.
+ */
+static bool
+may_be_placed(EcCompanion *c, int64 number, CommandId cid)
+{
+	static struct
+	{
+		RelFileLocator companion;
+		TransactionId xid;
+		CommandId cid;
+		int64 first;
+		int64 end;
+	} gap;
+	TransactionId xid = GetTopTransactionId();
+
+	if (!RelFileLocatorEquals(gap.companion, c->heap->rd_locator) || gap.xid != xid ||
+		gap.cid != cid || number < gap.first || number >= gap.end)
+	{
+		int64 end = ((number >> EC_CATALOG_SEQ_BITS) + 1) << EC_CATALOG_SEQ_BITS;
+
+		gap.companion = c->heap->rd_locator;
+		gap.xid = xid;
+		gap.cid = cid;
+		gap.first = number;
+		gap.end = ec_place_next_number(c, number, end);
+	}
+	return gap.end == number;
+}
+
 EcTargetFound
 ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose)
 {
@@ -319,7 +353,7 @@ ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose)
 	EcTargetFound found = EC_TARGET_NONE;
 
 	ItemPointerSetInvalid(&target->made);
-	if (untouched < EXPECT_UNTOUCHED)
+	if (untouched < EXPECT_UNTOUCHED || may_be_placed(c, target->number, purpose->cid))
 	{
 		found = ec_target_find(c, target);
 		if (found != EC_TARGET_NONE)

@@ -60,6 +60,7 @@
 #include "store/compact.h"
 #include "store/headers.h"
 #include "store/list.h"
+#include "store/place.h"
 #include "store/space.h"
 #include "store/standby.h"
 #include "store/tableam.h"
@@ -162,6 +163,8 @@ reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy
 	ec_walk_check(c);
 	heap_vacuum_rel(c->heap, &heap_params, strategy);
 	ec_space_reclaim(rel, c, params->truncate != VACOPTVALUE_DISABLED, space);
+	if (!params->is_wraparound)
+		space->places = ec_place_drop(c);
 	if (params->truncate == VACOPTVALUE_DISABLED || params->is_wraparound)
 		return 0;
 	return space->later + ec_space_move(rel, c, space, !ec_compat_is_autovacuum());
@@ -177,7 +180,7 @@ static bool
 worth_shrinking(EcCompanion *c, const EcSpace *space)
 {
 	uint64 heap = RelationGetNumberOfBlocks(c->heap);
-	uint64 index = RelationGetNumberOfBlocks(c->indexes[c->valid]);
+	uint64 index = RelationGetNumberOfBlocks(ec_companion_index(c));
 
 	return (heap > SHRINK_MINIMUM && heap * BLCKSZ / SHRINK_FACTOR > space->bytes) ||
 		   (index > SHRINK_MINIMUM &&
@@ -392,12 +395,12 @@ reclaim_again(Oid relid)
 	if (rel == NULL)
 		return false;
 	later = reclaim(rel, &c, &params, NULL, &space);
-	shrink = later == 0 && worth_shrinking(&c, &space);
+	shrink = later == 0 && space.places == 0 && worth_shrinking(&c, &space);
 	ec_companion_close(&c);
 	if (shrink)
 		(void) shrink_companion(rel);
 	table_close(rel, NoLock);
-	return later > 0;
+	return later > 0 || space.places > 0;
 }
 
 /* Each step in a transaction of its own. */

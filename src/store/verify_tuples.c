@@ -14,6 +14,7 @@
 
 #include "store/companion.h"
 #include "store/fetch.h"
+#include "store/place.h"
 #include "store/row.h"
 #include "store/space.h"
 #include "store/verify.h"
@@ -67,15 +68,16 @@ check_free(EcVerify *verify, const EcCatalogTuple *opened)
 }
 
 /*
- * Headers of rows in row groups are inserted frozen.  A crash between that and the
- * insertion into the index leaves one that nobody finds or misses; VACUUM drops it.
+ * Headers of rows in row groups, and places, are inserted frozen.  A crash between that
+ * and the insertion into the index leaves one that nobody finds or misses.
  */
 static bool
-is_header(EcVerify *verify, HeapTuple tuple)
+may_be_lost(EcVerify *verify, HeapTuple tuple, const EcCatalogTuple *opened)
 {
 	EcRow row;
 
-	return ec_row_from_tuple(verify->rel, tuple, &row) && row.state == EC_ROW_LIVE;
+	return opened->kind == EC_CATALOG_PLACE ||
+		   (ec_row_from_tuple(verify->rel, tuple, &row) && row.state == EC_ROW_LIVE);
 }
 
 static void
@@ -99,8 +101,11 @@ check_tuple(EcVerify *verify, EcCompanion *c, HeapTuple tuple)
 		case EC_CATALOG_FREE:
 			check_free(verify, &opened);
 			break;
+		case EC_CATALOG_PLACE:
+			ec_place_check(verify->rel, tuple, &opened);
+			break;
 	}
-	if (!is_header(verify, tuple) && !index_finds(c, &opened, &tuple->t_self))
+	if (!may_be_lost(verify, tuple, &opened) && !index_finds(c, &opened, &tuple->t_self))
 		problem(verify, tuple, "its index does not find it");
 }
 
