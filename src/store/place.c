@@ -170,33 +170,48 @@ ec_place_find(EcCompanion *c, int64 number)
 	return tuple == NULL ? InvalidBlockNumber : read_block(c->main, tuple, &opened);
 }
 
-/* Where rows from this number on are may be told by a place before it and by one behind it. */
+/* The first PLACE tuple from this number on; "end" if there is none below. */
+static int64
+first_place(EcCompanion *c, int64 number, int64 end)
+{
+	EcCatalogTuple opened;
+
+	ec_companion_search_from(c, EC_CATALOG_PLACE, number);
+	if (ec_companion_next(c, &opened) != NULL)
+		end = Min(end, opened.number);
+	ec_companion_rest(c);
+	return end;
+}
+
+static int64
+least_in_block(EcCompanion *c, BlockNumber block, int64 number)
+{
+	Buffer buffer = BlockNumberIsValid(block) ? ec_companion_pin(c, block) : InvalidBuffer;
+	int64 least;
+
+	if (!BufferIsValid(buffer))
+		return PG_INT64_MAX;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	least = least_number(buffer, number);
+	if (least != number)
+		ec_place_check_page(c, buffer);
+	UnlockReleaseBuffer(buffer);
+	return least;
+}
+
+/*
+ * Where rows from this number on are may be told by a place before it and by one
+ * behind it.  Mostly there are none, or only behind.
+ */
 int64
 ec_place_next_number(EcCompanion *c, int64 number, int64 end)
 {
-	BlockNumber block = ec_place_find(c, number);
-	Buffer buffer = BlockNumberIsValid(block) ? ec_companion_pin(c, block) : InvalidBuffer;
-	EcCatalogTuple opened;
+	int64 first = first_place(c, SPAN_OF(number) << EC_CATALOG_SEQ_BITS, end);
 
-	if (BufferIsValid(buffer))
-	{
-		int64 least;
-
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		least = least_number(buffer, number);
-		if (least != number)
-			ec_place_check_page(c, buffer);
-		UnlockReleaseBuffer(buffer);
-		end = Min(end, least);
-	}
-	if (end > number + 1)
-	{
-		ec_companion_search_from(c, EC_CATALOG_PLACE, number + 1);
-		if (ec_companion_next(c, &opened) != NULL)
-			end = Min(end, opened.number);
-		ec_companion_rest(c);
-	}
-	return end;
+	if (first > number || first == end)
+		return first;
+	end = Min(end, least_in_block(c, ec_place_find(c, number), number));
+	return end > number + 1 ? first_place(c, number + 1, end) : end;
 }
 
 /* ------------------------------------------------------------------------
@@ -295,17 +310,7 @@ ec_place_row(EcCompanion *c, EcPlace *place, int64 run, int64 number, ItemPointe
 static bool
 is_needed(EcCompanion *c, BlockNumber block, int64 number)
 {
-	Buffer buffer = ec_companion_pin(c, block);
-	bool needed;
-
-	if (!BufferIsValid(buffer))
-		return false;
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	needed = least_number(buffer, number) != PG_INT64_MAX;
-	if (!needed)
-		ec_place_check_page(c, buffer);
-	UnlockReleaseBuffer(buffer);
-	return needed;
+	return least_in_block(c, block, number) != PG_INT64_MAX;
 }
 
 static bool
