@@ -162,6 +162,17 @@ init_clauses(EcScanState *scan)
 	}
 }
 
+/* EvalPlanQual brings rows in slots of its own, which may have to be deformed; core has compiled for virtual ones. */
+static void
+compile_for_any_slot(CustomScanState *node)
+{
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+
+	node->ss.ps.scanopsfixed = false;
+	node->ss.ps.qual = ExecInitQual(plan->scan.plan.qual, &node->ss.ps);
+	ExecAssignScanProjectionInfo(&node->ss);
+}
+
 static void
 begin_scan(CustomScanState *node, EState *estate, int eflags)
 {
@@ -171,6 +182,8 @@ begin_scan(CustomScanState *node, EState *estate, int eflags)
 	Bitmapset *output;
 	Bitmapset *attrs;
 
+	if (estate->es_epq_active != NULL)
+		compile_for_any_slot(node);
 	output = columns_read(scan, (Node *) plan->targetlist, NULL);
 	attrs = columns_read(scan, (Node *) plan->qual, NULL);
 	init_columns(scan, bms_union(output, attrs));
@@ -356,9 +369,6 @@ recheck_next(ScanState *ss)
 static bool
 recheck(ScanState *ss, TupleTableSlot *slot)
 {
-	/* Our expressions are compiled for a virtual slot and wouldn't deform another kind. */
-	if (!TupIsNull(slot))
-		slot_getallattrs(slot);
 	return true;
 }
 
