@@ -92,14 +92,14 @@ FROM (VALUES ('day', 'UTC', NULL), ('hour', 'Europe/Berlin', NULL), ('day', 'Eur
 INSERT INTO calls
 SELECT format('customer_trend($1, bucket => %L, tz => %L$2)', bucket, tz), format($$
     WITH shown AS (SELECT *, date_trunc(%1$L, event_time, %2$L) AS bucket FROM chosen),
-         firsts AS (SELECT user_id, date_trunc(%1$L, min(event_time), %2$L) AS bucket FROM passing WHERE user_id IS NOT NULL GROUP BY 1),
-         orders AS (SELECT user_id, user_session, min(event_time) AS t FROM passing WHERE event_type = 'purchase' AND user_id IS NOT NULL GROUP BY 1, 2),
-         repeats AS (SELECT DISTINCT s.bucket, s.user_id FROM shown s JOIN orders o ON o.user_id = s.user_id AND o.user_session IS NOT DISTINCT FROM s.user_session
-                     WHERE s.event_type = 'purchase' AND EXISTS (SELECT FROM orders e WHERE e.user_id = o.user_id AND e.t < o.t))
-    SELECT bucket, count(DISTINCT user_id), count(DISTINCT user_id) FILTER (WHERE new), count(DISTINCT user_id) - count(DISTINCT user_id) FILTER (WHERE new),
-           count(DISTINCT user_id) FILTER (WHERE event_type = 'purchase'), count(DISTINCT user_id) FILTER (WHERE again)
-    FROM (SELECT s.*, EXISTS (SELECT FROM firsts f WHERE f.user_id = s.user_id AND f.bucket IS NOT DISTINCT FROM s.bucket) AS new,
-                 EXISTS (SELECT FROM repeats r WHERE r.user_id = s.user_id AND r.bucket IS NOT DISTINCT FROM s.bucket) AS again FROM shown s) s
+         firsts AS (SELECT user_id, date_trunc(%1$L, min(event_time), %2$L) AS first_bucket FROM passing WHERE user_id IS NOT NULL GROUP BY 1),
+         orders AS (SELECT user_id, coalesce(user_session, '') AS session, min(event_time) AS t, min(min(event_time)) OVER (PARTITION BY user_id) AS first_order
+                    FROM passing WHERE event_type = 'purchase' AND user_id IS NOT NULL GROUP BY 1, 2)
+    SELECT bucket, count(DISTINCT s.user_id), count(DISTINCT s.user_id) FILTER (WHERE first_bucket IS NOT DISTINCT FROM bucket),
+           count(DISTINCT s.user_id) - count(DISTINCT s.user_id) FILTER (WHERE first_bucket IS NOT DISTINCT FROM bucket),
+           count(DISTINCT s.user_id) FILTER (WHERE event_type = 'purchase'), count(DISTINCT s.user_id) FILTER (WHERE t > first_order)
+    FROM shown s LEFT JOIN firsts f ON f.user_id = s.user_id
+         LEFT JOIN orders o ON event_type = 'purchase' AND o.user_id = s.user_id AND o.session = coalesce(user_session, '')
     GROUP BY 1 ORDER BY 1 $$, bucket, tz)
 FROM (VALUES ('day', 'UTC'), ('month', 'Europe/Berlin'), ('hour', 'Australia/Lord_Howe')) parameters (bucket, tz);
 INSERT INTO calls
@@ -200,5 +200,61 @@ SELECT * FROM compare('columnar_events');
 SELECT * FROM compare('viewed_events');
 SELECT * FROM compare('partitioned_events');
 
-\set VERBOSITY terse
+-- the time zone of the session plays no part
+SET TimeZone = 'Pacific/Apia';
+SELECT md5(string_agg(t::text, ' ')) = (SELECT md5(string_agg(t::text, ' ')) FROM (SELECT date_trunc('day', event_time, 'UTC') AS b, count(*) FROM heap_events WHERE isfinite(event_time) GROUP BY 1 ORDER BY 1) t) AS same
+FROM (SELECT bucket, interactions FROM sales_trend('columnar_events') WHERE isfinite(bucket) AND interactions > 0) t;
+SET TimeZone = 'UTC';
+
+-- forecasts: a line goes on, a season goes on, little history is continued flat
+SELECT create_events_table('insight_time.line');
+INSERT INTO line (event_time, event_type, price) SELECT timestamptz '2020-02-01' + (i - 1) * interval '1 month', 'purchase', 10 * i FROM generate_series(1, 12) i;
+SELECT bucket, round(forecast::numeric, 4) AS forecast, abs(high - low) < 0.01 AS is_sure FROM sales_forecast('line', bucket => 'month', horizon => 3);
+SELECT * FROM sales_forecast('line', bucket => 'month', horizon => 2, until => '2020-03-01');
+SELECT * FROM sales_forecast('line', bucket => 'month', horizon => 2, until => '2020-04-01');
+SELECT bucket, round(forecast::numeric, 4) AS forecast, low FROM sales_forecast('line', bucket => 'month', horizon => 1, until => '2020-05-01');
+SELECT * FROM sales_forecast('line', until => '2019-01-01');
+SELECT create_events_table('insight_time.season');
+INSERT INTO season (event_time, event_type, user_id) SELECT timestamptz '2020-03-01' + d * interval '1 day' + n * interval '1 minute', 'view', n FROM generate_series(0, 41) d, generate_series(1, 20 + d + d % 7 * 10) n;
+SELECT bucket, round(forecast::numeric, 3) AS forecast, 20 + d + d % 7 * 10 AS wanted, abs(high - low) < 0.1 AS is_sure FROM sales_forecast('season', horizon => 9, measure => 'interactions') WITH ORDINALITY f (bucket, forecast, low, high, h), LATERAL (SELECT 41 + h AS d) s;
+SELECT measure, round(forecast::numeric, 3) AS forecast FROM unnest('{views,carts,purchases,users,buyers,revenue}'::text[]) measure, sales_forecast('season', horizon => 1, measure => measure);
+-- summer time begins on 29 March in Berlin
+SELECT bucket FROM sales_forecast('season', bucket => 'hour', tz => 'Europe/Berlin', horizon => 3, until => '2020-03-29 00:30+00');
+SELECT bucket FROM sales_forecast('season', bucket => 'day', tz => 'Europe/Berlin', horizon => 3, until => '2020-03-28');
+
+-- parameters out of range
+\set VERBOSITY sqlstate
+SELECT sales_trend('hand', bucket => 'year');
+SELECT sales_trend('hand', bucket => NULL);
+SELECT sales_trend('hand', tz => 'Mars/Olympus');
+SELECT sales_trend('hand', tz => NULL);
+SELECT customer_trend('hand', bucket => 'Day');
+SELECT price_bands('hand', bands => 0);
+SELECT price_bands('hand', bands => 10001);
+SELECT price_bands('hand', bands => NULL);
+SELECT product_performance('hand', order_by => 'price');
+SELECT product_performance('hand', k => 0);
+SELECT funnel('hand', by => 'product');
+SELECT trending('hand', period => '0');
+SELECT trending('hand', period => '-1 day');
+SELECT trending('hand', period => NULL);
+SELECT trending('hand', as_of => 'infinity');
+SELECT trending('hand', by => 'none');
+SELECT trending('hand', measure => 'views');
+SELECT trending('hand', min_previous => -0.01);
+SELECT trending('hand', min_previous => NULL);
+SELECT trending('hand', k => -1);
+SELECT sales_forecast('hand', horizon => 0);
+SELECT sales_forecast('hand', horizon => 10001);
+SELECT sales_forecast('hand', level => 1);
+SELECT sales_forecast('hand', level => 'NaN');
+SELECT sales_forecast('hand', measure => 'price');
+SELECT overview(NULL);
+INSERT INTO hand (event_time) VALUES ('0001-01-01'), ('9999-01-01');
+SELECT count(*) FROM sales_trend('hand', bucket => 'hour');
+SELECT count(*) FROM sales_trend('hand', bucket => 'month');
+\set VERBOSITY default
+SELECT sales_trend('hand', bucket => 'year');
+
+SET client_min_messages = warning;
 DROP SCHEMA insight_time CASCADE;

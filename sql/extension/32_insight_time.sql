@@ -119,3 +119,20 @@ since, until: ignored, as are the parameters ecinsight.since and ecinsight.until
 event_types: only rows of these types; NULL for all.
 complete_only: drop rows with a NULL in any of the nine columns first.';
 
+CREATE FUNCTION sales_forecast(events regclass, bucket text DEFAULT 'day', horizon int DEFAULT 14, measure text DEFAULT 'revenue', tz text DEFAULT 'UTC', level double precision DEFAULT 0.95,
+    since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+    event_types text[] DEFAULT NULL, complete_only boolean DEFAULT false)
+    RETURNS TABLE (bucket timestamptz, forecast double precision, low double precision, high double precision)
+    AS 'MODULE_PATHNAME', 'ec_sales_forecast'
+    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 14 SUPPORT insight_support;
+COMMENT ON FUNCTION sales_forecast(regclass, text, int, text, text, double precision, timestamptz, timestamptz, text[], boolean) IS
+'Forecast of a measure by additive exponential smoothing (Holt-Winters): level, trend and, for hours (24) and days (7) if there are two seasons of history, a season. low and high bound the value with the probability level, should the errors go on as in the past; NULL if the history is too short to tell (fewer than 3 buckets are continued by their mean). The last bucket counts even if it is not over yet: leave it out by until. No row without history.
+events: the events relation.
+bucket: hour, day, week (from Monday) or month.
+horizon: buckets wanted, 1 to 10000.
+measure: revenue, interactions, views, carts, purchases, users or buyers.
+tz: the time zone of the buckets.
+level: between 0 and 1.
+since, until: rows with since <= event_time < until; NULL stands for the parameters ecinsight.since and ecinsight.until, or no bound; -infinity and infinity for no bound in any case.
+event_types: only rows of these types; NULL for all.
+complete_only: drop rows with a NULL in any of the nine columns first.';

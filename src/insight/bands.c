@@ -404,19 +404,6 @@ put_bands(Bands *state, FunctionCallInfo fcinfo)
 	}
 }
 
-static int32
-get_bands(FunctionCallInfo fcinfo)
-{
-	int32 bands;
-
-	ec_args_require(fcinfo, ARG_BANDS, "bands");
-	bands = PG_GETARG_INT32(ARG_BANDS);
-	if (bands < 1 || bands > BANDS_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("bands must be between 1 and %d", BANDS_MAX)));
-	return bands;
-}
-
 Datum
 ec_price_bands(PG_FUNCTION_ARGS)
 {
@@ -428,7 +415,7 @@ ec_price_bands(PG_FUNCTION_ARGS)
 	ec_args_get(fcinfo, ARG_COMMON, &args);
 	if (!PG_ARGISNULL(ARG_CATEGORY))
 		args.category = PG_GETARG_TEXT_PP(ARG_CATEGORY);
-	state->bands = get_bands(fcinfo);
+	state->bands = ec_args_get_int(fcinfo, ARG_BANDS, "bands", 1, BANDS_MAX);
 	state->context = context;
 	state->categories = ec_interner_create(context);
 	state->odd_prices = ec_interner_create(context);
