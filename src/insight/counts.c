@@ -17,28 +17,20 @@
  */
 #include "postgres.h"
 
-#include <sys/mman.h>
-
-#include "commands/tablespace.h"
 #include "executor/nodeHash.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #include "insight/counts.h"
 #include "insight/interner.h"
+#include "insight/spill.h"
 #include "vector/vector.h"
 
 #define MIN_SLOTS 65536 /* a power of two; more than a block's rows fit */
 #define PREFETCH_DISTANCE 24
-#define HUGE_PAGE ((uintptr_t) 2 * 1024 * 1024)
 #define USER_NULL 0x80000000U /* in Slot.group */
 #define CHECK_STEP 65536	  /* slots or records between checks for interrupts */
-#define PARTITION_BITS 6
-#define PARTITIONS (1 << PARTITION_BITS)
-#define MAX_LEVEL 4		  /* where a table grows beyond the limit rather than partition again */
-#define BUFFER_RECORDS 64 /* of a partition, before they go to its file */
 #define READ_RECORDS 1024
 
 typedef struct Slot
@@ -48,18 +40,10 @@ typedef struct Slot
 	uint32 n;	  /* 0: empty */
 } Slot;
 
-typedef struct Partition
-{
-	BufFile *file;	 /* NULL: nothing written */
-	uint64 nrecords; /* in file */
-	uint32 nbuffered;
-	Slot buffer[BUFFER_RECORDS];
-} Partition;
-
 struct EcCounts
 {
 	MemoryContext context; /* holds everything of it */
-	int level;			   /* partitions are bits level * PARTITION_BITS on from the hash's top */
+	int level;			   /* of the partitions: see ec_spill_partition */
 	uint64 max_slots;
 	Slot *slots;
 	uint64 mask;
@@ -68,8 +52,8 @@ struct EcCounts
 	uint64 *hashes; /* [EC_BLOCK_ROWS + PREFETCH_DISTANCE], for ec_counts_add */
 	Slot *carries;	/* additions to the counts of slots in the table */
 	uint32 ncarries;
-	uint32 resident;	   /* partitions below this one are in the table, the others in files */
-	Partition *partitions; /* NULL: all are resident */
+	uint32 resident; /* partitions below this one are in the table, the others in files */
+	EcSpill *spill;	 /* NULL: all are resident */
 };
 
 /* ---- the table ---- */
@@ -77,20 +61,7 @@ struct EcCounts
 static Slot *
 allocate_slots(EcCounts *counts, uint64 nslots)
 {
-	Size size = sizeof(Slot) * nslots;
-	Slot *slots = MemoryContextAllocExtended(counts->context, size, MCXT_ALLOC_HUGE);
-
-#ifdef MADV_HUGEPAGE
-	if (size >= 2 * HUGE_PAGE)
-	{
-		uintptr_t start = TYPEALIGN(HUGE_PAGE, (uintptr_t) slots);
-		uintptr_t end = TYPEALIGN_DOWN(HUGE_PAGE, (uintptr_t) slots + size);
-
-		(void) madvise((void *) start, end - start, MADV_HUGEPAGE); /* only a wish */
-	}
-#endif
-	memset(slots, 0, size);
-	return slots;
+	return ec_spill_allocate_slots(counts->context, sizeof(Slot) * nslots);
 }
 
 static void
@@ -111,7 +82,7 @@ create(MemoryContext parent, int level, uint64 expected)
 
 	counts->context = context;
 	counts->level = level;
-	counts->resident = PARTITIONS;
+	counts->resident = EC_SPILL_PARTITIONS;
 	/* half of the memory allowed: while it grows, the old table is there too */
 	counts->max_slots =
 		pg_prevpower2_64(Max(get_hash_memory_limit() / 2 / sizeof(Slot), MIN_SLOTS));
@@ -133,11 +104,8 @@ ec_counts_create(MemoryContext parent)
 void
 ec_counts_destroy(EcCounts *counts)
 {
-	for (int i = 0; counts->partitions != NULL && i < PARTITIONS; i++)
-	{
-		if (counts->partitions[i].file != NULL)
-			BufFileClose(counts->partitions[i].file);
-	}
+	if (counts->spill != NULL)
+		ec_spill_close(counts->spill);
 	MemoryContextDelete(counts->context);
 }
 
@@ -151,12 +119,6 @@ hash_pair(int64 user, uint32 group)
 	h ^= h >> 32;
 	h *= UINT64CONST(0xD6E8FEB86659FD93);
 	return h ^ (h >> 32);
-}
-
-static inline uint32
-partition_of(const EcCounts *counts, uint64 hash)
-{
-	return hash >> (64 - PARTITION_BITS * (counts->level + 1)) & (PARTITIONS - 1);
 }
 
 /* A pair that the table doesn't hold yet. */
@@ -223,30 +185,14 @@ count(EcCounts *counts, uint64 hash, int64 user, uint32 group, uint32 n)
 
 /* ---- partitions in files ---- */
 
-static void
-flush(Partition *partition)
-{
-	if (partition->file == NULL)
-	{
-		PrepareTempTablespaces();
-		partition->file = BufFileCreateTemp(false);
-	}
-	BufFileWrite(partition->file, partition->buffer, sizeof(Slot) * partition->nbuffered);
-	partition->nrecords += partition->nbuffered;
-	partition->nbuffered = 0;
-}
-
 static inline void
 write_record(EcCounts *counts, uint32 number, int64 user, uint32 group, uint32 n)
 {
-	Partition *partition = &counts->partitions[number];
-	Slot *record = &partition->buffer[partition->nbuffered];
+	Slot *record = ec_spill_write(counts->spill, number);
 
 	record->user = user;
 	record->group = group;
 	record->n = n;
-	if (++partition->nbuffered == BUFFER_RECORDS)
-		flush(partition);
 }
 
 /* Writes what belongs to partitions that are no longer resident; returns how many records stay, packed. */
@@ -264,7 +210,7 @@ write_out(EcCounts *counts, Slot *records, uint64 n)
 			CHECK_FOR_INTERRUPTS();
 		if (slot->n == 0)
 			continue;
-		number = partition_of(counts, hash_pair(slot->user, slot->group));
+		number = ec_spill_partition(hash_pair(slot->user, slot->group), counts->level);
 		if (number >= counts->resident)
 			write_record(counts, number, slot->user, slot->group, slot->n);
 		else
@@ -281,9 +227,8 @@ shrink(EcCounts *counts)
 	uint64 kept;
 	Slot *packed;
 
-	if (counts->partitions == NULL)
-		counts->partitions =
-			MemoryContextAllocZero(counts->context, sizeof(Partition) * PARTITIONS);
+	if (counts->spill == NULL)
+		counts->spill = ec_spill_create(counts->context, sizeof(Slot));
 	counts->resident /= 2;
 	counts->ncarries = write_out(counts, counts->carries, counts->ncarries);
 	kept = write_out(counts, counts->slots, nslots);
@@ -301,7 +246,7 @@ reserve(EcCounts *counts, uint32 n)
 {
 	while (counts->used + n > counts->limit)
 	{
-		if (counts->mask + 1 < counts->max_slots || counts->level == MAX_LEVEL)
+		if (counts->mask + 1 < counts->max_slots || counts->level == EC_SPILL_MAX_LEVEL)
 			grow(counts);
 		else
 			shrink(counts);
@@ -313,7 +258,7 @@ reserve(EcCounts *counts, uint32 n)
 static inline void
 add_row(EcCounts *counts, uint64 hash, int64 user, uint32 group)
 {
-	uint32 number = partition_of(counts, hash);
+	uint32 number = ec_spill_partition(hash, counts->level);
 
 	if (number < counts->resident)
 		count(counts, hash, user, group, 1);
@@ -330,7 +275,7 @@ ec_counts_add(EcCounts *counts, uint32 n, const int64 *users, const uint8 *nulls
 	reserve(counts, n);
 	for (uint32 i = 0; i < n; i++)
 		hashes[i] = hash_pair(users[i], groups[i]);
-	if (nulls != NULL || counts->partitions != NULL)
+	if (nulls != NULL || counts->spill != NULL)
 	{
 		for (uint32 i = 0; i < n; i++)
 		{
@@ -393,7 +338,7 @@ count_records(EcCounts *counts, const Slot *records, uint32 n)
 	for (uint32 i = 0; i < n; i++)
 	{
 		uint64 hash = hash_pair(records[i].user, records[i].group);
-		uint32 number = partition_of(counts, hash);
+		uint32 number = ec_spill_partition(hash, counts->level);
 
 		if (number < counts->resident)
 			count(counts, hash, records[i].user, records[i].group, records[i].n);
@@ -404,25 +349,15 @@ count_records(EcCounts *counts, const Slot *records, uint32 n)
 
 /* Counts a partition's records in a table of their own. */
 static EcCounts *
-count_partition(EcCounts *counts, Partition *partition)
+count_partition(EcCounts *counts, uint32 number)
 {
-	EcCounts *child = create(counts->context, counts->level + 1, partition->nrecords);
+	EcCounts *child =
+		create(counts->context, counts->level + 1, ec_spill_records(counts->spill, number));
 	Slot *records = MemoryContextAlloc(child->context, sizeof(Slot) * READ_RECORDS);
+	uint32 n;
 
-	if (BufFileSeek(partition->file, 0, 0, SEEK_SET) != 0)
-		ereport(ERROR, (errcode_for_file_access(), errmsg("could not rewind temporary file")));
-	for (uint64 left = partition->nrecords; left > 0;)
-	{
-		uint32 n = Min(left, READ_RECORDS);
-
-		if (BufFileRead(partition->file, records, sizeof(Slot) * n) != sizeof(Slot) * n)
-			ereport(ERROR,
-					(errcode_for_file_access(), errmsg("could not read from temporary file")));
+	while ((n = ec_spill_read(counts->spill, number, records, READ_RECORDS)) > 0)
 		count_records(child, records, n);
-		left -= n;
-	}
-	BufFileClose(partition->file);
-	partition->file = NULL;
 	return child;
 }
 
@@ -432,16 +367,13 @@ visit_all(EcCounts *counts, EcCountVisitor visit, uint64 *least, void *arg)
 	visit_table(counts, visit, least, arg);
 	pfree(counts->slots);
 	counts->slots = NULL;
-	for (int i = 0; counts->partitions != NULL && i < PARTITIONS; i++)
+	for (uint32 i = 0; counts->spill != NULL && i < EC_SPILL_PARTITIONS; i++)
 	{
-		Partition *partition = &counts->partitions[i];
 		EcCounts *child;
 
-		if (partition->nbuffered > 0)
-			flush(partition);
-		if (partition->file == NULL)
+		if (ec_spill_records(counts->spill, i) == 0)
 			continue;
-		child = count_partition(counts, partition);
+		child = count_partition(counts, i);
 		visit_all(child, visit, least, arg);
 		ec_counts_destroy(child);
 	}
