@@ -26,6 +26,28 @@ SELECT count(*), bool_and(v = f) FROM insight_views.top_user_category_brands v F
 SELECT count(*), bool_and(v = f) FROM insight_views.popular_categories v FULL JOIN (SELECT rank, category_id::text, category_code, interaction_count, views, carts, purchases, revenue FROM popular_categories('events', NULL)) f USING (rank);
 SELECT count(*), bool_and(v = f) FROM insight_views.price_sensitivity v FULL JOIN price_sensitivity('events', NULL) f USING (rank);
 
+SELECT count(*), bool_and(v = f) FROM insight_views.product_performance v
+FULL JOIN (SELECT rank, product_id::text, category_code, brand, views, carts, purchases, revenue, average_price, conversion FROM product_performance('events', 1000)) f USING (rank);
+SELECT count(*), bool_and(v = f) FROM insight_views.sales_trend v FULL JOIN (SELECT (bucket AT TIME ZONE 'UTC')::date AS bucket, interactions, views, carts, purchases, revenue, users, buyers, peak FROM sales_trend('events')) f ON coalesce(v.bucket, '1999-01-01') = coalesce(f.bucket, '1999-01-01');
+SELECT count(*), bool_and(v = f) FROM insight_views.engaged_users v FULL JOIN (SELECT category_code, brand, rank, user_id::text, interactions, purchases, revenue FROM engaged_users('events')) f
+ON v.rank = f.rank AND coalesce(v.category_code, '') = coalesce(f.category_code, '') AND coalesce(v.brand, '') = coalesce(f.brand, '');
+-- each function with rows has a view of the same columns
+SELECT proname AS function, string_agg(name, ', ' ORDER BY n) AS columns FROM pg_proc, unnest(proargnames, proargmodes) WITH ORDINALITY u (name, mode, n)
+WHERE pronamespace = 'ecinsight'::regnamespace AND proretset AND proargnames[1] = 'events' AND mode = 't' GROUP BY 1
+EXCEPT SELECT relname, string_agg(attname, ', ' ORDER BY attnum) FROM pg_class c JOIN pg_attribute ON attrelid = c.oid WHERE relnamespace = 'insight_views'::regnamespace GROUP BY 1;
+-- only types that every tool reads
+SELECT relname, attname, format_type(atttypid, atttypmod) FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid WHERE relnamespace = 'insight_views'::regnamespace
+AND format_type(atttypid, atttypmod) NOT IN ('bigint', 'text', 'numeric(18,2)', 'numeric(18,6)', 'double precision', 'boolean', 'date', 'timestamp without time zone');
+-- all can be read
+DO $$
+DECLARE
+    view text;
+BEGIN
+    FOR view IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'insight_views'::regnamespace LOOP
+        EXECUTE format('SELECT count(*) FROM %s', view);
+    END LOOP;
+END $$;
+
 -- the bucketed ones agree with one another and with the events
 SELECT * FROM insight_views.sales_day ORDER BY bucket;
 SELECT * FROM insight_views.sales_hour ORDER BY bucket LIMIT 3;

@@ -2,8 +2,8 @@
  * views.c
  *	  ecinsight.create_views: plain views for BI tools over an events relation.
  *
- * Two kinds.  A view named as a function shows that function's rows.  A bucketed
- * view groups the events by hour or day and keys, in plain SQL, so that a tool's
+ * Two kinds.  A view named as a function shows that function's rows (views_functions.c).
+ * A bucketed view groups the events by hour or day and keys, in plain SQL, so that a tool's
  * own filters and aggregates work on it.  Types are those that every tool reads
  * without loss: ids as text, counts bigint, money numeric(18,2), averages
  * numeric(18,6), times as UTC timestamp or date.
@@ -53,46 +53,6 @@ typedef struct ViewDefinition
 } ViewDefinition;
 
 /* ---- queries ---- */
-
-static void
-write_user_categories(StringInfo sql, const ViewSource *source)
-{
-	appendStringInfo(sql,
-					 "SELECT rank, user_id::text AS user_id, category_code, interactions "
-					 "FROM ecinsight.top_user_categories(%s::regclass, k => 1000)",
-					 source->literal);
-}
-
-static void
-write_user_category_brands(StringInfo sql, const ViewSource *source)
-{
-	appendStringInfo(sql,
-					 "SELECT rank, user_id::text AS user_id, category_code, brand, interactions "
-					 "FROM ecinsight.top_user_category_brands(%s::regclass, k => 1000)",
-					 source->literal);
-}
-
-static void
-write_popular_categories(StringInfo sql, const ViewSource *source)
-{
-	appendStringInfo(
-		sql,
-		"SELECT rank, category_id::text AS category_id, category_code, "
-		"interaction_count, views, carts, purchases, revenue::numeric(18,2) AS revenue "
-		"FROM ecinsight.popular_categories(%s::regclass, k => NULL)",
-		source->literal);
-}
-
-static void
-write_price_sensitivity(StringInfo sql, const ViewSource *source)
-{
-	appendStringInfo(
-		sql,
-		"SELECT rank, category_code, average_price::numeric(18,6) AS average_price, "
-		"max_price::numeric(18,2) AS max_price, min_price::numeric(18,2) AS min_price, "
-		"interactions FROM ecinsight.price_sensitivity(%s::regclass, k => NULL)",
-		source->literal);
-}
 
 /* The measures of a bucketed view, and where it reads. */
 static void
@@ -190,14 +150,6 @@ write_user_category_day(StringInfo sql, const ViewSource *source)
 }
 
 static const ViewDefinition definitions[] = {
-	{"top_user_categories", write_user_categories,
-	 "The 1000 pairs of user and category with the most interactions."},
-	{"top_user_category_brands", write_user_category_brands,
-	 "The 1000 combinations of user, category and brand with the most interactions."},
-	{"popular_categories", write_popular_categories,
-	 "Categories by interactions, with views, carts, purchases and revenue."},
-	{"price_sensitivity", write_price_sensitivity,
-	 "Average, greatest and least price of each category over all its interactions."},
 	{"category_hour", write_category_hour,
 	 "Events by hour (UTC), category and brand: counts, revenue, and prices to sum and compare."},
 	{"category_day", write_category_day,
@@ -214,7 +166,8 @@ static const ViewDefinition definitions[] = {
 const char *
 ec_views_name(int i)
 {
-	return i < lengthof(definitions) ? definitions[i].name : NULL;
+	return i < lengthof(definitions) ? definitions[i].name
+									 : ec_views_function(i - lengthof(definitions))->name;
 }
 
 /* ---- what the queries are made of ---- */
@@ -308,32 +261,46 @@ check_names(const char *schema)
 {
 	Oid namespace = get_namespace_oid(schema, true);
 
-	for (int i = 0; OidIsValid(namespace) && i < lengthof(definitions); i++)
+	for (int i = 0; OidIsValid(namespace) && ec_views_name(i) != NULL; i++)
 	{
-		Oid relid = get_relname_relid(definitions[i].name, namespace);
+		Oid relid = get_relname_relid(ec_views_name(i), namespace);
 
 		if (OidIsValid(relid) && get_rel_relkind(relid) != RELKIND_VIEW)
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("\"%s.%s\" exists and is not a view", schema, definitions[i].name),
-					 errhint("Rename it, or name another schema for the views.")));
+			ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+							errmsg("\"%s.%s\" exists and is not a view", schema, ec_views_name(i)),
+							errhint("Rename it, or name another schema for the views.")));
 	}
 	if (!OidIsValid(namespace))
 		ec_views_execute(psprintf("CREATE SCHEMA %s", quote_identifier(schema)));
 }
 
 static void
-make_view(const ViewDefinition *definition, const ViewSource *source)
+make_view(const ViewSource *source, const char *name, const char *query, const char *comment)
 {
-	StringInfoData sql;
+	ec_views_execute(psprintf("CREATE OR REPLACE VIEW %s.%s WITH (security_invoker = true) AS %s",
+							  source->schema, name, query));
+	ec_views_execute(
+		psprintf("COMMENT ON VIEW %s.%s IS %s", source->schema, name, quote_literal_cstr(comment)));
+}
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE OR REPLACE VIEW %s.%s WITH (security_invoker = true) AS ",
-					 source->schema, definition->name);
-	definition->write(&sql, source);
-	ec_views_execute(sql.data);
-	ec_views_execute(psprintf("COMMENT ON VIEW %s.%s IS %s", source->schema, definition->name,
-							  quote_literal_cstr(definition->comment)));
+static void
+make_views(const ViewSource *source)
+{
+	const EcFunctionView *view;
+
+	for (int i = 0; (view = ec_views_function(i))->name != NULL; i++)
+		make_view(source, view->name,
+				  psprintf("SELECT %s FROM ecinsight.%s(%s::regclass%s)", view->columns, view->name,
+						   source->literal, view->arguments),
+				  view->comment);
+	for (int i = 0; i < lengthof(definitions); i++)
+	{
+		StringInfoData query;
+
+		initStringInfo(&query);
+		definitions[i].write(&query, source);
+		make_view(source, definitions[i].name, query.data, definitions[i].comment);
+	}
 }
 
 /* create_views(events regclass, schema name) */
@@ -351,8 +318,7 @@ ec_create_views(PG_FUNCTION_ARGS)
 	level = ec_views_safe_path();
 	describe_source(&source, PG_GETARG_OID(0), schema);
 	check_names(schema);
-	for (int i = 0; i < lengthof(definitions); i++)
-		make_view(&definitions[i], &source);
+	make_views(&source);
 	ec_views_restore_path(level);
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -10,6 +10,18 @@
 /* Names of all views that create_views makes. */
 extern const char *ec_views_name(int i); /* NULL beyond the last */
 
+/* A view that shows a function's rows. */
+typedef struct EcFunctionView
+{
+	const char *name;	   /* of both */
+	const char *arguments; /* after the events relation, with a comma before each */
+	const char *columns;   /* expressions that give types that every tool reads, with their names */
+	const char *comment;
+} EcFunctionView;
+
+/* The i-th; beyond the last one without a name. */
+extern const EcFunctionView *ec_views_function(int i);
+
 /* Runs a utility command by SPI (connected); search_path must be safe. */
 extern void ec_views_execute(const char *command);
 
