@@ -54,6 +54,9 @@
 /* Memory of an opened piece and its part of the dictionary, for each value. */
 #define PIECE_VALUE_BYTES 2.3
 
+/* What was opened lies so long in a ring (store/opened_ring.c); after that it is opened once more to be kept. */
+#define RING_BYTES (1024.0 * 1024.0)
+
 #define SEGMENT_BLOCKS ((int64) RELSEG_SIZE)
 
 static get_relation_info_hook_type previous_hook = NULL;
@@ -95,6 +98,22 @@ loop_count(PlannerInfo *root, Relids outer)
 }
 
 /*
+ * How many blocks random rows open of one column: each block that has one of them, and
+ * again each that has a second one, if what was opened in between is too much.
+ */
+static double
+blocks_opened(const Pricing *p, double rows, double piece_bytes)
+{
+	double none = pow(1 - 1 / p->blocks, rows);
+	double one = p->blocks > 1 ? rows / p->blocks * pow(1 - 1 / p->blocks, rows - 1) : 0;
+	double opened = p->blocks * (1 - none);
+
+	if (p->blocks * p->columns * piece_bytes > RING_BYTES)
+		opened += p->blocks * Max(1 - none - one, 0);
+	return opened;
+}
+
+/*
  * The rows' share of the costs of one scan out of loops, each of which fetches
  * "rows" rows: in the order in which they are stored (bitmaps), or by an index whose
  * order is that one as far as correlation says.
@@ -105,16 +124,18 @@ rows_cost(const Pricing *p, double rows, double loops, bool sorted, double corre
 	double all = rows * loops;
 	double in_order = Max(all / Max(p->rel->tuples, 1.0) * p->blocks, 1.0);
 	double random = p->blocks * (1 - pow(1 - 1 / p->blocks, all));
-	double kept = ec_guc_fetch_cache * 1024.0 /
-				  (PIECE_VALUE_BYTES * EC_BLOCK_ROWS * Max(p->columns, 1)) / p->blocks;
+	double piece_bytes = PIECE_VALUE_BYTES * EC_BLOCK_ROWS * p->fullness;
+	double kept = ec_guc_fetch_cache * 1024.0 / (piece_bytes * Max(p->columns, 1)) / p->blocks;
 	double followed = correlation * correlation;
 	double jumps = sorted ? random : followed * in_order + (1 - followed) * all;
 	double opened;
 	Cost piece_cost;
 
 	/* what doesn't fit is opened again and again */
+	if (!sorted)
+		random = blocks_opened(p, all, piece_bytes);
 	if (kept < 1 && !sorted)
-		random += (all - random) * (1 - kept);
+		random += Max(all - random, 0) * (1 - kept);
 	opened = followed * Min(in_order, p->blocks) + (1 - followed) * random;
 	piece_cost = (1 - PIECES_LEFT * Min(kept, 1.0)) *
 				 ((OPEN_PIECE_COST + OPEN_ROWS_COST * p->fullness) * cpu_operator_cost +
