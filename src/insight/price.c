@@ -92,8 +92,8 @@ replace_numeric(Numeric *place, Numeric value, MemoryContext context)
 	pfree(old);
 }
 
-void
-ec_price_combine_odd(EcOddPrices **into, const EcOddPrices *from, MemoryContext context)
+static void
+combine_odd(EcOddPrices **into, const EcOddPrices *from, MemoryContext context)
 {
 	EcOddPrices *odd = *into;
 	Numeric sum;
@@ -120,17 +120,11 @@ ec_price_combine_odd(EcOddPrices **into, const EcOddPrices *from, MemoryContext 
 }
 
 void
-ec_price_keep_odd(EcOddPrices **odd, Numeric value, MemoryContext context)
+ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext context)
 {
 	EcOddPrices one = {1, value, value, value};
 
-	ec_price_combine_odd(odd, &one, context);
-}
-
-void
-ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext context)
-{
-	ec_price_keep_odd(&price->odd, value, context);
+	combine_odd(&price->odd, &one, context);
 }
 
 void
@@ -139,7 +133,7 @@ ec_price_add_odd_times(EcPriceSum *price, Numeric value, int64 n, MemoryContext 
 	Numeric sum = multiply(value, from_scaled(n, 0));
 	EcOddPrices prices = {n, sum, value, value};
 
-	ec_price_combine_odd(&price->odd, &prices, context);
+	combine_odd(&price->odd, &prices, context);
 	pfree(sum);
 }
 
@@ -235,7 +229,7 @@ ec_price_add_sum(EcPriceSum *into, const EcPriceSum *from, MemoryContext context
 {
 	into->sum += from->sum;
 	into->n += from->n;
-	ec_price_combine_odd(&into->odd, from->odd, context);
+	combine_odd(&into->odd, from->odd, context);
 }
 
 int

@@ -51,11 +51,6 @@ ec_price_add(EcPriceSum *price, int64 value)
 /* Memory is taken from context; value is copied. */
 extern void ec_price_add_odd(EcPriceSum *price, Numeric value, MemoryContext context);
 
-/* The same for odd prices kept elsewhere, and one such sum into another. */
-extern void ec_price_keep_odd(EcOddPrices **odd, Numeric value, MemoryContext context);
-extern void
-ec_price_combine_odd(EcOddPrices **into, const EcOddPrices *from, MemoryContext context);
-
 /* A price that n rows have. */
 extern void
 ec_price_add_odd_times(EcPriceSum *price, Numeric value, int64 n, MemoryContext context);

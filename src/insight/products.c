@@ -12,7 +12,7 @@
 #include "utils/memutils.h"
 
 #include "insight/args.h"
-#include "insight/price.h"
+#include "insight/revenue.h"
 #include "insight/rows.h"
 #include "insight/tally.h"
 #include "insight/topk.h"
@@ -61,10 +61,8 @@ typedef struct Product
 {
 	Products *products; /* for combine */
 	int64 counts[EC_TYPE_CLASSES];
-	uint64 revenue[2]; /* ec_tally_int128, prices of purchases */
-	EcOddPrices *odd_revenue;
-	uint64 price[2]; /* the same of all rows with a price */
-	EcOddPrices *odd_price;
+	uint64 revenue[EC_REVENUE_WORDS]; /* prices of purchases */
+	uint64 price[EC_REVENUE_WORDS];	  /* the same of all rows with a price */
 	int64 npriced;
 	Latest latest;
 } Product;
@@ -123,39 +121,15 @@ combine_products(uint64 *into, const uint64 *from)
 {
 	Product *a = (Product *) into;
 	const Product *b = (const Product *) from;
-	MemoryContext context = b->products->context;
 
 	a->products = b->products;
 	for (int class = 0; class < EC_TYPE_CLASSES; class ++)
 		a->counts[class] += b->counts[class];
-	ec_tally_add_int128(a->revenue, ec_tally_int128(b->revenue));
-	ec_tally_add_int128(a->price, ec_tally_int128(b->price));
-	ec_price_combine_odd(&a->odd_revenue, b->odd_revenue, context);
-	ec_price_combine_odd(&a->odd_price, b->odd_price, context);
+	ec_revenue_combine(a->revenue, b->revenue);
+	ec_revenue_combine(a->price, b->price);
 	a->npriced += b->npriced;
 	if (is_later(b->products, &b->latest, &a->latest))
 		a->latest = b->latest;
-}
-
-static void
-add_price(Product *product, const EcPrices *prices, uint32 i, bool is_purchase,
-		  MemoryContext context)
-{
-	EcPriceState state = prices->states != NULL ? prices->states[i] : EC_PRICE_VALUE;
-
-	if (state == EC_PRICE_NONE)
-		return;
-	product->npriced++;
-	if (state == EC_PRICE_VALUE)
-	{
-		ec_tally_add_int128(product->price, prices->values[i]);
-		if (is_purchase)
-			ec_tally_add_int128(product->revenue, prices->values[i]);
-		return;
-	}
-	ec_price_keep_odd(&product->odd_price, prices->odd[i], context);
-	if (is_purchase)
-		ec_price_keep_odd(&product->odd_revenue, prices->odd[i], context);
 }
 
 static uint64 *const *
@@ -191,7 +165,10 @@ add_rows(Products *products, EcRows *rows, uint64 *const *states, EcTextColumn *
 
 		product->products = products;
 		product->counts[class]++;
-		add_price(product, &prices, i, class == EC_TYPE_PURCHASE, products->context);
+		product->npriced += prices.states == NULL || prices.states[i] != EC_PRICE_NONE;
+		ec_revenue_add(product->price, &prices, i, products->context);
+		if (class == EC_TYPE_PURCHASE)
+			ec_revenue_add(product->revenue, &prices, i, products->context);
 		take_latest(product, products, &event);
 	}
 }
@@ -225,16 +202,6 @@ count_rows(Products *products, const EcArgs *args)
 
 /* ---- order ---- */
 
-static EcPriceSum
-revenue_of(const Product *product)
-{
-	EcPriceSum sum = {0};
-
-	sum.sum = ec_tally_int128(product->revenue);
-	sum.odd = product->odd_revenue;
-	return sum;
-}
-
 #define compare_numbers(a, b) (((a) > (b)) - ((a) < (b)))
 
 /* purchases / views, NULL (no views) last: negative if a has more */
@@ -267,8 +234,8 @@ compare_measures(const Products *products, const Product *a, const Product *b)
 		case BY_REVENUE:
 			break;
 	}
-	arevenue = revenue_of(a);
-	brevenue = revenue_of(b);
+	arevenue = ec_revenue_sum(a->revenue, 0);
+	brevenue = ec_revenue_sum(b->revenue, 0);
 	return ec_price_compare(&brevenue, &arevenue, products->scale);
 }
 
@@ -305,14 +272,12 @@ put_row(const Products *products, EcResult *result, const ProductItem *item, int
 {
 	const Product *product = &item->product;
 	const int64 *counts = product->counts;
-	EcPriceSum revenue = revenue_of(product);
-	EcPriceSum price = {0};
+	EcPriceSum revenue = ec_revenue_sum(product->revenue, 0);
+	EcPriceSum price = ec_revenue_sum(product->price, product->npriced);
 	Datum values[COLUMNS] = {0};
 	bool nulls[COLUMNS] = {false};
 	MemoryContext old = MemoryContextSwitchTo(result->row_context);
 
-	price.sum = ec_tally_int128(product->price);
-	price.odd = product->odd_price;
 	values[0] = Int64GetDatum(rank);
 	nulls[1] = item->key[0] != 0;
 	values[1] = Int64GetDatum((int64) item->key[1]);

@@ -15,7 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "insight/args.h"
-#include "insight/price.h"
+#include "insight/revenue.h"
 #include "insight/rows.h"
 #include "insight/tally.h"
 #include "insight/topk.h"
@@ -70,11 +70,8 @@ typedef struct Trending
 /* A tally's state: all zeros for a new key. */
 typedef struct Growth
 {
-	Trending *trending; /* for combine */
-	uint64 current[2];	/* ec_tally_int128 */
-	uint64 previous[2];
-	EcOddPrices *odd_current;
-	EcOddPrices *odd_previous;
+	uint64 current[EC_REVENUE_WORDS]; /* revenue, or in the first two words a count */
+	uint64 previous[EC_REVENUE_WORDS];
 } Growth;
 
 #define KEY_WORDS 2 /* is it NULL; id of the text or product_id */
@@ -156,13 +153,9 @@ combine_growths(uint64 *into, const uint64 *from)
 {
 	Growth *a = (Growth *) into;
 	const Growth *b = (const Growth *) from;
-	MemoryContext context = b->trending->context;
 
-	a->trending = b->trending;
-	ec_tally_add_int128(a->current, ec_tally_int128(b->current));
-	ec_tally_add_int128(a->previous, ec_tally_int128(b->previous));
-	ec_price_combine_odd(&a->odd_current, b->odd_current, context);
-	ec_price_combine_odd(&a->odd_previous, b->odd_previous, context);
+	ec_revenue_combine(a->current, b->current);
+	ec_revenue_combine(a->previous, b->previous);
 }
 
 static uint64 *const *
@@ -192,19 +185,6 @@ find_texts(Trending *state, EcRows *rows, EcTextColumn *text)
 }
 
 static void
-add_revenue(Growth *growth, const EcPrices *prices, uint32 i, bool is_current,
-			MemoryContext context)
-{
-	EcPriceState state = prices->states != NULL ? prices->states[i] : EC_PRICE_VALUE;
-
-	if (state == EC_PRICE_VALUE)
-		ec_tally_add_int128(is_current ? growth->current : growth->previous, prices->values[i]);
-	else if (state == EC_PRICE_ODD)
-		ec_price_keep_odd(is_current ? &growth->odd_current : &growth->odd_previous, prices->odd[i],
-						  context);
-}
-
-static void
 add_rows(Trending *state, EcRows *rows, uint64 *const *states, EcIntColumn *time)
 {
 	const uint8 *nulls; /* none: NULL is in no period */
@@ -220,13 +200,12 @@ add_rows(Trending *state, EcRows *rows, uint64 *const *states, EcIntColumn *time
 	for (uint32 i = 0; i < rows->n; i++)
 	{
 		Growth *growth = (Growth *) states[i];
-		bool is_current = times[i] > state->current_after;
+		uint64 *sum = times[i] > state->current_after ? growth->current : growth->previous;
 
-		growth->trending = state;
 		if (types == NULL)
-			ec_tally_add_int128(is_current ? growth->current : growth->previous, 1);
+			ec_tally_add_int128(sum, 1);
 		else if (types[i] == EC_TYPE_PURCHASE)
-			add_revenue(growth, &prices, i, is_current, state->context);
+			ec_revenue_add(sum, &prices, i, state->context);
 	}
 }
 
@@ -260,18 +239,8 @@ count_rows(Trending *state)
 
 /* ---- order ---- */
 
-static EcPriceSum
-sum_of(const uint64 *words, EcOddPrices *odd)
-{
-	EcPriceSum sum = {0};
-
-	sum.sum = ec_tally_int128(words);
-	sum.odd = odd;
-	return sum;
-}
-
-#define current_of(growth) sum_of((growth)->current, (growth)->odd_current)
-#define previous_of(growth) sum_of((growth)->previous, (growth)->odd_previous)
+#define current_of(growth) ec_revenue_sum((growth)->current, 0)
+#define previous_of(growth) ec_revenue_sum((growth)->previous, 0)
 #define compare_numbers(a, b) (((a) > (b)) - ((a) < (b)))
 
 /* The key in its order, NULLs last. */
