@@ -117,6 +117,47 @@ SELECT same, heap FROM twins($$ DO $do$ BEGIN
 	UPDATE t SET v = v || ' last' WHERE id = 75;
 	UPDATE t SET id = id * 25 + 1000000;
 END $do$ $$);
+-- The file is replaced, by a new one or by a copy, while rows' numbers are reserved: nothing of that stays.
+SET allow_in_place_tablespaces = on;
+CREATE TABLESPACE table_gather_space LOCATION '';
+CREATE TABLE reserved (id int PRIMARY KEY, v int) USING ecinsight_columnar;
+CREATE PROCEDURE insert_beside(ddl text, back bool) LANGUAGE plpgsql AS $$
+DECLARE
+	next int := coalesce(max(id), 0) FROM reserved;
+BEGIN
+	COMMIT;
+	FOR i IN 1 .. 80 LOOP INSERT INTO reserved VALUES (next + i, i); END LOOP;
+	BEGIN
+		EXECUTE ddl;
+		FOR i IN 81 .. 100 LOOP INSERT INTO reserved VALUES (next + i, i); END LOOP;
+		IF back THEN RAISE division_by_zero; END IF;
+	EXCEPTION WHEN division_by_zero THEN NULL; END;
+	FOR i IN 101 .. 180 LOOP INSERT INTO reserved VALUES (next + i, i); END LOOP;
+END $$;
+CALL insert_beside('CLUSTER reserved USING reserved_pkey', false);
+SELECT count(*), count(DISTINCT id) FROM reserved;
+SELECT * FROM ecinsight.verify('reserved');
+CALL insert_beside('CLUSTER reserved USING reserved_pkey', true);
+SELECT count(*), count(DISTINCT id) FROM reserved;
+SELECT * FROM ecinsight.verify('reserved');
+CALL insert_beside('ALTER TABLE reserved SET TABLESPACE table_gather_space', false);
+SELECT count(*), count(DISTINCT id) FROM reserved;
+SELECT * FROM ecinsight.verify('reserved');
+CALL insert_beside('ALTER TABLE reserved SET TABLESPACE pg_default', true);
+SELECT count(*), count(DISTINCT id) FROM reserved;
+SELECT * FROM ecinsight.verify('reserved');
+CALL insert_beside('TRUNCATE reserved', true);
+SELECT count(*), count(DISTINCT id) FROM reserved;
+SELECT * FROM ecinsight.verify('reserved');
+CALL insert_beside('TRUNCATE reserved', false);
+SELECT count(*), count(DISTINCT id) FROM reserved;
+SELECT * FROM ecinsight.verify('reserved');
+CALL insert_beside('ALTER TABLE reserved ALTER v TYPE bigint', false);
+SELECT count(*), count(DISTINCT id) FROM reserved;
+SELECT * FROM ecinsight.verify('reserved');
+DROP TABLE reserved;
+DROP PROCEDURE insert_beside;
+DROP TABLESPACE table_gather_space;
 RESET enable_seqscan;
 RESET ecinsight.enable_columnar_scan;
 DROP TABLE gathered;

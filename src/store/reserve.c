@@ -13,10 +13,10 @@
 #include "store/reserve.h"
 #include "store/row.h"
 
-static ItemPointer
-add_place(EcReservations *reservations, MemoryContext context)
+static EcReservation *
+add_reservation(EcReservations *reservations, MemoryContext context)
 {
-	Size size = (reservations->count + 1) * sizeof(ItemPointerData);
+	Size size = (reservations->count + 1) * sizeof(EcReservation);
 
 	reservations->tuples = reservations->tuples == NULL ? MemoryContextAlloc(context, size)
 														: repalloc(reservations->tuples, size);
@@ -37,7 +37,10 @@ ec_reservations_add(Relation rel, EcReservations *reservations, int64 first, int
 	{
 		int64 n = Min(count, EC_RESERVE_SPAN - first % EC_RESERVE_SPAN);
 
-		ec_row_reserve(&companion, first, n, cid, add_place(reservations, context));
+		EcReservation *reservation = add_reservation(reservations, context);
+
+		reservation->number = first;
+		ec_row_reserve(&companion, first, n, cid, &reservation->tid);
 		first += n;
 		count -= n;
 	}
@@ -45,6 +48,18 @@ ec_reservations_add(Relation rel, EcReservations *reservations, int64 first, int
 
 	/* before any index entry: VACUUM may have read all reservations already (vacuum_index.c) */
 	ec_meta_announce(rel);
+}
+
+static void
+end_reservation(EcCompanion *c, EcReservation *reservation)
+{
+	EcCatalogTuple opened;
+	HeapTuple tuple = ec_companion_fetch(c, &reservation->tid, &opened);
+
+	if (tuple != NULL && opened.kind == EC_CATALOG_RESERVE &&
+		opened.number == reservation->number &&
+		TransactionIdEquals(HeapTupleHeaderGetXmin(tuple->t_data), GetCurrentTransactionId()))
+		heap_abort_speculative(c->heap, &reservation->tid);
 }
 
 void
@@ -60,7 +75,7 @@ ec_reservations_end(Relation rel, EcReservations *reservations)
 	if (pushed)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	for (int i = 0; i < reservations->count; i++)
-		heap_abort_speculative(companion.heap, &reservations->tuples[i]);
+		end_reservation(&companion, &reservations->tuples[i]);
 	if (pushed)
 		PopActiveSnapshot();
 	ec_companion_close(&companion);

@@ -13,9 +13,15 @@
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
 
+typedef struct EcReservation
+{
+	ItemPointerData tid; /* in the companion */
+	int64 number;		 /* of its first row */
+} EcReservation;
+
 typedef struct EcReservations
 {
-	ItemPointerData *tuples; /* of the companion */
+	EcReservation *tuples;
 	int count;
 } EcReservations;
 
@@ -23,7 +29,11 @@ typedef struct EcReservations
 extern void ec_reservations_add(Relation rel, EcReservations *reservations, int64 first,
 								int64 count, CommandId cid, MemoryContext context);
 
-/* The row group stands, so nobody needs them any more. */
+/*
+ * The row group stands, so nobody needs them any more.  The same subtransaction must
+ * not have made others since the table's file was replaced: a file may be a copy, with
+ * these in it, or a new one, where other tuples are in their places.
+ */
 extern void ec_reservations_end(Relation rel, EcReservations *reservations);
 
 #endif /* EC_STORE_RESERVE_H */

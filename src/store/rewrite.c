@@ -350,8 +350,7 @@ carry_tuple(EcRewrite *w, HeapTuple tuple, HTSV_Result state)
 				ec_survey_has(&w->k.survey->tombstones, row.number, &at) && !w->k.dropped[at])
 				return heap_copytuple(tuple);
 			return NULL;
-		case EC_CATALOG_RESERVE:
-			return state == HEAPTUPLE_INSERT_IN_PROGRESS ? heap_copytuple(tuple) : NULL;
+		case EC_CATALOG_RESERVE: /* one that isn't over is this transaction's, which has written its rows */
 		case EC_CATALOG_MASK: /* only compaction makes them */
 		case EC_CATALOG_FREE:
 		case EC_CATALOG_PLACE:

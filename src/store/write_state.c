@@ -91,7 +91,6 @@ typedef struct Pending
 	int64 reserved; /* rows left of the last range */
 	int64 step;
 	EcReservations reservations; /* in the batch's context */
-	RelFileLocator locator;		 /* that those are for */
 	SubTransactionId written_in; /* the subtransaction by which all has been written, or invalid */
 } Pending;
 
@@ -184,10 +183,7 @@ write_pending(Pending *p, Relation rel)
 	Assert(!is_written(p) || p->written_in == p->key.subid);
 	if (!is_written(p))
 		write_rows(p, rel);
-
-	/* those of a file that was replaced have gone with it */
-	if (RelFileLocatorEquals(p->locator, rel->rd_locator))
-		ec_reservations_end(rel, &p->reservations);
+	ec_reservations_end(rel, &p->reservations);
 }
 
 /* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
@@ -248,20 +244,28 @@ create_hash(void)
 		hash_create("ecinsight pending rows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Keeps commands that never announced their end (logical replication's, say) from piling up. */
+/*
+ * Keeps commands that never announced their end (logical replication's, say) from piling
+ * up, and forgets what has been written, before there are new reservations (reserve.h).
+ */
 static void
 limit_open_commands(Relation rel, SubTransactionId subid)
 {
-	dlist_iter iter;
+	dlist_mutable_iter iter;
 	Pending *oldest = NULL;
 	int open = 0;
 
-	dlist_foreach(iter, &pending_list)
+	dlist_foreach_modify(iter, &pending_list)
 	{
 		Pending *p = dlist_container(Pending, node, iter.cur);
 
 		if (p->key.relid != RelationGetRelid(rel) || p->key.subid != subid)
 			continue;
+		if (is_written(p))
+		{
+			flush_pending(p, rel);
+			continue;
+		}
 		open++;
 		oldest = p;
 	}
@@ -291,7 +295,6 @@ create_pending(Relation rel, const PendingKey *key)
 	p->step = key->cid == GATHERED ? EC_DELTA_ROWS : 1;
 	p->max_rows = max_rows;
 	p->batch = batch;
-	p->locator = rel->rd_locator;
 	dlist_push_head(&pending_list, &p->node);
 	return p;
 }
@@ -378,12 +381,7 @@ get_pending(Relation rel, CommandId cid)
 	if (pending_hash == NULL)
 		create_hash();
 	p = hash_search(pending_hash, &key, HASH_FIND, NULL);
-	if (p != NULL && is_written(p))
-	{
-		flush_pending(p, rel);
-		p = NULL;
-	}
-	if (p == NULL)
+	if (p == NULL || is_written(p))
 		p = create_pending(rel, &key);
 	else
 		dlist_move_head(&pending_list, &p->node);
