@@ -63,11 +63,11 @@ SELECT CASE WHEN i % 991 = 0 THEN NULL WHEN i % 2003 = 0 THEN 'infinity' WHEN i 
        (ARRAY[NULL, '', 'x', 'X', 'y', 'z'])[1 + random_number(i, 7, 6)],
        CASE random_number(i, 8, 20) WHEN 0 THEN NULL WHEN 1 THEN 'NaN' WHEN 2 THEN 'Infinity' WHEN 3 THEN 0 WHEN 4 THEN -5.5
             WHEN 5 THEN 1e30 WHEN 6 THEN 0.123456789 ELSE random_number(i, 9, 1000) / 100.0 END,
-       CASE WHEN i % 97 <> 0 THEN CASE WHEN u < 200 THEN random_number(i, 10, 20) - 20 ELSE (u * 99991::bigint) << (u % 32) END END,
+       CASE WHEN i % 97 <> 0 THEN CASE WHEN u < 200 THEN random_number(i, 10, 20) - 10 ELSE (u * 99991::bigint) << (u % 32) END END,
        CASE u % 6 WHEN 0 THEN NULL WHEN 1 THEN md5((s % 50)::text)::uuid::text WHEN 2 THEN 'abc' || s % 3
             WHEN 3 THEN upper(md5((s % 50)::text)::uuid::text) WHEN 4 THEN left(repeat('session', 5), s % 30) ELSE 'ffffffff-ffff-ffff-ffff-ffffffffff' || 10 + s % 8 END
 FROM (SELECT i, random_number(i, 11, 1000) AS u, random_number(i, 12, 100) AS s FROM generate_series(1, 17000) i) i;
-INSERT INTO heap_events VALUES ('2020-01-05', 'purchase', 1, 1, 'a', 'x', 1, 9223372036854775807, 's'), ('2020-01-05', 'view', 1, 1, 'a', 'x', 1, -9223372036854775808, 's'), ('2020-01-05', 'view', 1, 1, 'a', 'x', 1, NULL, 's'), ('-infinity', 'purchase', 1, 1, 'a', 'x', 1, 4, 's');
+INSERT INTO heap_events VALUES ('2020-01-05', 'purchase', 1, 1, 'a', 'x', 1, 9223372036854775807, 's'), ('2020-01-05', 'view', 1, 1, 'a', 'x', 1, -9223372036854775808, 's'), ('2020-01-05', 'view', 1, 1, 'a', 'x', 1, NULL, 's'), ('-infinity', 'purchase', 1, 1, 'a', 'x', 1, 12, 's');
 
 CREATE TABLE columnar_events (LIKE heap_events) USING ecinsight_columnar;
 INSERT INTO columnar_events SELECT * FROM heap_events;
@@ -99,8 +99,8 @@ CREATE TABLE definitions (call text, query text);
 INSERT INTO definitions VALUES
 ('favorite_category_brands(%s, NULL, NULL', 'SELECT user_id, row_number() OVER (PARTITION BY user_id ORDER BY n DESC, category_code COLLATE "C", brand COLLATE "C"), category_code, brand, n
     FROM (SELECT user_id, category_code, brand, count(*) AS n FROM chosen GROUP BY 1, 2, 3) s ORDER BY 1, 2'),
-('favorite_category_brands(%s, ''{-13,-5,9223372036854775807}''', 'SELECT * FROM (SELECT user_id, row_number() OVER (PARTITION BY user_id ORDER BY n DESC, category_code COLLATE "C", brand COLLATE "C") AS r, category_code, brand, n
-    FROM (SELECT user_id, category_code, brand, count(*) AS n FROM chosen WHERE user_id IN (-13, -5, 9223372036854775807) GROUP BY 1, 2, 3) s) t WHERE r <= 3 ORDER BY 1, 2'),
+('favorite_category_brands(%s, ''{-3,0,9223372036854775807}''', 'SELECT * FROM (SELECT user_id, row_number() OVER (PARTITION BY user_id ORDER BY n DESC, category_code COLLATE "C", brand COLLATE "C") AS r, category_code, brand, n
+    FROM (SELECT user_id, category_code, brand, count(*) AS n FROM chosen WHERE user_id IN (-3, 0, 9223372036854775807) GROUP BY 1, 2, 3) s) t WHERE r <= 3 ORDER BY 1, 2'),
 ('engaged_users(%s, NULL', 'SELECT category_code, brand, row_number() OVER (PARTITION BY category_code, brand ORDER BY n DESC, user_id), user_id, n, b, r
     FROM (SELECT user_id, category_code, brand, count(*) AS n, count(*) FILTER (WHERE event_type = ''purchase'') AS b, round(coalesce(sum(price) FILTER (WHERE event_type = ''purchase''), 0), 2) AS r FROM chosen GROUP BY 1, 2, 3) s
     ORDER BY category_code COLLATE "C", brand COLLATE "C", 3'),

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -138,6 +139,7 @@ ec_result_begin(EcResult *result, FunctionCallInfo fcinfo)
 void
 ec_result_put(EcResult *result, Datum *values, bool *nulls)
 {
+	CHECK_FOR_INTERRUPTS();
 	tuplestore_putvalues(result->rsinfo->setResult, result->rsinfo->setDesc, values, nulls);
 	MemoryContextReset(result->row_context);
 }

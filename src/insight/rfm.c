@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
@@ -255,6 +256,7 @@ typedef struct OddCustomer
 static int
 compare_odd(const void *a, const void *b)
 {
+	CHECK_FOR_INTERRUPTS();
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
 											 NumericGetDatum(((const OddCustomer *) b)->sum),
 											 NumericGetDatum(((const OddCustomer *) a)->sum)));

@@ -26,6 +26,7 @@
 #define MAX_RUNS 128
 #define CHUNK_BYTES 8192 /* of a run in memory while merging */
 #define CHECK_STEP 65536 /* records between checks for interrupts */
+#define READ_STEP 4096	 /* likewise when they are read, which takes longer */
 
 typedef struct Run
 {
@@ -197,6 +198,8 @@ radix_sort(uint64 *records, uint64 n, int words, int key_words, int word)
 		word++;
 	if (word == key_words)
 		return;
+	if (n >= CHECK_STEP)
+		CHECK_FOR_INTERRUPTS();
 	shift = Max(pg_leftmost_one_pos64(bits) - 7, 0);
 	distribute(records, n, words, word, shift, ends);
 	for (int b = 0; b < 256; b++)
@@ -409,7 +412,7 @@ ec_sorter_sort(EcSorter *sorter)
 const uint64 *
 ec_sorter_next(EcSorter *sorter)
 {
-	if (++sorter->reads % CHECK_STEP == 0)
+	if (++sorter->reads % READ_STEP == 0)
 		CHECK_FOR_INTERRUPTS();
 	if (sorter->file != NULL)
 		return next_merged(sorter);
