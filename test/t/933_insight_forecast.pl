@@ -29,7 +29,7 @@ sub make_series
 	my ($name, $bucket, $n, $value) = @_;
 	$node->safe_psql('postgres', "SELECT setseed(0.25); CREATE TABLE $name USING ecinsight_columnar AS
 		SELECT timestamptz '2020-01-06 00:00+00' + i * interval '1 $bucket' AS event_time, 'purchase' AS event_type,
-			($value)::numeric(12,2) AS price FROM generate_series(0, $n - 1) i");
+			($value)::numeric(12,2) AS price, 1 AS user_id FROM generate_series(0, $n - 1) i");
 }
 
 my $script = <<'PYTHON';
@@ -102,7 +102,7 @@ sub compare
 }
 
 make_series('weekly', 'day', 91, "1000 + 5 * i + 200 * sin(i % 7) + 100 * random()");
-make_series('changing', 'day', 120, "3000 + 900 * sin(i / 20.0) + (200 + i) * cos(i % 7) + 300 * random()");
+make_series('changing', 'day', 120, "3000 + 900 * sin(i / 20.0) + (200 + 20 * i) * cos(i % 7) + 300 * random()");
 make_series('short', 'day', 15, "100 + 30 * (i % 7) + 20 * random()");
 make_series('hours', 'hour', 500, "500 + 300 * sin(i % 24 * 0.26) + i * 0.3 + 150 * random()");
 make_series('walk', 'week', 60, "1000 + 100 * (hashint4(i / 7) % 9) + 80 * random()");
