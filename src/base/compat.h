@@ -608,6 +608,13 @@ ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 }
 
 /* 17: there is no old_snapshot_threshold any more */
+/* random() without arguments (17 added others) */
+#if PG_VERSION_NUM >= 170000
+#define EC_COMPAT_F_RANDOM F_RANDOM_
+#else
+#define EC_COMPAT_F_RANDOM F_RANDOM
+#endif
+
 #if PG_VERSION_NUM >= 170000
 #define ec_compat_test_old_snapshot(snapshot, rel, page) ((void) (page))
 #else

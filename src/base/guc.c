@@ -17,7 +17,7 @@
 #include "base/guc.h"
 
 int ec_guc_compression = 2;
-int ec_guc_compression_level = 3;
+int ec_guc_compression_level = 1;
 int ec_guc_row_group_rows = 262144;
 int ec_guc_write_buffer = 262144;
 bool ec_guc_enable_columnar_scan = true;
@@ -61,7 +61,7 @@ ec_guc_init(void)
 		NULL, &ec_guc_compression, 2, compression_options, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.compression_level",
 							"Level of zstd compression for new column chunks.", NULL,
-							&ec_guc_compression_level, 3, 1, 19, PGC_USERSET, 0, NULL, NULL, NULL);
+							&ec_guc_compression_level, 1, 1, 19, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable(
 		"ecinsight.debug_heap_plans", "Plans queries as if columnar tables were heap tables.",
 		"For PostgreSQL's own tests, which expect heap's plans.", &ec_guc_debug_heap_plans, false,

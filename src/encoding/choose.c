@@ -290,8 +290,10 @@ EcStatus
 ec_choose_form(EcEncoder *enc, const EcVector *column, EcKind kind, EcShape *chosen)
 {
 	EcVector v = *column;
-	EcVector flat;
+	EcVector other;
 	uint64_t bytes;
+	bool given_up = false;
+	bool interned;
 
 	if (v.nnulls == v.nrows)
 	{
@@ -305,13 +307,19 @@ ec_choose_form(EcEncoder *enc, const EcVector *column, EcKind kind, EcShape *cho
 	if (v.form == EC_FORM_DICT &&
 		(v.phys == EC_PHYS_INT64 || v.ndict > (uint64_t) (v.nrows - v.nnulls) * 4 / 5))
 	{
-		EC_TRY(ec_shape_flatten(enc, &v, &flat));
-		v = flat;
+		EC_TRY(ec_shape_flatten(enc, &v, &other));
+		v = other;
+		given_up = true;
+	}
+	if (v.form == EC_FORM_FLAT && v.phys == EC_PHYS_INT64)
+		return choose_int_form(enc, &v, chosen);
+	if (v.form == EC_FORM_FLAT && !given_up)
+	{
+		EC_TRY(ec_shape_intern_values(enc, &v, &other, &interned));
+		v = interned ? other : v;
 	}
 	if (v.form == EC_FORM_DICT)
 		return choose_numbering(enc, &v, chosen, &bytes);
-	if (v.form == EC_FORM_FLAT && v.phys == EC_PHYS_INT64)
-		return choose_int_form(enc, &v, chosen);
 	ec_shape_init(chosen, &v, false);
 	return EC_OK;
 }

@@ -238,6 +238,8 @@ extern EcStatus ec_shape_pack_uuids(EcEncoder *enc, EcVector *v);
 /* *interned tells whether it was worth it. */
 extern EcStatus
 ec_shape_intern(EcEncoder *enc, const EcVector *flat, EcVector *dict, bool *interned);
+extern EcStatus
+ec_shape_intern_values(EcEncoder *enc, const EcVector *flat, EcVector *dict, bool *interned);
 extern EcStatus ec_shape_rank(EcEncoder *enc, const EcVector *dict, EcVector *ranked);
 extern void ec_shape_init(EcShape *shape, const EcVector *v, bool by_appearance);
 extern void ec_shape_block(const EcShape *shape, uint32_t block, EcRows *rows);

@@ -266,6 +266,230 @@ ec_shape_intern(EcEncoder *enc, const EcVector *flat, EcVector *dict, bool *inte
 	return EC_OK;
 }
 
+/* Values looked at to tell whether a column has a dictionary worth making. */
+#define SAMPLE_VALUES 2048
+
+typedef struct ValueSlot
+{
+	uint32_t hash;
+	uint32_t code1; /* code + 1; 0: free */
+} ValueSlot;
+
+/* A dictionary in the making, of strings or UUIDs. */
+typedef struct Interning
+{
+	const EcVector *flat;
+	uint64_t seed;
+	ValueSlot *slots;
+	uint32_t mask;
+	uint32_t *rows; /* where each entry appeared first */
+	uint32_t ndict;
+} Interning;
+
+static inline uint32_t
+hash_value(const EcVector *v, uint32_t row, uint64_t seed)
+{
+	if (v->phys == EC_PHYS_UUID)
+		return (uint32_t) ec_hash_uuid(&v->values.uuid[row], seed);
+	return (uint32_t) ec_hash_bytes(v->values.bytes[row].ptr, v->values.bytes[row].len, seed);
+}
+
+static inline bool
+equal_values(const EcVector *v, uint32_t a, uint32_t b)
+{
+	const EcBytes *x = &v->values.bytes[a];
+	const EcBytes *y = &v->values.bytes[b];
+
+	if (v->phys == EC_PHYS_UUID)
+		return ec_uuid_equal(&v->values.uuid[a], &v->values.uuid[b]);
+	return x->len == y->len && ec_bytes_equal(x->ptr, y->ptr, x->len);
+}
+
+static inline uint32_t
+intern_row(Interning *in, uint32_t row, uint32_t hash)
+{
+	uint32_t i = hash & in->mask;
+
+	for (; in->slots[i].code1 != 0; i = (i + 1) & in->mask)
+	{
+		if (in->slots[i].hash == hash &&
+			equal_values(in->flat, in->rows[in->slots[i].code1 - 1], row))
+			return in->slots[i].code1 - 1;
+	}
+	in->rows[in->ndict] = row;
+	in->slots[i].hash = hash;
+	in->slots[i].code1 = ++in->ndict;
+	return in->ndict - 1;
+}
+
+/* Rows looked at together, so that waiting for memory overlaps. */
+#define SLICE 32
+
+/* Entries that the slots name, then what those point to. */
+static inline void
+prefetch_values(const Interning *in, const uint32_t *hash, uint32_t n)
+{
+	uint32_t rows[SLICE];
+	uint32_t found = 0;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		const ValueSlot *slot = &in->slots[hash[i] & in->mask];
+
+		if (slot->code1 == 0 || slot->hash != hash[i])
+			continue;
+		rows[found] = in->rows[slot->code1 - 1];
+		__builtin_prefetch((const char *) in->flat->values.any +
+						   rows[found] * ec_value_width(in->flat->phys));
+		found++;
+	}
+	for (i = 0; i < found && in->flat->phys == EC_PHYS_BYTES; i++)
+		__builtin_prefetch(in->flat->values.bytes[rows[i]].ptr);
+}
+
+/* Codes of rows [first, first + n), n <= SLICE; a NULL's is UNUSED. */
+static void
+intern_slice(Interning *in, uint32_t first, uint32_t n, uint32_t *codes)
+{
+	uint32_t hash[SLICE];
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		hash[i] = hash_value(in->flat, first + i, in->seed);
+		__builtin_prefetch(&in->slots[hash[i] & in->mask]);
+	}
+	prefetch_values(in, hash, n);
+	for (i = 0; i < n; i++)
+		codes[i] = is_null(in->flat, first + i) ? UNUSED : intern_row(in, first + i, hash[i]);
+}
+
+/* For up to limit entries, and those of a slice more. */
+static EcStatus
+begin_interning(EcEncoder *enc, const EcVector *flat, uint32_t limit, Interning *in)
+{
+	uint32_t nslots = 64;
+
+	while (nslots < (limit + SLICE) * UINT64_C(2))
+		nslots *= 2;
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, SLOTS), nslots * sizeof(ValueSlot)));
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, ORDER), ((size_t) limit + SLICE) * sizeof(uint32_t)));
+	in->flat = flat;
+	in->seed = (uint64_t) (uintptr_t) enc * EC_HASH_K0;
+	in->slots = EC_WORK(enc, SLOTS)->data;
+	in->mask = nslots - 1;
+	in->rows = EC_WORK(enc, ORDER)->data;
+	in->ndict = 0;
+	memset(in->slots, 0, nslots * sizeof(ValueSlot));
+	return EC_OK;
+}
+
+static uint64_t
+total_len(const EcVector *v)
+{
+	uint64_t total = 0;
+	uint32_t i;
+
+	if (v->phys == EC_PHYS_UUID)
+		return (uint64_t) (v->nrows - v->nnulls) * sizeof(EcUuid);
+	for (i = 0; i < v->nrows; i++)
+		total += v->values.bytes[i].len;
+	return total;
+}
+
+/*
+ * Would ndict entries make the column shorter?  Codes take their bits, characters
+ * about half of their bytes, wherever they are.
+ */
+static bool
+is_worth_entries(const EcVector *v, uint64_t chars, uint64_t ndict)
+{
+	uint64_t values = v->nrows - v->nnulls;
+	uint64_t code_bits = 64 - (uint64_t) __builtin_clzll(ndict | 1);
+	uint64_t flat = chars / 2;
+
+	return ndict <= values / 2 && values * code_bits / 8 + flat * ndict / values < flat / 10 * 9;
+}
+
+/*
+ * The number of different values, estimated from every nth: of s drawn evenly from N,
+ * about s * s / 2N repeat.  The most that may be: no repeats.
+ */
+static EcStatus
+estimate_entries(EcEncoder *enc, const EcVector *flat, uint64_t *entries)
+{
+	uint32_t step = flat->nrows / SAMPLE_VALUES + 1;
+	uint64_t seen = 0;
+	uint32_t row;
+	Interning in;
+
+	EC_TRY(begin_interning(enc, flat, SAMPLE_VALUES, &in));
+	for (row = 0; row < flat->nrows; row += step)
+	{
+		if (is_null(flat, row))
+			continue;
+		seen++;
+		(void) intern_row(&in, row, hash_value(flat, row, in.seed));
+	}
+	*entries = seen > in.ndict ? seen * seen / 2 / (seen - in.ndict) : UINT64_MAX / 64;
+	*entries = *entries > flat->nrows ? flat->nrows : *entries;
+	*entries = *entries < in.ndict ? in.ndict : *entries;
+	return EC_OK;
+}
+
+static void
+entries_of_rows(const Interning *in, void *entries)
+{
+	size_t width = ec_value_width(in->flat->phys);
+	uint32_t i;
+
+	for (i = 0; i < in->ndict; i++)
+		memcpy((char *) entries + i * width,
+			   (const char *) in->flat->values.any + in->rows[i] * width, width);
+}
+
+/*
+ * A dictionary for a FLAT column of strings or UUIDs whose builder gave up too early:
+ * many values that don't come back soon.
+ */
+EcStatus
+ec_shape_intern_values(EcEncoder *enc, const EcVector *flat, EcVector *dict, bool *interned)
+{
+	uint64_t chars = total_len(flat);
+	uint32_t limit = (flat->nrows - flat->nnulls) / 2;
+	uint64_t entries;
+	uint32_t *codes;
+	uint32_t row;
+	Interning in;
+
+	*interned = false;
+	EC_TRY(estimate_entries(enc, flat, &entries));
+	if (!is_worth_entries(flat, chars, entries))
+		return EC_OK;
+	EC_TRY(begin_interning(enc, flat, limit, &in));
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, CODES), flat->nrows * sizeof(uint32_t)));
+	codes = EC_WORK(enc, CODES)->data;
+	for (row = 0; row < flat->nrows && in.ndict <= limit; row += SLICE)
+		intern_slice(&in, row, flat->nrows - row < SLICE ? flat->nrows - row : SLICE, codes + row);
+	if (in.ndict > limit || !is_worth_entries(flat, chars, in.ndict))
+		return EC_OK;
+	for (row = 0; flat->nnulls > 0 && row < flat->nrows; row++)
+	{
+		if (codes[row] == UNUSED)
+			codes[row] = in.ndict;
+	}
+	EC_TRY(ec_work_reserve(enc, EC_WORK(enc, DICT), in.ndict * ec_value_width(flat->phys)));
+	entries_of_rows(&in, EC_WORK(enc, DICT)->data);
+	*interned = true;
+	*dict = *flat;
+	dict->form = EC_FORM_DICT;
+	dict->codes = codes;
+	dict->ndict = in.ndict;
+	dict->values.any = EC_WORK(enc, DICT)->data;
+	return EC_OK;
+}
+
 /* Stable sort of order[0..n) by a byte of what it refers to; the result is in *to. */
 static void
 sort_by_byte(const uint32_t *order, uint32_t n, const uint64_t *keys, uint32_t shift, uint32_t *to)

@@ -5,8 +5,8 @@
  * Everything here is a test of which the failure means "core's".  No error is raised
  * that core would not raise at the same point with the same words.  Tables with
  * INSERT triggers (so foreign keys and deferrable constraints), or with defaults,
- * generated columns or CHECK constraints that call functions of users are core's, so
- * are partitioned tables, other encodings, domains and users' own types.
+ * generated columns, CHECK constraints or domains that call functions of users are
+ * core's, so are partitioned tables, other encodings and users' own types.
  *
  * The statement is always given to the next hook and at last to core, so that others'
  * hooks see it, and what it takes, wherever they stand in shared_preload_libraries.
@@ -136,6 +136,9 @@ take_option(const DefElem *def, CopyOptions *options)
 		return take_names(def, &options->force_null);
 	if (strcmp(def->defname, "force_not_null") == 0)
 		return take_names(def, &options->force_not_null);
+	/* our tables freeze nothing; whether it could be done is core's question, at the first piece */
+	if (strcmp(def->defname, "freeze") == 0)
+		return true;
 	options->encoding = true;
 	return strcmp(def->defname, "encoding") == 0 && text != NULL &&
 		   pg_char_to_encoding(text) == GetDatabaseEncoding();
@@ -191,12 +194,14 @@ static bool
 statement_is_ours(const CopyStmt *stmt, EcCopyPlan *plan)
 {
 	if (!ec_guc_enable_copy_parser || !stmt->is_from || stmt->relation == NULL ||
-		stmt->is_program || stmt->whereClause != NULL)
+		stmt->whereClause != NULL)
 		return false;
 	if (XactReadOnly || IsInParallelMode() || RecoveryInProgress())
 		return false;
-	if (stmt->filename == NULL ? whereToSendOutput != DestRemote
-							   : !has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+	if (stmt->filename == NULL
+			? whereToSendOutput != DestRemote
+			: !has_privs_of_role(GetUserId(), stmt->is_program ? ROLE_PG_EXECUTE_SERVER_PROGRAM
+															   : ROLE_PG_READ_SERVER_FILES))
 		return false;
 	return take_options(stmt->options, plan);
 }
@@ -214,6 +219,24 @@ relation_is_ours(Relation rel)
 		   check_enable_rls(RelationGetRelid(rel), InvalidOid, true) != RLS_ENABLED;
 }
 
+/* A type of PostgreSQL's own, or a domain over one. */
+static bool
+type_is_ours(EcCopyPlan *plan, const EcColType *type, AttrNumber attnum)
+{
+	EcColType base = *type;
+	bool constrained;
+
+	if (type->typid == type->basetype)
+		return ec_rowinput_is_builtin(type);
+	base.typid = base.basetype;
+	if (!ec_rowinput_is_builtin(&base) || !list_member_int(plan->attnums, attnum) ||
+		!ec_copy_domain_possible(type->typid, &constrained))
+		return false;
+	if (constrained)
+		plan->checked_nulls = bms_add_member(plan->checked_nulls, attnum);
+	return true;
+}
+
 static bool
 columns_are_ours(EcCopyPlan *plan)
 {
@@ -224,7 +247,7 @@ columns_are_ours(EcCopyPlan *plan)
 	{
 		if (TupleDescAttr(desc, i)->attisdropped)
 			continue;
-		if (!ec_rowinput_is_builtin(&types[i]))
+		if (!type_is_ours(plan, &types[i], i + 1))
 			return false;
 		if (list_member_int(plan->attnums, i + 1))
 			plan->guard |= !ec_rowinput_computes_only(&types[i]);
@@ -246,6 +269,22 @@ open_file(const char *name)
 	return file;
 }
 
+/* As core does it; all_read: nobody has kept the program from writing all that it had. */
+static void
+close_program(const CopyStmt *stmt, FILE *file, bool all_read)
+{
+	int result = ClosePipeStream(file);
+
+	if (result == -1)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not close pipe to external command: %m")));
+	if (result == 0 || (!all_read && wait_result_is_signal(result, SIGPIPE)))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+					errmsg("program \"%s\" failed", stmt->filename),
+					errdetail_internal("%s", wait_result_to_str(result))));
+}
+
 /* ------------------------------------------------------------------------
  * Inside of core's COPY
  * ------------------------------------------------------------------------
@@ -257,6 +296,7 @@ copy_relation(EcCopyPlan *plan, uint64 *processed)
 {
 	ParseNamespaceItem *nsitem;
 	FILE *file = NULL;
+	bool all_read;
 
 	if (!relation_is_ours(plan->rel))
 		return false;
@@ -266,10 +306,19 @@ copy_relation(EcCopyPlan *plan, uint64 *processed)
 	nsitem = addRangeTableEntryForRelation(plan->pstate, plan->rel, RowExclusiveLock, NULL, false,
 										   false);
 	ec_compat_mark_inserted(nsitem, plan->attnums);
-	if (plan->stmt->filename != NULL && (file = open_file(plan->stmt->filename)) == NULL)
+	if (plan->stmt->is_program)
+	{
+		ec_copy_check(plan);
+		file = OpenPipeStream(plan->stmt->filename, PG_BINARY_R);
+	}
+	else if (plan->stmt->filename != NULL)
+		file = open_file(plan->stmt->filename);
+	if (plan->stmt->filename != NULL && file == NULL)
 		return false;
-	*processed = ec_copy_run(plan, file);
-	if (file != NULL)
+	*processed = ec_copy_run(plan, file, &all_read);
+	if (plan->stmt->is_program)
+		close_program(plan->stmt, file, all_read);
+	else if (file != NULL)
 		FreeFile(file);
 	return true;
 }
@@ -279,6 +328,7 @@ static void
 leave_nothing(CopyCall *call, Relation rel)
 {
 	call->stmt->filename = DEVNULL;
+	call->stmt->is_program = false;
 	call->stmt->options = NIL;
 	if (prev_process_utility != NULL)
 		CacheInvalidateRelcacheByRelid(OidIsValid(rel->rd_rel->reltoastrelid)

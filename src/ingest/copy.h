@@ -97,6 +97,9 @@ typedef struct EcCopyRows
 /* False: only core can do it.  attnums: the columns that the input gives. */
 extern bool ec_copy_rows_possible(Relation rel, const List *attnums);
 
+/* The same for a column's domain.  *constrained: NULL may not be a value of it. */
+extern bool ec_copy_domain_possible(Oid domain, bool *constrained);
+
 extern EcCopyRows *ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums);
 extern void ec_copy_rows_free(EcCopyRows *rows);
 
@@ -119,11 +122,18 @@ typedef struct EcCopyPlan
 	EcCsvOptions csv;
 	List *force_null; /* names of columns */
 	List *force_not_null;
+	Bitmapset *checked_nulls; /* columns of domains, by attnum: NULLs are core's */
 	bool guard; /* input functions may look into catalogs: pieces need subtransactions */
 } EcCopyPlan;
 
-/* file: opened for reading, or NULL: from the client.  Returns the number of rows. */
-extern uint64 ec_copy_run(const EcCopyPlan *plan, FILE *file);
+/* Raises what core has to say about the statement before it opens anything. */
+extern void ec_copy_check(const EcCopyPlan *plan);
+
+/*
+ * file: opened for reading, or NULL: from the client.  Returns the number of rows;
+ * *all_read: up to the input's end.
+ */
+extern uint64 ec_copy_run(const EcCopyPlan *plan, FILE *file, bool *all_read);
 
 extern void ec_copy_init(void);
 

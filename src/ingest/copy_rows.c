@@ -5,7 +5,7 @@
  *	  indexes, in this order as in core's CopyFrom.
  *
  * Expressions are taken only if all their functions are PostgreSQL's own and not
- * volatile (nextval is), so nothing here can see the piece at work half stored.
+ * volatile (nextval and random are, in defaults), so nothing here can see the piece at work half stored.
  * Values are made from the builders once for each piece, of the columns that some
  * expression or index needs; they outlive the batch, which index expressions may
  * cause to be written.
@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 #include "base/compat.h"
 #include "ingest/copy.h"
@@ -41,7 +42,7 @@ typedef struct Absent
 	int att;
 	bool generated;
 	bool not_null;
-	bool per_row;	 /* nextval */
+	bool per_row;	 /* nextval and the like */
 	ExprState *expr; /* NULL: NULL, or generated */
 } Absent;
 
@@ -70,22 +71,67 @@ typedef struct RowsState
  * ------------------------------------------------------------------------
  */
 
-static bool
-function_is_odd(Oid function, void *context)
+/* Where an expression stands. */
+typedef enum ExpressionPlace
 {
-	return function != F_NEXTVAL &&
-		   (function >= FirstGenbkiObjectId || func_volatile(function) == PROVOLATILE_VOLATILE);
+	PLACE_CHECK,
+	PLACE_DEFAULT, /* is computed once for each row: it may give a new value each time */
+	PLACE_DOMAIN
+} ExpressionPlace;
+
+/* Volatile functions that look at nothing that a COPY changes. */
+static bool
+gives_new_values(Oid function)
+{
+	return function == F_NEXTVAL || function == EC_COMPAT_F_RANDOM ||
+		   function == F_GEN_RANDOM_UUID || function == F_CLOCK_TIMESTAMP;
 }
 
 static bool
-expression_is_odd(Node *node, void *context)
+function_is_odd(Oid function, void *context)
+{
+	if (*(ExpressionPlace *) context == PLACE_DEFAULT && gives_new_values(function))
+		return false;
+	return function >= FirstGenbkiObjectId || func_volatile(function) == PROVOLATILE_VOLATILE;
+}
+
+static bool
+node_is_odd(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, CoerceToDomain) || IsA(node, CoerceToDomainValue) ||
+	if (IsA(node, CoerceToDomain) ||
+		(IsA(node, CoerceToDomainValue) && *(ExpressionPlace *) context != PLACE_DOMAIN) ||
 		check_functions_in_node(node, function_is_odd, context))
 		return true;
-	return expression_tree_walker(node, expression_is_odd, context);
+	return expression_tree_walker(node, node_is_odd, context);
+}
+
+static bool
+expression_is_odd(Node *node, ExpressionPlace place)
+{
+	return node_is_odd(node, &place);
+}
+
+bool
+ec_copy_domain_possible(Oid domain, bool *constrained)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight domain", ALLOCSET_SMALL_SIZES);
+	DomainConstraintRef ref;
+	bool possible = true;
+	ListCell *lc;
+
+	InitDomainConstraintRef(domain, &ref, context, false);
+	*constrained = ref.constraints != NIL;
+	foreach (lc, ref.constraints)
+	{
+		DomainConstraintState *constraint = lfirst(lc);
+
+		possible &= !expression_is_odd((Node *) constraint->check_expr, PLACE_DOMAIN);
+	}
+	MemoryContextDelete(context);
+	return possible;
 }
 
 static bool
@@ -102,7 +148,7 @@ checks_are_plain(const TupleConstr *constr)
 {
 	for (int i = 0; constr != NULL && i < constr->num_check; i++)
 	{
-		if (expression_is_odd(stringToNode(constr->check[i].ccbin), NULL))
+		if (expression_is_odd(stringToNode(constr->check[i].ccbin), PLACE_CHECK))
 			return false;
 	}
 	return true;
@@ -115,7 +161,7 @@ ec_copy_rows_possible(Relation rel, const List *attnums)
 
 	if (has_insert_triggers(rel->trigdesc) || !checks_are_plain(desc->constr) ||
 		(rel->rd_rel->relispartition &&
-		 expression_is_odd((Node *) RelationGetPartitionQual(rel), NULL)))
+		 expression_is_odd((Node *) RelationGetPartitionQual(rel), PLACE_CHECK)))
 		return false;
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -124,7 +170,7 @@ ec_copy_rows_possible(Relation rel, const List *attnums)
 		if (att->attisdropped || list_member_int(attnums, i + 1))
 			continue;
 		if ((att->attgenerated != '\0' && att->attgenerated != ATTRIBUTE_GENERATED_STORED) ||
-			expression_is_odd(build_column_default(rel, i + 1), NULL))
+			expression_is_odd(build_column_default(rel, i + 1), PLACE_DEFAULT))
 			return false;
 	}
 	return true;

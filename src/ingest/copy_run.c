@@ -85,8 +85,9 @@ report_command(const CopyRun *run)
 {
 	const int params[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
 	const int64 values[] = {PROGRESS_COPY_COMMAND_FROM,
-							run->source.file != NULL ? PROGRESS_COPY_TYPE_FILE
-													 : PROGRESS_COPY_TYPE_PIPE,
+							run->source.file == NULL	  ? PROGRESS_COPY_TYPE_PIPE
+							: run->plan->stmt->is_program ? PROGRESS_COPY_TYPE_PROGRAM
+														  : PROGRESS_COPY_TYPE_FILE,
 							run->bytes_total};
 
 	pgstat_progress_update_multi_param(lengthof(params), params, values);
@@ -244,6 +245,8 @@ create_parser(CopyRun *run)
 		attnums[i] = list_nth_int(run->plan->attnums, i);
 	run->input =
 		ec_rowinput_create(desc, ec_coltype_from_tupdesc(desc), attnums, n, CurrentMemoryContext);
+	for (int i = 0; i < n; i++)
+		run->input->columns[i].not_null |= bms_is_member(attnums[i], run->plan->checked_nulls);
 	csv.force = find_forced(run->plan);
 	run->csv = ec_csv_create(&csv, run->input->columns, run->input->ncolumns, &allocator);
 	run->input->raise = true;
@@ -413,8 +416,16 @@ first_piece(CopyRun *run, CopyFromState first)
 		copy_by_core(run, NULL, ALL_THE_REST);
 }
 
+void
+ec_copy_check(const EcCopyPlan *plan)
+{
+	CopyRun run = {.plan = plan};
+
+	EndCopyFrom(begin_core(&run));
+}
+
 uint64
-ec_copy_run(const EcCopyPlan *plan, FILE *file)
+ec_copy_run(const EcCopyPlan *plan, FILE *file, bool *all_read)
 {
 	CopyRun run = {.plan = plan, .last_rows = 1024};
 	CopyFromState first = begin_core(&run);
@@ -430,7 +441,7 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file)
 		run.source.message = first->fe_msgbuf;
 		first->copy_src = COPY_CALLBACK;
 	}
-	else if (fstat(fileno(file), &st) == 0)
+	else if (!plan->stmt->is_program && fstat(fileno(file), &st) == 0)
 		run.bytes_total = st.st_size;
 	run.cid = GetCurrentCommandId(true);
 	create_parser(&run);
@@ -447,5 +458,6 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file)
 	ereport(DEBUG1, (errmsg_internal("COPY %s: " UINT64_FORMAT " of " UINT64_FORMAT
 									 " rows read by PostgreSQL's own parser",
 									 RelationGetRelationName(plan->rel), run.core_rows, run.rows)));
+	*all_read = run.source.end == EC_COPY_EOF;
 	return run.rows;
 }

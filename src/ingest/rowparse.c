@@ -76,7 +76,10 @@ typed_init(EcRowChunk *chunk, const EcRowColumn *col, EcTyped *typed)
 			return typed->uuid != NULL;
 		case EC_PHYS_BYTES:
 			typed->bytes = chunk_alloc(chunk, EC_CHUNK_ROWS * sizeof(EcBytes));
-			return typed->bytes != NULL;
+			if (typed->bytes == NULL || col->type != EC_FIELD_NUMERIC)
+				return typed->bytes != NULL;
+			typed->room = chunk_alloc(chunk, EC_CHUNK_ROWS * EC_NUMERIC_ROOM);
+			return typed->room != NULL;
 	}
 	return false;
 }
@@ -112,6 +115,7 @@ ec_chunk_free(EcRowChunk *chunk)
 		chunk_release(chunk, chunk->typed[i].i64);
 		chunk_release(chunk, chunk->typed[i].bytes);
 		chunk_release(chunk, chunk->typed[i].uuid);
+		chunk_release(chunk, chunk->typed[i].room);
 	}
 	chunk_release(chunk, chunk->columns);
 	chunk_release(chunk, chunk->cells);
@@ -360,6 +364,8 @@ type_rarer(EcRowChunk *chunk, int column)
 	const EcCell *cells = ec_chunk_cells(chunk, column);
 	int64_t *out = chunk->typed[column].i64;
 	EcUuid *uuid = chunk->typed[column].uuid;
+	EcBytes *bytes = chunk->typed[column].bytes;
+	uint8_t *room = chunk->typed[column].room;
 	uint32_t nrows = chunk->nrows;
 
 	switch (chunk->columns[column].type)
@@ -375,6 +381,9 @@ type_rarer(EcRowChunk *chunk, int column)
 			break;
 		case EC_FIELD_UUID:
 			TYPE_COLUMN(ec_field_uuid(p, len, &uuid[row]), false);
+			break;
+		case EC_FIELD_NUMERIC:
+			TYPE_COLUMN(ec_field_numeric(p, len, room + row * EC_NUMERIC_ROOM, &bytes[row]), false);
 			break;
 		default:
 			type_other(chunk, column);
@@ -527,14 +536,28 @@ append_typed(const EcTyped *typed, const uint16_t *rows, uint32_t n, EcBuilder *
 			ok = ec_builder_append_null(b);
 		else if (typed->i64 != NULL)
 			ok = ec_builder_append_int64(b, typed->i64[row]);
-		else if (typed->uuid != NULL)
-			ok = ec_builder_append_uuid(b, &typed->uuid[row]);
 		else
-			ok = ec_builder_append_bytes(b, typed->bytes[row].ptr, typed->bytes[row].len);
+			ok = ec_builder_append_uuid(b, &typed->uuid[row]);
 		if (!ok)
 			return false;
 	}
 	return true;
+}
+
+static bool
+append_bytes(const EcTyped *typed, const uint16_t *rows, uint32_t n, EcBuilder *b)
+{
+	EcBytes values[EC_CHUNK_ROWS];
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t row = rows[i];
+
+		values[i] = typed->bytes[row];
+		if (typed->nulls[row / 64] >> (row % 64) & 1)
+			values[i].ptr = NULL;
+	}
+	return ec_builder_append_texts(b, values, n);
 }
 
 static bool
@@ -568,6 +591,8 @@ ec_chunk_append(EcRowChunk *chunk, uint32_t nrows, EcBuilder **builders)
 			ok = append_text(chunk, i, rows, n, b);
 		else if (n == nrows && typed->i64 != NULL && !has_nulls(typed))
 			ok = ec_builder_append_int64s(b, typed->i64, n);
+		else if (typed->bytes != NULL)
+			ok = append_bytes(typed, rows, n, b);
 		else
 			ok = append_typed(typed, rows, n, b);
 		if (!ok)

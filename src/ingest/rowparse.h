@@ -27,7 +27,8 @@ typedef enum EcFieldType
 	EC_FIELD_TIMESTAMPTZ,
 	EC_FIELD_TEXT, /* text; varchar(max_chars); char(max_chars) */
 	EC_FIELD_UUID,
-	EC_FIELD_OTHER /* always by the input callback */
+	EC_FIELD_NUMERIC, /* numeric without limits, as PostgreSQL stores it */
+	EC_FIELD_OTHER	  /* always by the input callback */
 } EcFieldType;
 
 /* Why a row is refused; ec_fault_reason() gives the word for dead_letters.reason. */

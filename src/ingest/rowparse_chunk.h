@@ -30,12 +30,16 @@ typedef struct EcCell
 #define EC_CELL_COPIED 0x40000000u /* begin counts from chunk->copied */
 #define EC_CELL_LEN 0x3fffffffu
 
+/* Bytes that a NUMERIC may take. */
+#define EC_NUMERIC_ROOM 32
+
 /* Parsed values of a column; the array that its class needs, none for TEXT. */
 typedef struct EcTyped
 {
 	int64_t *i64;
 	EcBytes *bytes;
 	EcUuid *uuid;
+	uint8_t *room;						/* NUMERIC: EC_NUMERIC_ROOM bytes for each value */
 	uint64_t nulls[EC_CHUNK_ROWS / 64]; /* bit is 1: NULL */
 } EcTyped;
 

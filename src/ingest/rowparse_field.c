@@ -141,39 +141,6 @@ ec_field_decimal_rare(const uint8_t *p, uint32_t len, int32_t precision, int32_t
 	return EC_FIELD_OK;
 }
 
-/* Both operands are exact, so the division rounds once, as strtod does. */
-EcFieldStatus
-ec_field_float8(const uint8_t *p, uint32_t len, int64_t *out)
-{
-	const uint8_t *end = p + len;
-	bool minus = take_sign(&p, end);
-	uint64_t digits;
-	int32_t fraction;
-	double value;
-
-	if (scan_decimal(p, end, 15, &digits, &fraction) != EC_FIELD_OK || fraction > 18)
-		return EC_FIELD_SLOW;
-	value = (double) digits / (double) ec_pow10_table[fraction];
-	*out = ec_float_to_image(minus ? -value : value);
-	return EC_FIELD_OK;
-}
-
-EcFieldStatus
-ec_field_float4(const uint8_t *p, uint32_t len, int64_t *out)
-{
-	const uint8_t *end = p + len;
-	bool minus = take_sign(&p, end);
-	uint64_t digits;
-	int32_t fraction;
-	float value;
-
-	if (scan_decimal(p, end, 7, &digits, &fraction) != EC_FIELD_OK || fraction > 10)
-		return EC_FIELD_SLOW;
-	value = (float) digits / (float) ec_pow10_table[fraction];
-	*out = ec_float_to_image((double) (minus ? -value : value));
-	return EC_FIELD_OK;
-}
-
 /* True if text is word, or its beginning of at least min characters, in any case. */
 static bool
 abbreviates(const uint8_t *p, size_t len, const char *word, size_t min)

@@ -79,6 +79,8 @@ extern EcFieldStatus ec_field_decimal_rare(const uint8_t *p, uint32_t len, int32
 										   int32_t scale, int64_t *out);
 extern EcFieldStatus ec_field_float8(const uint8_t *p, uint32_t len, int64_t *out);
 extern EcFieldStatus ec_field_float4(const uint8_t *p, uint32_t len, int64_t *out);
+/* out points to room, EC_NUMERIC_ROOM bytes */
+extern EcFieldStatus ec_field_numeric(const uint8_t *p, uint32_t len, uint8_t *room, EcBytes *out);
 extern EcFieldStatus ec_field_bool(const uint8_t *p, uint32_t len, int64_t *out);
 extern EcFieldStatus ec_field_uuid(const uint8_t *p, uint32_t len, EcUuid *out);
 extern bool ec_day_lookup(EcDayCache *cache, const uint8_t *p);

@@ -32,6 +32,9 @@
 /* char(n) with more characters is left to its input function: a chunk's padded values must fit in 4 GB. */
 #define PADDED_HERE_MAX 1000
 
+/* What a piece's values take mostly; this much is kept between pieces. */
+#define VALUES_SIZE ((Size) 512 * 1024)
+
 typedef struct ColumnInput
 {
 	EcRowInput *owner;
@@ -234,16 +237,28 @@ value_from_datum(Datum value, const EcColType *ct, EcFieldValue *out)
 	}
 }
 
-/* Calls the input function; errors leave it. */
+/*
+ * Calls the input function; errors leave it.  What it allocates on its way (jsonb a
+ * lot) is not kept: it would push everything else out of the processor's caches.
+ */
 static void
 call_input(ColumnInput *ci, const char *text, EcFieldValue *out)
 {
-	MemoryContext old = MemoryContextSwitchTo(ci->owner->values);
+	EcRowInput *owner = ci->owner;
+	MemoryContext old = MemoryContextSwitchTo(owner->call);
 	Datum value =
 		InputFunctionCall(&ci->function, unconstify(char *, text), ci->ioparam, ci->typmod);
 
 	value_from_datum(value, ci->type, out);
+	if (ci->type->phys == EC_PHYS_BYTES)
+	{
+		uint8 *copy = MemoryContextAllocHuge(owner->values, Max(out->bytes.len, 1));
+
+		memcpy(copy, out->bytes.ptr, out->bytes.len);
+		out->bytes.ptr = copy;
+	}
 	MemoryContextSwitchTo(old);
+	MemoryContextReset(owner->call);
 }
 
 /*
@@ -372,7 +387,11 @@ set_field_type(EcRowColumn *col, const EcColType *ct)
 			break;
 		case NUMERICOID:
 			if (ct->kind != EC_KIND_DECIMAL)
+			{
+				if (ct->kind == EC_KIND_RAW && ct->typmod < (int32) VARHDRSZ)
+					col->type = EC_FIELD_NUMERIC;
 				break;
+			}
 			col->type = EC_FIELD_DECIMAL;
 			col->precision = ((ct->typmod - VARHDRSZ) >> 16) & 0xffff;
 			col->scale = ct->scale;
@@ -453,7 +472,9 @@ ec_rowinput_create(TupleDesc desc, const EcColType *types, const AttrNumber *att
 	int n = attnums != NULL ? nattnums : desc->natts;
 
 	in->context = context;
-	in->values = AllocSetContextCreate(context, "ecinsight row values", ALLOCSET_DEFAULT_SIZES);
+	in->values = AllocSetContextCreate(context, "ecinsight row values", VALUES_SIZE, VALUES_SIZE,
+									   ALLOCSET_DEFAULT_MAXSIZE);
+	in->call = AllocSetContextCreate(context, "ecinsight input function", ALLOCSET_DEFAULT_SIZES);
 	in->columns = palloc0(sizeof(EcRowColumn) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
@@ -478,6 +499,7 @@ ec_rowinput_destroy(EcRowInput *in)
 void
 ec_rowinput_reset(EcRowInput *in)
 {
+	MemoryContextReset(in->call);
 	MemoryContextReset(in->values);
 }
 

@@ -17,6 +17,7 @@ typedef struct EcRowInput
 	int ncolumns;
 	EcRowColumn *columns;
 	MemoryContext context; /* holds all this */
+	MemoryContext call;	   /* of an input function, while it runs */
 	MemoryContext values;  /* values made by input functions during one message */
 	bool raise;			   /* errors of input functions leave the parser: the caller cleans up */
 } EcRowInput;

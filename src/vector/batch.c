@@ -270,3 +270,16 @@ ec_batch_bytes(const EcBatch *batch)
 	}
 	return bytes;
 }
+
+Size
+ec_batch_used(const EcBatch *batch)
+{
+	Size bytes = 0;
+
+	for (int i = 0; i < batch->natts; i++)
+	{
+		if (batch->columns[i] != NULL)
+			bytes += ec_builder_used(batch->columns[i]);
+	}
+	return bytes;
+}

@@ -45,6 +45,8 @@ ec_batch_row_done(EcBatch *batch)
 extern void ec_batch_truncate(EcBatch *batch, uint32 nrows);
 extern void ec_batch_reset(EcBatch *batch);
 extern Size ec_batch_bytes(const EcBatch *batch);
+/* Of that, what the rows need. */
+extern Size ec_batch_used(const EcBatch *batch);
 
 /* An EcAllocator over a memory context (context must outlive its use). */
 extern EcAllocator ec_context_allocator(MemoryContext context);

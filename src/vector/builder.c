@@ -13,22 +13,17 @@
 #include "vector/builder.h"
 
 #include "vector/hash.h"
+#include "vector/segments.h"
 
 #define FIRST_ROWS 1024
 #define FIRST_ENTRIES 256
-#define FIRST_SEGMENT 8192
-#define MAX_SEGMENT (1024 * 1024)
 
-/* Interning is judged whenever the number of rows doubles from here. */
-#define FIRST_JUDGEMENT 8192
+/* Interning is judged whenever the number of rows doubles from here; before the second, only unique values end it. */
+#define FIRST_JUDGEMENT 1024
+#define STRICT_JUDGEMENT 8192
 
-typedef struct Segment
-{
-	struct Segment *next;
-	size_t size;
-	size_t used;
-	uint8_t data[];
-} Segment;
+/* Fewer repeated values are none. */
+#define FEW_REPEATS 2
 
 typedef struct Slot
 {
@@ -58,9 +53,8 @@ struct EcBuilder
 	uint32_t dict_cap;
 	uint64_t seed; /* of hashes */
 	Slot *slots;
-	uint32_t nslots;   /* a power of two, or 0 */
-	Segment *segments; /* the newest first */
-	size_t segment_bytes;
+	uint32_t nslots; /* a power of two, or 0 */
+	EcSegments kept; /* bytes of strings */
 };
 
 /* Texts replace packed UUIDs in place. */
@@ -139,19 +133,6 @@ ec_builder_create(EcKind kind, const EcAllocator *alloc)
 	return b;
 }
 
-static void
-free_segments(EcBuilder *b, Segment *from)
-{
-	while (from != NULL)
-	{
-		Segment *next = from->next;
-
-		b->segment_bytes -= sizeof(Segment) + from->size;
-		free_block(b, from);
-		from = next;
-	}
-}
-
 void
 ec_builder_destroy(EcBuilder *b)
 {
@@ -160,7 +141,7 @@ ec_builder_destroy(EcBuilder *b)
 	if (b == NULL)
 		return;
 	alloc = b->alloc;
-	free_segments(b, b->segments);
+	ec_segments_free(&b->kept, &b->alloc);
 	free_block(b, b->flat);
 	free_block(b, b->codes);
 	free_block(b, b->validity);
@@ -172,12 +153,7 @@ ec_builder_destroy(EcBuilder *b)
 void
 ec_builder_reset(EcBuilder *b)
 {
-	if (b->segments != NULL)
-	{
-		free_segments(b, b->segments->next);
-		b->segments->next = NULL;
-		b->segments->used = 0;
-	}
+	ec_segments_reset(&b->kept, &b->alloc);
 	if (b->ndict > 0)
 		memset(b->slots, 0, b->nslots * sizeof(Slot));
 	if (b->nnulls > 0)
@@ -186,33 +162,13 @@ ec_builder_reset(EcBuilder *b)
 }
 
 /* Copies bytes to where they stay; NULL if out of memory. */
-static const uint8_t *
+static inline const uint8_t *
 keep_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 {
-	Segment *seg = b->segments;
-	uint8_t *copy;
+	uint8_t *copy = ec_segments_room(&b->kept, &b->alloc, len);
 
-	if (seg == NULL || seg->size - seg->used < len)
-	{
-		size_t size = seg == NULL ? FIRST_SEGMENT : seg->size * 2;
-
-		if (size > MAX_SEGMENT)
-			size = MAX_SEGMENT;
-		if (size < len)
-			size = len;
-		seg = b->alloc.resize(b->alloc.ctx, NULL, sizeof(Segment) + size);
-		if (seg == NULL)
-			return NULL;
-		seg->next = b->segments;
-		seg->size = size;
-		seg->used = 0;
-		b->segments = seg;
-		b->segment_bytes += sizeof(Segment) + size;
-	}
-	copy = seg->data + seg->used;
-	if (len > 0)
-		memcpy(copy, ptr, len);
-	seg->used += len;
+	if (copy != NULL)
+		ec_copy_bytes(copy, ptr, len);
 	return copy;
 }
 
@@ -362,16 +318,22 @@ stop_interning(EcBuilder *b)
 	return true;
 }
 
-/* Interning pays while at least three rows in ten repeat an earlier value. */
+/*
+ * Interning pays while at least three rows in ten repeat an earlier value.  Larger
+ * dictionaries are made by the encoder, a column at a time: those of all columns of a
+ * wide table together don't fit into the processor's caches.
+ */
 static bool
 judge(EcBuilder *b)
 {
 	uint32_t values = b->nrows - b->nnulls;
+	uint32_t repeats = values - b->ndict;
+	uint32_t least = b->judge_at < STRICT_JUDGEMENT ? FEW_REPEATS : values / 10 * 3;
 
+	if (b->judge_at < STRICT_JUDGEMENT && values < FIRST_JUDGEMENT / 2)
+		least = 0;
 	b->judge_at *= 2;
-	if (b->ndict > values - values / 10 * 3)
-		return stop_interning(b);
-	return true;
+	return repeats >= least || stop_interning(b);
 }
 
 static inline bool
@@ -545,19 +507,28 @@ prefetch_slot(const EcBuilder *b, uint32_t hash)
 	__builtin_prefetch(&b->slots[hash & (b->nslots - 1)], 1);
 }
 
-/* The entries that the slots name, which are in the cache by now. */
+/*
+ * The entries that the slots name, which are in the cache by now; then the bytes that
+ * the entries name.  Values and dictionary of a wide table are much larger than it.
+ */
 static inline void
 prefetch_entries(const EcBuilder *b, const EcBytes *values, const uint32_t *hash, uint32_t n)
 {
+	uint32_t codes[SLICE];
+	uint32_t found = 0;
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
 	{
-		uint32_t code1 = values[i].ptr == NULL ? 0 : b->slots[hash[i] & (b->nslots - 1)].code1;
+		const Slot *slot = &b->slots[hash[i] & (b->nslots - 1)];
 
-		if (code1 != 0)
-			__builtin_prefetch((char *) b->dict + (code1 - 1) * b->width);
+		if (values[i].ptr == NULL || slot->code1 == 0 || slot->hash != hash[i])
+			continue;
+		__builtin_prefetch((char *) b->dict + (slot->code1 - 1) * b->width);
+		codes[found++] = slot->code1 - 1;
 	}
+	for (i = 0; i < found && b->phys == EC_PHYS_BYTES; i++)
+		__builtin_prefetch(((EcBytes *) b->dict)[codes[i]].ptr);
 }
 
 /*
@@ -626,6 +597,41 @@ append_bytes_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	return i;
 }
 
+/* Values of a column that isn't interned: how many rows, as above. */
+static uint32_t
+append_flat_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
+{
+	size_t total = 0;
+	EcBytes *to;
+	uint8_t *room;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+	{
+		if (values[i].ptr == NULL || total + values[i].len > EC_SEGMENT_MAX)
+			n = i;
+		else
+			total += values[i].len;
+	}
+	if (n == 0)
+		return 0;
+	*ok = reserve_rows(b, (uint64_t) b->nrows + n);
+	room = *ok ? ec_segments_room(&b->kept, &b->alloc, total) : NULL;
+	*ok = room != NULL;
+	if (!*ok)
+		return 0;
+	to = (EcBytes *) b->flat + b->nrows;
+	for (i = 0; i < n; i++)
+	{
+		ec_copy_bytes(room, values[i].ptr, values[i].len);
+		to[i].ptr = room;
+		to[i].len = values[i].len;
+		room += values[i].len;
+	}
+	b->nrows += n;
+	return n;
+}
+
 bool
 ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 {
@@ -640,6 +646,8 @@ ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 			done = append_uuid_slice(b, values + i, n - i, &ok);
 		else if (b->intern)
 			done = append_bytes_slice(b, values + i, n - i, &ok);
+		else if (b->phys == EC_PHYS_BYTES)
+			done = append_flat_slice(b, values + i, n - i, &ok);
 		i += done;
 		if (done == 0 && ok)
 		{
@@ -660,9 +668,16 @@ ec_builder_rows(const EcBuilder *b)
 size_t
 ec_builder_bytes(const EcBuilder *b)
 {
-	return sizeof(*b) + b->segment_bytes + (size_t) b->flat_cap * b->width +
+	return sizeof(*b) + b->kept.allocated + (size_t) b->flat_cap * b->width +
 		   (size_t) b->codes_cap * sizeof(uint32_t) + b->validity_words * sizeof(uint64_t) +
 		   (size_t) b->dict_cap * b->width + (size_t) b->nslots * sizeof(Slot);
+}
+
+size_t
+ec_builder_used(const EcBuilder *b)
+{
+	return b->kept.used + (size_t) b->nrows * (b->intern ? sizeof(uint32_t) : b->width) +
+		   (size_t) b->ndict * b->width + (b->ndict > 0 ? (size_t) b->nslots * sizeof(Slot) : 0);
 }
 
 /* Entries that only forgotten rows used stay in the dictionary; encoding drops them. */

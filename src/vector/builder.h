@@ -4,8 +4,8 @@
  *
  * Strings (and UUIDs) are interned while they are few: the column then comes out
  * in DICT form with codes in order of first appearance, and no string is stored
- * twice.  Once interning stops paying (too many distinct values) the builder goes
- * on in FLAT form.  Callers need not care which.
+ * twice.  Once interning stops paying (too many distinct values, or none that
+ * repeats) the builder goes on in FLAT form.  Callers need not care which.
  *
  * A text builder packs values that are canonical UUIDs into 16 bytes as long as
  * all non-NULL values of the column are; the first other value turns the column
@@ -41,6 +41,9 @@ extern uint32_t ec_builder_rows(const EcBuilder *b);
 
 /* Memory held, in bytes: for flush limits. */
 extern size_t ec_builder_bytes(const EcBuilder *b);
+
+/* Of that, what the rows need; the rest is room for more. */
+extern size_t ec_builder_used(const EcBuilder *b);
 
 /* Forget rows [nrows, end). */
 extern void ec_builder_truncate(EcBuilder *b, uint32_t nrows);

@@ -257,6 +257,19 @@ text_turning(State *s)
 	return text_of_number(s, s->row < s->nrows / 2 ? s->row : 0);
 }
 
+/* Values that come back, but none of them before the builder has given up its dictionary. */
+static uint32_t
+text_returning(State *s)
+{
+	return text_of_number(s, UINT64_C(10000000000) + s->row % 5000 * 7919);
+}
+
+static uint32_t
+text_returning_uuids(State *s)
+{
+	return uuid_text(s, s->row % 5000);
+}
+
 typedef struct TextPattern
 {
 	const char *name;
@@ -264,10 +277,18 @@ typedef struct TextPattern
 } TextPattern;
 
 static const TextPattern text_patterns[] = {
-	{"equal", text_equal},			 {"empty", text_empty},		  {"few", text_few},
-	{"distinct", text_distinct},	 {"lengths", text_lengths},	  {"long", text_long},
-	{"turning", text_turning},		 {"sessions", text_sessions}, {"uuids", text_uuids},
+	{"equal", text_equal},
+	{"empty", text_empty},
+	{"few", text_few},
+	{"distinct", text_distinct},
+	{"lengths", text_lengths},
+	{"long", text_long},
+	{"turning", text_turning},
+	{"sessions", text_sessions},
+	{"uuids", text_uuids},
 	{"near_uuids", text_near_uuids},
+	{"returning", text_returning},
+	{"returning_uuids", text_returning_uuids},
 };
 
 #define NINT (int) (sizeof(int_patterns) / sizeof(int_patterns[0]))

@@ -136,6 +136,32 @@ foreign_uuids(Random *r, EcForm form)
 	ec_buf_free(&out);
 }
 
+/* Values that come back late have a dictionary nevertheless, if they are long enough to need one. */
+static void
+late_dictionary(EcKind kind, const char *name, bool wanted)
+{
+	EcBuilder *b = ec_builder_create(kind, &ec_malloc_allocator);
+	int pattern = 0;
+	uint32_t header_len;
+	EcVector v;
+	EcBuf out;
+	EcChunk c;
+
+	snprintf(context, sizeof(context), "late dictionary of %s", name);
+	while (strcmp(pattern_name(kind, pattern), name) != 0)
+		pattern++;
+	append_pattern(b, kind, pattern, 40000, NULLS_FEW, 7);
+	ec_builder_view(b, &v);
+	CHECK(v.form == EC_FORM_FLAT);
+	CHECK(encode_column(&v, kind, EC_CODEC_ZSTD, &out, &header_len) == EC_OK);
+	CHECK(ec_chunk_parse(out.data, header_len, &ec_malloc_allocator, &c) == EC_OK);
+	CHECK((c.ndict > 0) == wanted);
+	CHECK(decode_chunk(out.data, out.len, header_len, &v, seen));
+	free(c.blocks);
+	ec_buf_free(&out);
+	ec_builder_destroy(b);
+}
+
 static void
 constants(void)
 {
@@ -343,6 +369,9 @@ test_roundtrip(uint64_t seed)
 	foreign_uuids(&r, EC_FORM_FLAT);
 	foreign_uuids(&r, EC_FORM_DICT);
 	constants();
+	late_dictionary(EC_KIND_TEXT, "returning", true);
+	late_dictionary(EC_KIND_TEXT, "returning_uuids", true);
+	late_dictionary(EC_KIND_TEXT, "distinct", false);
 	segments(seed);
 	limits();
 	sizes();

@@ -16,6 +16,10 @@ $node->start;
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION ecinsight;
 CREATE DOMAIN posint AS int CHECK (VALUE > 0);
+CREATE DOMAIN plain AS text;
+CREATE DOMAIN price AS numeric(10,2) NOT NULL CHECK (VALUE < 1000000);
+CREATE FUNCTION is_fine(int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN $1 > 0; END';
+CREATE DOMAIN checked AS int CHECK (is_fine(VALUE));
 CREATE TYPE mood AS ENUM ('happy', 'sad');
 CREATE ROLE nobody LOGIN;
 CREATE ROLE reader LOGIN IN ROLE pg_read_server_files;
@@ -33,7 +37,7 @@ my $filler = join('', map { "$_\n" } @filler);
 sub run_copy
 {
 	my ($case, $own, $source, $user) = @_;
-	my $from = $source eq 'file' ? "COPY t $case->{list} FROM '$case->{path}' $case->{options}"
+	my $from = $source eq 'file' ? "COPY t $case->{list} FROM " . ($case->{program} ? 'PROGRAM ' : '') . "'$case->{path}' $case->{options}"
 		: "\\copy t $case->{list} FROM '$case->{path}' $case->{options}";
 	my ($out, $err) = ('', '');
 	my $set = ($case->{set} ? "$case->{set};\n" : '') . "SET ecinsight.enable_copy_parser = $own;";
@@ -112,6 +116,22 @@ check('times in another style', ($filler x 2) =~ s/2019-10-01/01.10.2019/gr, set
 check('many types', join('', map { "$_,t,1.5,2.25,x,x  ,2019-10-01,12:30,1 day,72d76fde-8bb3-4e00-8c23-a032dfed738c,\"{\"\"a\"\": 1}\",\\x0a,10.0.0.1\n" } 1 .. 2000),
 	table => 'CREATE TABLE t (a smallint, b bool, c real, d float8, e varchar(3), f char(5), g date, h time, i interval, j uuid, k jsonb, l bytea, m inet)',
 	own => 0.5);
+srand(5);
+my $digits = sub { join('', map { int(rand(10)) } 1 .. $_[0]) };
+my @numbers = (qw(0 -0 0.0 -0.00 .5 5. 007 -007.100 10000 100000000 0.0001 0.00010000 9999 9999.9999 1e5 1E-7 +12 -12), (' 7', '1 ', 'NaN', '0' x 40 . '1', '1' . '0' x 35),
+	map { (int(rand(3)) ? '' : '-') . $digits->(1 + int(rand(20))) . (int(rand(4)) ? '.' . $digits->(int(rand(16))) : '') } 1 .. 8000);
+check('numerics', join('', map { "$_,$_\n" } @numbers), table => 'CREATE TABLE t (n numeric, m numeric(60,8))', own => 0.5,
+	after => q{SELECT md5(string_agg(encode(numeric_send(n) || numeric_send(m), 'hex'), ' ' ORDER BY n, m, n::text)), sum(n), sum(m) FROM t;});
+check('numerics, text', join('', map { "$_\t$_\n" } @numbers), table => 'CREATE TABLE t (n numeric, m numeric)', own => 0.5, options => '',
+	after => q{SELECT md5(string_agg(encode(numeric_send(n) || numeric_send(m), 'hex'), ' ' ORDER BY n, m, n::text)), count(DISTINCT n) FROM t;});
+check('no numeric', (join('', map { "$_\n" } @numbers) x 2) . "1.2.3\n", table => 'CREATE TABLE t (n numeric)', error => qr/invalid input syntax for type numeric/);
+@numbers = map { (int(rand(3)) ? '' : '-') . $digits->(int(rand(9))) . '.' . $digits->(1 + int(rand(17))) . (int(rand(4)) ? '' : 'e' . (int(rand(60)) - 30)) } 1 .. 6000;
+check('floats', join('', map { "$_,$_\n" } @numbers), table => 'CREATE TABLE t (n float8, m float8)', own => 0.5,
+	after => q{SELECT md5(string_agg(encode(float8send(n), 'hex'), ' ' ORDER BY n)) FROM t;});
+check('short floats', join('', map { "$_\n" } @numbers, map { $_ / 128 + 16777216 } -9000 .. 9000), table => 'CREATE TABLE t (n real)', own => 0.5,
+	after => q{SELECT md5(string_agg(encode(float4send(n), 'hex'), ' ' ORDER BY n)) FROM t;});
+check('documents and arrays', join('', map { "{\"a\": $_, \"b\": [1, 2.50, null]}\t{$_,2,NULL}\t{a,\"b c\",\"\"}\t\\\\x0a$_\n" } 1000 .. 5000),
+	table => 'CREATE TABLE t (a jsonb, b int[], c text[], d bytea)', own => 0.4, options => '');
 check('unicode', $filler . "1,äöü 中文 \xf0\x9f\x98\x80,2,\n" x 900, own => 0.5);
 check('long rows', $filler . join('', map { "1," . 'x' x 300000 . ",2,\n" } 1 .. 5) . $filler, own => 0.5);
 check('long first row', '1,' . 'x' x 200000 . ",2,\n" . $filler x 4, own => 0.5);
@@ -222,15 +242,20 @@ check('blank lines in one column', ($filler x 2) =~ s/^(\d+),[^\n]*/$1/mgr . "\n
 check('end mark', $filler . "\\.\n" . $filler, error => qr/^$|invalid input syntax/); # 18: none in CSV files
 check('escape', $filler . "1,\"a\\\"b\",2,\n", options => q{(FORMAT csv, ESCAPE '\\')}, core => 1);
 check('where', $filler x 2, options => '(FORMAT csv) WHERE a % 2 = 0', core => 1);
-check('freeze', $filler x 2, options => '(FORMAT csv, FREEZE)', core => 1, only => 'file', table => "CREATE TABLE t ($columns)",
+check('freeze', $filler x 2, options => '(FORMAT csv, FREEZE)', own => 0.4, only => 'file', table => "CREATE TABLE t ($columns)",
 	set => 'BEGIN; TRUNCATE t', after => 'COMMIT;', error => qr/^$|freeze/i);
 check('latin1', $filler . "1,\xe4,2,\n", options => q{(FORMAT csv, ENCODING 'LATIN1')}, core => 1);
 check('client encoding', $filler . "1,\xe4,2,\n", set => "SET client_encoding = 'LATIN1'", core => 1);
-check('domain', $filler . "-1,x,2,\n", core => 1, table => 'CREATE TABLE t (a posint, b text, c numeric(10,2), d timestamptz)', error => qr/violates check constraint/);
+check('domain', $filler x 4 . "1,\\N,2,\n", own => 0.5, table => 'CREATE TABLE t (a posint, b plain, c price, d timestamptz)');
+check('domain, a value against its check', $filler x 4 . "-1,x,2,\n", table => 'CREATE TABLE t (a posint, b plain, c price, d timestamptz)', error => qr/violates check constraint "posint_check"/);
+check('domain, not null', $filler x 4 . "1,x,,\n", table => 'CREATE TABLE t (a posint, b plain, c price, d timestamptz)', error => qr/domain price does not allow null values/);
+check('domain, NULLs', join('', map { ($_ % 2 ? $_ : '') . ",text $_,1,\n" } 1 .. 9000), table => 'CREATE TABLE t (a posint, b plain, c price, d timestamptz)');
+check('domain by a user\'s function', $filler x 2, core => 1, table => 'CREATE TABLE t (a checked, b text, c numeric(10,2), d timestamptz)');
 check('array of a domain', "happy,\"{1,2}\"\n" x 5000, core => 1, table => 'CREATE TABLE t (a mood, b posint[])');
 check('default by a user\'s function', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1,
 	table => "CREATE OR REPLACE FUNCTION seven() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 7'; CREATE TABLE t (a int, b int DEFAULT seven())");
-check('random default', join('', map { "$_\n" } 1 .. 9000), list => '(a)', core => 1, table => 'CREATE TABLE t (a int, b bool DEFAULT random() < 2)');
+check('random default', join('', map { "$_\n" } 1 .. 30000), list => '(a)', own => 0.5, set => 'SELECT setseed(0.25)', table => 'CREATE TABLE t (a int, b float8 DEFAULT random(), c float8 DEFAULT 1 + random())',
+	after => 'SELECT random();');
 check('foreign key', $filler x 2, core => 1, error => qr/violates foreign key constraint/,
 	table => "CREATE TABLE parent (a int PRIMARY KEY); INSERT INTO parent SELECT generate_series(1, 1400); CREATE TABLE t ($columns, FOREIGN KEY (a) REFERENCES parent)");
 check('deferrable key', $filler x 2, core => 1, error => qr/duplicate key value/, table => "CREATE TABLE t ($columns, UNIQUE (a) DEFERRABLE INITIALLY DEFERRED)");
@@ -239,6 +264,21 @@ check('trigger', $filler x 2, core => 1, table => "CREATE TABLE t ($columns); CR
 check('partition', $filler x 2, error => qr/violates partition constraint/,
 	table => "CREATE TABLE parent ($columns) PARTITION BY RANGE (a); CREATE TABLE t PARTITION OF parent FOR VALUES FROM (1) TO (1200)");
 check('partitioned table', $filler x 2, core => 1, table => "CREATE TABLE t ($columns) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (12000)");
+foreach my $case ([ 'program', "cat $dir/program.csv", $filler x 4, own => 0.8 ], [ 'program that fails', "cat $dir/program.csv; exit 3", $filler x 4, error => qr/program ".*" failed/ ],
+	[ 'program that is not read to its end', "cat $dir/program.csv; yes 1,x,2,", $filler x 4 . "\\.\n" ], [ 'no program', 'no-such-program', undef, error => qr/failed/ ],
+	[ 'program with a faulty row', "cat $dir/program.csv", $filler x 4 . "x\n", error => qr/invalid input syntax for type integer/ ])
+{
+	my ($name, $command, $text, @more) = @$case;
+
+	if (defined $text)
+	{
+		open my $f, '>:raw', "$dir/program.csv" or die $!;
+		print $f $text;
+		close $f;
+	}
+	check($name, undef, only => 'file', path => $command, options => '(FORMAT csv)', program => 1, @more);
+}
+check('program, by somebody who may not', undef, only => 'file', path => 'true', program => 1, user => 'reader', error => qr/pg_execute_server_program/);
 check('program', undef, core => 1, only => 'file', path => 'x', options => "(FORMAT csv)", error => qr/could not open file/);
 
 # ---- errors: each must be core's, with its line and column ----
