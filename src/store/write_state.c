@@ -61,9 +61,8 @@
 /* Row numbers reserved at once: doubling up to this. */
 #define RESERVE_MAX 65536
 
-/* Bytes of rows after which a row group is full; memory that an empty batch may keep. */
+/* Bytes of rows after which a row group is full.  An empty batch may keep half as many more. */
 #define GROUP_BYTES_MAX ((Size) 64 * 1024 * 1024)
-#define KEPT_BYTES_MAX (GROUP_BYTES_MAX / 2 * 3)
 
 /* The command id of a batch that gathers rows of many commands. */
 #define GATHERED InvalidCommandId
@@ -202,7 +201,7 @@ flush_full(Pending *p, Relation rel)
 	write_pending(p, rel);
 	ec_batch_reset(p->batch);
 	count_memory(p);
-	if (p->memory > KEPT_BYTES_MAX)
+	if (p->memory > GROUP_BYTES_MAX / 2 * 3)
 	{
 		drop_pending(p);
 		return;
@@ -342,7 +341,8 @@ static bool
 is_full(Pending *p)
 {
 	return p->batch->nrows >= p->max_rows || p->batch->nrows >= EC_GROUP_ROWS_MAX ||
-		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) || ec_batch_used(p->batch) >= GROUP_BYTES_MAX;
+		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) ||
+		   ec_batch_used(p->batch) >= GROUP_BYTES_MAX;
 }
 
 /* Writes the largest batches of this subtransaction until all are within the limit. */
