@@ -194,7 +194,7 @@ flush_pending(Pending *p, Relation rel)
 	drop_pending(p);
 }
 
-/* The same for a full batch, which more rows are likely to follow: its memory is kept if it is not much. */
+/* The same for a full batch, of which more are likely to follow: memory is kept if it isn't much. */
 static void
 flush_full(Pending *p, Relation rel)
 {
@@ -340,7 +340,7 @@ number_rows(Relation rel, Pending *p, TupleTableSlot **slots, int nslots, Comman
 static bool
 is_full(Pending *p)
 {
-	return p->batch->nrows >= p->max_rows || p->batch->nrows >= EC_GROUP_ROWS_MAX ||
+	return p->batch->nrows >= Min(p->max_rows, EC_GROUP_ROWS_MAX) ||
 		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) ||
 		   ec_batch_used(p->batch) >= GROUP_BYTES_MAX;
 }
@@ -355,17 +355,14 @@ limit_memory(void)
 	{
 		dlist_iter iter;
 		Pending *largest = NULL;
-		Size most = 0;
 
 		dlist_foreach(iter, &pending_list)
 		{
 			Pending *p = dlist_container(Pending, node, iter.cur);
 
-			if (p->key.subid == GetCurrentSubTransactionId() && p->memory > most)
-			{
-				most = p->memory;
+			if (p->key.subid == GetCurrentSubTransactionId() &&
+				(largest == NULL || p->memory > largest->memory))
 				largest = p;
-			}
 		}
 		if (largest == NULL)
 			break;
