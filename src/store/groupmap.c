@@ -353,6 +353,21 @@ create_maps(void)
 						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/* Tables that were dropped would keep their maps for ever. */
+static void
+discard_stale(void)
+{
+	HASH_SEQ_STATUS status;
+	GroupMap *map;
+
+	hash_seq_init(&status, maps);
+	while ((map = hash_seq_search(&status)) != NULL)
+	{
+		if (map->stale)
+			discard(map);
+	}
+}
+
 static GroupMap *
 enter_map(Relation rel)
 {
@@ -363,7 +378,10 @@ enter_map(Relation rel)
 	create_maps();
 	map = hash_search(maps, &relid, HASH_ENTER, &found);
 	if (!found)
+	{
 		memset((char *) map + sizeof(Oid), 0, sizeof(GroupMap) - sizeof(Oid));
+		discard_stale();
+	}
 	return map;
 }
 
