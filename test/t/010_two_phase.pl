@@ -26,14 +26,14 @@ $node->safe_psql('postgres', 'CREATE EXTENSION ecinsight');
 foreach my $t (sort keys %method)
 {
 	$node->safe_psql('postgres', "CREATE TABLE $t (a int PRIMARY KEY, b text, n int) USING $method{$t}; CREATE INDEX ON $t (n); INSERT INTO $t SELECT i, 'b' || i, i % 100 FROM generate_series(1, 5000) i");
-	$node->safe_psql('postgres', "INSERT INTO $t VALUES ($_, 'single', $_)") foreach 9001 .. 9040;
+	$node->safe_psql('postgres', "INSERT INTO $t VALUES ($_, 'single', $_)") foreach 9001 .. 9060;
 }
 
 # One transaction on some rows of both tables: of row groups, and on their own.
 sub prepare
 {
 	my ($name, $first) = @_;
-	my $single = 9000 + $first % 40;
+	my $single = 9000 + $first / 50;
 	$node->safe_psql('postgres', 'BEGIN; ' . both("UPDATE T SET b = '$name', n = n + 1 WHERE a BETWEEN $first AND $first + 9; DELETE FROM T WHERE a BETWEEN $first + 10 AND $first + 19;"
 		. " SELECT count(*) FROM (SELECT FROM T WHERE a BETWEEN $first + 20 AND $first + 29 FOR UPDATE) x; SELECT count(*) FROM (SELECT FROM T WHERE a BETWEEN $first + 20 AND $first + 39 FOR KEY SHARE) x;"
 		. " UPDATE T SET a = a + 20000 WHERE a BETWEEN $first + 40 AND $first + 44; INSERT INTO T SELECT i, '$name', 1 FROM generate_series($first * 10 + 100000, $first * 10 + 100200) i; INSERT INTO T VALUES ($first + 30000, '$name', 7);"

@@ -97,6 +97,12 @@ EOC
 		is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT x, ', ') FROM (SELECT concat_ws(' ', form, level, CASE WHEN is_numbered THEN 'numbered' END, CASE WHEN masked_rows > 0 THEN 'masked' END) AS x FROM ($files) x, ecinsight.row_groups(relname::regclass)) y"),
 			'delta, image 0, image 0 masked, pages 0, pages 0 masked, pages 1, pages 1 numbered masked, pages 3 numbered masked', "version $version: all forms of row groups");
 	}
+	if ($version == 4)
+	{
+		# places: rows on their own without index entries
+		my @companions = split /\n/, $node->safe_psql('postgres', "SELECT reltoastrelid::regclass FROM ($files) x JOIN pg_class USING (relname)");
+		cmp_ok($node->safe_psql('postgres', 'SELECT ' . join ' + ', map { "(SELECT count(*) FROM $_ WHERE chunk_id::bigint & 255 = 6)" } @companions), '>', 10, "version $version: rows are found by places");
+	}
 	# what is written now stands beside it
 	my $more = '';
 	foreach (split /\n/, $node->safe_psql('postgres', $tables))
