@@ -73,12 +73,16 @@ sub same
 
 sub crash
 {
+	my $postmaster = $node->{_pid};
+	my @children = split ' ', slurp_file("/proc/$postmaster/task/$postmaster/children");
 	$node->kill9;
-	foreach (1 .. 200)
+	# a start before its children have left would be refused
+	foreach (1 .. 300)
 	{
-		last if $node->start(fail_ok => 1);
+		last unless grep { kill(0, $_) } $postmaster, @children;
 		select(undef, undef, undef, 0.1);
 	}
+	$node->start;
 	return;
 }
 
