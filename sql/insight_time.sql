@@ -139,7 +139,7 @@ SELECT format('trending($1, period => %L, as_of => %s, k => %s, by => %L, measur
          changes AS (SELECT *, c / nullif(p, 0) - 1 AS g, (c - p)::float8 / nullif(sum(c - p) OVER (), 0)::float8 AS share FROM sums)
     SELECT row_number() OVER (ORDER BY g DESC NULLS LAST, key), key::text, c::numeric, p::numeric, c::float8 / nullif(p, 0)::float8 - 1, share
     FROM changes WHERE p >= %5$s ORDER BY 1 LIMIT %6$s $$, period, as_of,
-    CASE by WHEN 'category' THEN 'category_code COLLATE "C"' WHEN 'brand' THEN 'brand COLLATE "C"' ELSE 'product_id' END,
+    CASE by WHEN 'category' THEN 'category_code COLLATE "C"' WHEN 'brand' THEN 'brand COLLATE "C"' ELSE 'product_id::text COLLATE "C"' END,
     CASE measure WHEN 'interactions' THEN '1' ELSE 'CASE WHEN event_type = ''purchase'' THEN coalesce(price, 0.00) ELSE 0.00 END' END, min_previous, k, CASE measure WHEN 'revenue' THEN 2 ELSE 0 END)
 FROM (VALUES ('7 days', NULL, '20', 'category', 'interactions', 10), ('24 hours', '2019-10-28 00:00+00', 'NULL', 'brand', 'revenue', 0), ('1 month', '2019-05-31', 'NULL', 'product', 'interactions', 0.5),
              ('100 years', '2019-10-27 10:00+00', '3', 'product', 'revenue', 0)) parameters (period, as_of, k, by, measure, min_previous);

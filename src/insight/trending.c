@@ -243,6 +243,18 @@ count_rows(Trending *state)
 #define previous_of(growth) ec_revenue_sum((growth)->previous, 0)
 #define compare_numbers(a, b) (((a) > (b)) - ((a) < (b)))
 
+/* As the texts that the result shows, by COLLATE "C". */
+static int
+compare_products(int64 a, int64 b)
+{
+	char x[MAXINT8LEN + 1];
+	char y[MAXINT8LEN + 1];
+
+	pg_lltoa(a, x);
+	pg_lltoa(b, y);
+	return strcmp(x, y);
+}
+
 /* The key in its order, NULLs last. */
 static int
 compare_keys(const Trending *state, const GrowthItem *x, const GrowthItem *y)
@@ -250,7 +262,7 @@ compare_keys(const Trending *state, const GrowthItem *x, const GrowthItem *y)
 	if (x->key[0] != y->key[0])
 		return compare_numbers(x->key[0], y->key[0]);
 	if (state->by == BY_PRODUCT)
-		return compare_numbers((int64) x->key[1], (int64) y->key[1]);
+		return compare_products((int64) x->key[1], (int64) y->key[1]);
 	return compare_numbers(state->ranks[x->key[1]], state->ranks[y->key[1]]);
 }
 
@@ -335,7 +347,7 @@ put_row(const Trending *state, EcResult *result, const GrowthItem *item, int64 r
 			ec_price_double(&current, state->scale) / ec_price_double(&previous, state->scale) - 1);
 	nulls[5] = all == 0;
 	if (!nulls[5])
-		values[5] = Float8GetDatum(change / all);
+		values[5] = Float8GetDatum(change == 0 ? 0 : change / all);
 	MemoryContextSwitchTo(old);
 	ec_result_put(result, values, nulls);
 }
