@@ -140,6 +140,8 @@ grow(EcCounts *counts)
 
 	for (uint64 i = 0; i <= counts->mask; i++)
 	{
+		if (i % CHECK_STEP == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (counts->slots[i].n != 0)
 			put_slot(slots, nslots - 1, &counts->slots[i]);
 	}

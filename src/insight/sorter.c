@@ -140,8 +140,12 @@ differing_bits(const uint64 *records, uint64 n, int words, int word)
 {
 	uint64 bits = 0;
 
-	for (uint64 i = 1; i < n; i++)
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (i % CHECK_STEP == CHECK_STEP - 1)
+			CHECK_FOR_INTERRUPTS();
 		bits |= records[i * words + word] ^ records[word];
+	}
 	return bits;
 }
 
@@ -154,7 +158,11 @@ distribute(uint64 *records, uint64 n, int words, int word, int shift, uint64 end
 
 	memset(ends, 0, sizeof(uint64) * 256);
 	for (uint64 i = 0; i < n; i++)
+	{
+		if (i % CHECK_STEP == CHECK_STEP - 1)
+			CHECK_FOR_INTERRUPTS();
 		ends[records[i * words + word] >> shift & 255]++;
+	}
 	for (int b = 0; b < 256; b++)
 	{
 		starts[b] = sum;
@@ -168,6 +176,8 @@ distribute(uint64 *records, uint64 n, int words, int word, int shift, uint64 end
 			int to = record[word] >> shift & 255;
 			uint64 *other = records + starts[to]++ * words;
 
+			if (starts[to] % CHECK_STEP == 0)
+				CHECK_FOR_INTERRUPTS();
 			for (int w = 0; to != b && w < words; w++)
 			{
 				uint64 moved = record[w];
@@ -192,14 +202,10 @@ radix_sort(uint64 *records, uint64 n, int words, int key_words, int word)
 		insertion_sort(records, n, words, key_words);
 		return;
 	}
-	if (n >= CHECK_STEP)
-		CHECK_FOR_INTERRUPTS();
 	while (word < key_words && (bits = differing_bits(records, n, words, word)) == 0)
 		word++;
 	if (word == key_words)
 		return;
-	if (n >= CHECK_STEP)
-		CHECK_FOR_INTERRUPTS();
 	shift = Max(pg_leftmost_one_pos64(bits) - 7, 0);
 	distribute(records, n, words, word, shift, ends);
 	for (int b = 0; b < 256; b++)

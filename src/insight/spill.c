@@ -7,12 +7,14 @@
 #include <sys/mman.h>
 
 #include "commands/tablespace.h"
+#include "miscadmin.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #include "insight/spill.h"
 
 #define HUGE_PAGE ((uintptr_t) 2 * 1024 * 1024)
+#define CLEAR_STEP ((Size) 16 * 1024 * 1024) /* bytes between checks for interrupts */
 
 typedef struct Partition
 {
@@ -43,7 +45,12 @@ ec_spill_allocate_slots(MemoryContext context, Size size)
 		(void) madvise((void *) start, end - start, MADV_HUGEPAGE); /* only a wish */
 	}
 #endif
-	memset(slots, 0, size);
+	/* the system clears the pages now, which takes seconds for gigabytes */
+	for (Size at = 0; at < size; at += CLEAR_STEP)
+	{
+		CHECK_FOR_INTERRUPTS();
+		memset((char *) slots + at, 0, Min(size - at, CLEAR_STEP));
+	}
 	return slots;
 }
 
