@@ -327,11 +327,12 @@ set_tid(EcScanState *scan, TupleTableSlot *slot)
 }
 
 /*
- * The next row that satisfies the WHERE list, in the scan slot, or NULL.  The slot
- * counts as filled for as long as values come and go while rows are rejected.
+ * The next row that satisfies the WHERE list (without "filter": its predicates only), in
+ * the scan slot, or NULL.  The slot counts as filled for as long as values come and go
+ * while rows are rejected.
  */
 static TupleTableSlot *
-next_tuple(EcScanState *scan)
+next_tuple(EcScanState *scan, bool filter)
 {
 	TupleTableSlot *slot = scan->css.ss.ss_ScanTupleSlot;
 	ExprContext *econtext = scan->css.ss.ps.ps_ExprContext;
@@ -343,7 +344,7 @@ next_tuple(EcScanState *scan)
 	while (advance_row(scan, forward))
 	{
 		set_tid(scan, slot);
-		if (scan->nrow_clauses == 0 || ec_scan_clauses_pass(scan))
+		if (!filter || scan->nrow_clauses == 0 || ec_scan_clauses_pass(scan))
 		{
 			pgstat_count_heap_getnext(scan->css.ss.ss_currentRelation);
 			return slot;
@@ -359,7 +360,7 @@ next_tuple(EcScanState *scan)
 static TupleTableSlot *
 recheck_next(ScanState *ss)
 {
-	TupleTableSlot *slot = next_tuple((EcScanState *) ss);
+	TupleTableSlot *slot = next_tuple((EcScanState *) ss, false);
 
 	if (slot != NULL)
 		ec_scan_fill_all((EcScanState *) ss);
@@ -382,7 +383,7 @@ exec_scan(CustomScanState *node)
 		return ExecScan(&node->ss, recheck_next, recheck);
 
 	ResetExprContext(node->ss.ps.ps_ExprContext);
-	if (next_tuple(scan) == NULL)
+	if (next_tuple(scan, true) == NULL)
 		return ExecClearTuple(projection != NULL ? projection->pi_state.resultslot
 												 : node->ss.ss_ScanTupleSlot);
 	ec_scan_fill_output(scan);
