@@ -426,6 +426,7 @@ ec_price_bands(PG_FUNCTION_ARGS)
 	count_rows(state, &args);
 	sort_prices(state);
 	put_bands(state, fcinfo);
+	ec_sorter_destroy(state->sorter);
 	MemoryContextDelete(context);
 	PG_RETURN_VOID();
 }
