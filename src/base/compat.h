@@ -354,6 +354,15 @@ ec_compat_report_vacuum(Relation rel, int64 live, int64 dead, TimestampTz start)
 #endif
 }
 
+/* 16: settings become costs by this */
+static inline void
+ec_compat_update_costs(void)
+{
+#if PG_VERSION_NUM >= 160000
+	VacuumUpdateCosts();
+#endif
+}
+
 /* 18: who delays is told what for */
 static inline void
 ec_compat_vacuum_delay_point(void)

@@ -21,6 +21,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "store/background.h"
 #include "store/delta.h"
 #include "store/logical.h"
 #include "store/page.h"
@@ -112,6 +113,7 @@ ec_delta_next_number(Relation rel)
 
 		/* the entry may be forgotten meanwhile, if invalidations are processed */
 		ec_meta_reserve(rel, step, &first, NULL);
+		ec_background_notice(rel, first, step);
 		delta = get_delta(rel);
 		if (delta->end != first)
 			delta->run = first;

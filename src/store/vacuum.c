@@ -458,6 +458,14 @@ ec_vacuum_statement_end(void)
 	StartTransactionCommand();
 }
 
+void
+ec_vacuum_merge(Oid relid)
+{
+	VacuumCostActive = VacuumCostDelay > 0;
+	repeat(compact_again, relid, COMPACTIONS_MAX);
+	repeat(reclaim_again, relid, RECLAIMS_MAX);
+}
+
 /* ------------------------------------------------------------------------
  * ecinsight.compact
  * ------------------------------------------------------------------------

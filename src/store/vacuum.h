@@ -14,4 +14,7 @@
 extern void ec_vacuum_statement_begin(void);
 extern void ec_vacuum_statement_end(void);
 
+/* For a process that does nothing else (background.c), outside of transactions. */
+extern void ec_vacuum_merge(Oid relid);
+
 #endif /* EC_STORE_VACUUM_H */

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "store/background.h"
 #include "store/group.h"
 #include "store/image.h"
 #include "store/logical.h"
@@ -100,8 +101,12 @@ ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 			   const EcDiskRange *ranges, CommandId cid)
 {
 	EcGroupSpec spec = {.number = number, .nranges = nranges, .ranges = ranges};
+	int64 end = ranges[nranges - 1].first + ranges[nranges - 1].count;
 
 	ec_group_put(rel, batch, &spec, cid, 0);
+
+	/* numbers that were reserved and not used follow, up to as many */
+	ec_background_notice(rel, ranges[0].first, 2 * (end - ranges[0].first));
 
 	/* with the table itself, not with its companion; who reads it later sees the descriptor */
 	CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
