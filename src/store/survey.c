@@ -109,7 +109,8 @@ static void
 survey_open(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result state,
 			const EcCatalogTuple *opened)
 {
-	bool deleted = state == HEAPTUPLE_RECENTLY_DEAD || state == HEAPTUPLE_DELETE_IN_PROGRESS;
+	bool updated_to = (tuple->t_data->t_infomask & HEAP_UPDATED) != 0 &&
+					  state != HEAPTUPLE_RECENTLY_DEAD && state != HEAPTUPLE_DELETE_IN_PROGRESS;
 	EcRow row;
 
 	survey->unsettled++;
@@ -119,8 +120,8 @@ survey_open(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result state
 	add_row(&survey->open, row.number, &tuple->t_self);
 	survey->open.rows[survey->open.n - 1].open = row.state == EC_ROW_DATA	? EC_OPEN_DATA
 												 : row.state == EC_ROW_DEAD ? EC_OPEN_DEAD
-												 : deleted					? EC_OPEN_LEFT
-																			: EC_OPEN_HEADER;
+												 : updated_to				? EC_OPEN_HEADER
+																			: EC_OPEN_LEFT;
 }
 
 /* Does everybody see its rows, here or where they stood before? */

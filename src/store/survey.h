@@ -32,10 +32,10 @@ typedef struct EcSurveyGroup
 /* What an open tuple is. */
 typedef enum EcOpenKind
 {
-	EC_OPEN_DATA,	  /* the row itself */
-	EC_OPEN_DEAD,	  /* its tombstone */
-	EC_OPEN_HEADER,	  /* its header, not deleted */
-	EC_OPEN_LEFT,	  /* a header that was deleted, with the row or by compaction */
+	EC_OPEN_DATA,	/* the row itself */
+	EC_OPEN_DEAD,	/* its tombstone */
+	EC_OPEN_HEADER, /* its header, to which another row was updated */
+	EC_OPEN_LEFT,	/* another header: deleted, with the row or by compaction, or locked at most */
 	EC_OPEN_REPLACED, /* DATA whose row stands in a row group now; a rewrite finds out */
 } EcOpenKind;
 
