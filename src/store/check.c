@@ -54,6 +54,7 @@ header_possible(PageHeader header)
 	return header->pd_special == BLCKSZ && header->pd_lower >= SizeOfPageHeaderData &&
 		   header->pd_lower <= header->pd_upper && header->pd_upper <= BLCKSZ &&
 		   (header->pd_lower - SizeOfPageHeaderData) % sizeof(ItemIdData) == 0 &&
+		   PageGetMaxOffsetNumber((Page) header) <= MaxHeapTuplesPerPage &&
 		   header->pd_upper == MAXALIGN(header->pd_upper) &&
 		   (header->pd_flags & ~PD_VALID_FLAG_BITS) == 0 &&
 		   PageGetPageSize((Page) header) == BLCKSZ &&
