@@ -123,6 +123,7 @@ ec_verify_companion_index(EcVerify *verify)
 
 	if (!ec_companion_open(verify->rel, AccessShareLock, &c))
 		return;
+	(void) ec_companion_index(&c); /* opens all of them */
 	for (int i = 0; i < c.nindexes; i++)
 	{
 		BlockNumber nblocks = RelationGetNumberOfBlocks(c.indexes[i]);
