@@ -1,0 +1,84 @@
+/*
+ * projection.h
+ *	  The kinds of summaries (store/summary.h): their numbers and columns.
+ *
+ * Cells are sorted by their first columns in the order given here; texts among
+ * equal first columns stand together, in no particular order.  A slot is the start of
+ * an hour or day (UTC) as timestamptz, or NULL, or an infinity, as event_time is.
+ * Counts are never NULL; prices are integers at the scale of the column, price_min and
+ * price_max are NULL where no row has a price.
+ */
+#ifndef EC_PROJECTION_H
+#define EC_PROJECTION_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+
+typedef enum EcProjection
+{
+	EC_PROJECTION_CATEGORY_HOUR = 0,
+	EC_PROJECTION_CATEGORY_DAY = 1,
+	EC_PROJECTION_PRODUCT_HOUR = 2,
+	EC_PROJECTION_PRODUCT_DAY = 3,
+	EC_PROJECTION_PRODUCT = 4,
+	EC_PROJECTION_USER = 5,
+	EC_PROJECTION_TOP_CATEGORY = 6,
+	EC_PROJECTION_TOP_BRAND = 7,
+	EC_PROJECTION_PURCHASE = 8,
+	EC_PROJECTION_VISIT = 9,
+	EC_PROJECTION_BRAND_DAY = 10
+} EcProjection;
+
+#define EC_PROJECTIONS 11
+#define EC_PROJECTION_BIT(projection) (1U << (projection))
+
+/* Columns of EC_PROJECTION_CATEGORY_HOUR and _DAY, by index. */
+typedef enum EcCategoryColumn
+{
+	EC_CATEGORY_SLOT,
+	EC_CATEGORY_ID,
+	EC_CATEGORY_CODE,
+	EC_CATEGORY_OTHER, /* rows of other types; EC_CATEGORY_OTHER + EC_TYPE_x: of type x */
+	EC_CATEGORY_VIEWS,
+	EC_CATEGORY_CARTS,
+	EC_CATEGORY_PURCHASES,
+	EC_CATEGORY_PRICED, /* rows with a price */
+	EC_CATEGORY_PRICE_SUM,
+	EC_CATEGORY_REVENUE,
+	EC_CATEGORY_PRICE_MIN,
+	EC_CATEGORY_PRICE_MAX
+} EcCategoryColumn;
+
+/* Columns of EC_PROJECTION_USER. */
+typedef enum EcUserColumn
+{
+	EC_USER_ID,
+	EC_USER_CODE,
+	EC_USER_BRAND,
+	EC_USER_SLOT, /* hour */
+	EC_USER_OTHER,
+	EC_USER_VIEWS,
+	EC_USER_CARTS,
+	EC_USER_PURCHASES
+} EcUserColumn;
+
+/* Columns of EC_PROJECTION_PURCHASE: the rows themselves, by user and time. */
+typedef enum EcPurchaseColumn
+{
+	EC_PURCHASE_USER,
+	EC_PURCHASE_TIME, /* event_time as timestamptz */
+	EC_PURCHASE_SESSION,
+	EC_PURCHASE_PRODUCT,
+	EC_PURCHASE_CATEGORY_ID,
+	EC_PURCHASE_CODE,
+	EC_PURCHASE_BRAND,
+	EC_PURCHASE_PRICE /* NULL: none that counts */
+} EcPurchaseColumn;
+
+extern const char *ec_projection_name(uint16 projection);
+
+/* What its parts are written and read with, in the current memory context. */
+extern TupleDesc ec_projection_columns(uint16 projection);
+
+#endif /* EC_PROJECTION_H */

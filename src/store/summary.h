@@ -1,0 +1,122 @@
+/*
+ * summary.h
+ *	  Summaries: row groups of other columns that stand for rows of the table's own.
+ *
+ * A set covers some row groups of the table: every row that is stored in them, whether
+ * deleted or not, so that its contents follow from the row groups' images alone and
+ * never change.  It consists of parts: row groups of columns that their maker chose,
+ * each for one projection (the maker's number for a kind of summary), in order, and the
+ * list of the row groups covered.  All are tuples of kind SUMMARY in the companion
+ * and extents of the main fork, so visibility, recovery, standbys and free space are
+ * those of row groups.  A reader uses a set if its snapshot sees the set and all
+ * row groups that it covers; it takes away rows that are hidden, and adds those of
+ * row groups that no set covers.
+ *
+ * What sets hold is for their maker to know, who registers here (the layer insight):
+ * this layer keeps, lists, moves, verifies and drops them.  A rewrite of the table
+ * (VACUUM FULL, CLUSTER, ALTER TABLE) drops all sets; TRUNCATE does by nature.
+ */
+#ifndef EC_STORE_SUMMARY_H
+#define EC_STORE_SUMMARY_H
+
+#include "postgres.h"
+
+#include "utils/relcache.h"
+
+#include "store/companion.h"
+#include "store/list.h"
+#include "store/reader.h"
+#include "vector/batch.h"
+
+#define EC_SUMMARY_PROJECTIONS 32 /* their numbers are 0 .. 31 */
+
+/* One row group of summary columns. */
+typedef struct EcSummaryPart
+{
+	EcReaderPick pick;
+	uint16 projection;
+	uint32 index; /* within its projection */
+	uint32 nrows;
+	uint64 bytes; /* stored */
+} EcSummaryPart;
+
+typedef struct EcSummarySet
+{
+	int64 number;		/* newer sets have greater ones */
+	uint32 signature;	/* the maker's: what the columns meant */
+	uint32 projections; /* bits of those that it has, even with no part at all */
+	uint64 nrows;		/* of the row groups covered, hidden ones too */
+	uint32 ngroups;
+	const int64 *groups; /* covered, ascending */
+	uint32 nparts;
+	EcSummaryPart *parts; /* by projection and index */
+	EcReaderPick cover;	  /* its list of row groups */
+} EcSummarySet;
+
+typedef struct EcSummaries
+{
+	uint32 nsets;
+	EcSummarySet *sets; /* by number; disjoint */
+} EcSummaries;
+
+/*
+ * The sets that the list's snapshot sees whose row groups are all in the list; in
+ * the current memory context.  broken, if not NULL, gets those of which row groups
+ * are missing, or parts (then only number, parts and cover are set), for dropping.
+ */
+extern EcSummaries *ec_summary_list(EcList *list, EcSummaries **broken);
+
+/* The same of a reader's list. */
+extern EcSummaries *ec_summary_of_reader(EcReader *reader);
+
+/*
+ * A reader of a set's parts of one projection, in order: its "groups" are the parts
+ * and no row is hidden.  tupdesc is what they were written with.
+ */
+extern EcReader *ec_summary_reader(Relation rel, const EcSummarySet *set, uint16 projection,
+								   TupleDesc tupdesc, MemoryContext parent);
+
+/* ------------------------------------------------------------------------
+ * Making
+ * ------------------------------------------------------------------------
+ *
+ * Only under ShareUpdateExclusiveLock on the table and its companion (as compaction),
+ * in an ordinary transaction, all of a set in one.
+ */
+
+typedef struct EcSummaryWriter EcSummaryWriter;
+
+/* groups, ascending, must exist for the transaction's latest snapshot and not be covered by another set that stays. */
+extern EcSummaryWriter *ec_summary_begin(EcCompanion *c, uint32 signature, uint32 projections,
+										 uint32 ngroups, const int64 *groups, uint64 nrows);
+
+/* The next part of a projection, 1 .. EC_GROUP_ROWS_MAX rows. */
+extern void ec_summary_put(EcSummaryWriter *writer, uint16 projection, EcBatch *batch);
+
+/* Makes the set valid. */
+extern void ec_summary_end(EcSummaryWriter *writer);
+
+/* Takes a set away: for snapshots to come. */
+extern void ec_summary_drop(EcCompanion *c, const EcSummarySet *set);
+
+/* ------------------------------------------------------------------------
+ * The maker
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * maintain is called after compaction (by VACUUM in a transaction of its own, by
+ * autovacuum, by the background worker, by ecinsight.compact) to make, merge and drop
+ * sets; under the locks said above.  True: there is more to do, in another transaction.
+ */
+typedef struct EcSummaryMaker
+{
+	bool (*maintain)(Relation rel, EcCompanion *c);
+	const char *(*projection_name)(uint16 projection);	/* for messages and columnar_stats */
+	TupleDesc (*projection_columns)(uint16 projection); /* for verify */
+} EcSummaryMaker;
+
+extern void ec_summary_set_maker(const EcSummaryMaker *maker);
+extern const EcSummaryMaker *ec_summary_maker(void);
+
+#endif /* EC_STORE_SUMMARY_H */
