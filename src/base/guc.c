@@ -22,6 +22,7 @@ int ec_guc_row_group_rows = 262144;
 int ec_guc_write_buffer = 262144;
 bool ec_guc_enable_columnar_scan = true;
 bool ec_guc_enable_copy_parser = true;
+bool ec_guc_enable_summaries = true;
 bool ec_guc_debug_heap_plans = false;
 char *ec_guc_debug_stop_point = NULL;
 int ec_guc_fetch_cache = 131072;
@@ -29,6 +30,7 @@ int ec_guc_max_stream_partitions = 4096;
 int ec_guc_max_streams = 64;
 char *ec_guc_since = NULL;
 int ec_guc_stream_queue_size = 262144;
+int ec_guc_summary_rows = 65536;
 char *ec_guc_until = NULL;
 
 static const struct config_enum_entry compression_options[] = {
@@ -79,6 +81,10 @@ ec_guc_init(void)
 							 "of CSV and text format.",
 							 NULL, &ec_guc_enable_copy_parser, true, PGC_USERSET, 0, NULL, NULL,
 							 NULL);
+	DefineCustomBoolVariable("ecinsight.enable_summaries",
+							 "Lets insight functions use the summaries of columnar tables.",
+							 "Results are the same without.", &ec_guc_enable_summaries, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.fetch_cache",
 							"Memory of a session for row groups that single rows are fetched from.",
 							"What was decoded stays there until others need the room.",
@@ -107,6 +113,10 @@ ec_guc_init(void)
 							"Should hold more than a second of the stream at full speed.",
 							&ec_guc_stream_queue_size, 262144, 1024, 2097151, PGC_SIGHUP,
 							GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"ecinsight.summary_rows", "Rows without summaries that are enough for VACUUM to make some.",
+		"Fewer are aggregated whenever an insight is asked for.", &ec_guc_summary_rows, 65536, 1,
+		INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("ecinsight.until",
 							   "Default of the insight functions' parameter until.",
 							   "An empty string means no bound.", &ec_guc_until, "", PGC_USERSET, 0,

@@ -14,6 +14,7 @@ extern int ec_guc_row_group_rows;
 extern int ec_guc_write_buffer; /* kB */
 extern bool ec_guc_enable_columnar_scan;
 extern bool ec_guc_enable_copy_parser;
+extern bool ec_guc_enable_summaries;
 extern bool ec_guc_debug_heap_plans;
 extern char *ec_guc_debug_stop_point;
 extern int ec_guc_fetch_cache; /* kB */
@@ -21,6 +22,7 @@ extern int ec_guc_max_stream_partitions;
 extern int ec_guc_max_streams;
 extern char *ec_guc_since;
 extern int ec_guc_stream_queue_size; /* kB */
+extern int ec_guc_summary_rows;
 extern char *ec_guc_until;
 
 extern void ec_guc_init(void);

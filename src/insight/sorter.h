@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#define EC_SORTER_WORDS_MAX 8
+#define EC_SORTER_WORDS_MAX 16
 
 typedef struct EcSorter EcSorter;
 

@@ -468,6 +468,23 @@ ec_tally_visit(EcTally *tally, EcTallyVisitor visit, void *arg)
 	}
 }
 
+bool
+ec_tally_is_full(const EcTally *tally)
+{
+	return tally->used + EC_BLOCK_ROWS > tally->max_slots / 10 * 7;
+}
+
+void
+ec_tally_drain(EcTally *tally, EcTallyVisitor visit, void *arg)
+{
+	Assert(tally->spill == NULL);
+	visit_table(tally, visit, arg);
+	memset(tally->slots, 0, sizeof(uint64) * tally->stride * (tally->mask + 1));
+	memset(tally->zero, 0, sizeof(uint64) * tally->stride);
+	tally->has_zero = false;
+	tally->used = 0;
+}
+
 uint64
 ec_tally_count(EcTally *tally)
 {

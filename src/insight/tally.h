@@ -52,6 +52,13 @@ extern uint64 *ec_tally_find_one(EcTally *tally, const uint64 *key);
 typedef void (*EcTallyVisitor)(const uint64 *key, uint64 *state, void *arg);
 extern void ec_tally_visit(EcTally *tally, EcTallyVisitor visit, void *arg);
 
+/*
+ * For callers that take keys out before anything goes to a file: is there too little room
+ * for another block's keys?  Drain visits all keys and leaves the tally empty.
+ */
+extern bool ec_tally_is_full(const EcTally *tally);
+extern void ec_tally_drain(EcTally *tally, EcTallyVisitor visit, void *arg);
+
 /* How many different keys there are.  Once only, instead of ec_tally_visit. */
 extern uint64 ec_tally_count(EcTally *tally);
 

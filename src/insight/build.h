@@ -1,0 +1,129 @@
+/*
+ * build.h
+ *	  Making a set of summaries: rows of row groups, and cells of older sets, to sorted cells.
+ *
+ * Each projection has a maker, which says how a row becomes a key of key_words words and
+ * a state of state_words more, and how these become a row of the summary's columns.
+ * Rows of equal keys are combined in a tally as long as it fits into memory; what it
+ * holds then goes to an external sorter, which hands out keys in order (words ascending
+ * as unsigned numbers); equal ones are combined once more and written.  A maker without
+ * tally puts its records straight into the sorter.
+ *
+ * Projections are finished in the order of makers[], so that a maker can feed those
+ * behind it from its finished cells.
+ *
+ * Memory: maintenance_work_mem for all of a set's tallies and sorters together, beside
+ * the texts (each once) and a part of each projection.
+ */
+#ifndef EC_BUILD_H
+#define EC_BUILD_H
+
+#include "postgres.h"
+
+#include "insight/interner.h"
+#include "insight/projection.h"
+#include "insight/rows.h"
+#include "insight/sorter.h"
+#include "insight/tally.h"
+#include "store/summary.h"
+
+/* Cells in one part. */
+#define EC_BUILD_PART_ROWS 262144
+
+typedef struct EcBuild EcBuild;
+typedef struct EcMaking EcMaking;
+
+typedef struct EcMaker
+{
+	EcProjection projection;
+	const char *dimension; /* the word of option "summaries" that asks for it */
+	uint32 columns;		   /* bits of the event columns that add_rows reads */
+	uint32 needs;		   /* bits of projections whose cells it is fed from, if not from rows */
+	int key_words;
+	int state_words;
+	double memory;			/* its share */
+	EcTallyCombine combine; /* NULL: no tally; equal keys stay apart */
+
+	/* optional: makes making->private */
+	void (*begin)(EcMaking *making);
+
+	/* optional: a batch of rows, all of them (sign is +1) */
+	void (*add_rows)(EcMaking *making, EcRows *rows);
+
+	/* a block of a part written before */
+	void (*add_cells)(EcMaking *making, EcReader *reader, uint32 block);
+
+	/* one cell, in order of keys: write it by ec_making_batch, feed others */
+	void (*finish_cell)(EcMaking *making, const uint64 *key, const uint64 *state);
+
+	/* optional: after the last cell */
+	void (*finish)(EcMaking *making);
+} EcMaker;
+
+/* A projection of a set in the making. */
+struct EcMaking
+{
+	const EcMaker *maker;
+	EcBuild *build;
+	EcTally *tally;
+	EcSorter *sorter;
+	EcBatch *batch; /* of the next part */
+	void *private;
+
+	/* build.c's own */
+	uint64 record[EC_SORTER_WORDS_MAX];
+	bool has_record;
+	bool reading; /* cells of an older set */
+};
+
+struct EcBuild
+{
+	Relation rel;
+	MemoryContext context;
+	EcSummaryWriter *writer;
+	EcInterner *codes;	/* category_code; ids are in no order */
+	EcInterner *brands; /* brand */
+	uint32 projections; /* bits of those being made */
+	uint32 unfit; /* of these, the ones that turned out not to be possible: see ec_build_refuse */
+	EcMaking makings[EC_PROJECTIONS]; /* by projection; maker is NULL if it isn't made */
+};
+
+/* The making of a projection, or NULL if this set hasn't got it. */
+extern EcMaking *ec_build_making(EcBuild *build, EcProjection projection);
+
+/* The state of one key in the projection's tally, to be changed before the next call. */
+extern uint64 *ec_making_state(EcMaking *making, const uint64 *key);
+
+/* The same for n rows, see ec_tally_find. */
+extern uint64 *const *
+ec_making_states(EcMaking *making, uint32 n, const uint64 *const *keys, const uint8 *skip);
+
+/* A record of a maker without tally. */
+extern void ec_making_put(EcMaking *making, const uint64 *record);
+
+/* Writes one row's columns; the row is complete with the last. */
+extern void ec_making_write(EcMaking *making, const Datum *values, const bool *nulls);
+
+/*
+ * The values can't be summed exactly (beyond 64 bits): the set goes without this
+ * projection, and so do its successors until rows are built anew.
+ */
+extern void ec_build_refuse(EcMaking *making);
+
+/* Columns of a stored block as words of keys and states: integers (NULL: 0, and nulls set), ids of texts. */
+extern const int64 *
+ec_build_ints(EcReader *reader, int column, uint32 block, int64 *space, uint8 *nulls);
+extern void ec_build_ids(EcMaking *making, EcReader *reader, int column, uint32 block,
+						 EcInterner *interner, uint32 *ids);
+
+/* Makes one set out of these row groups and sets (whose row groups it covers too). */
+extern void ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, uint32 npicks,
+						 const EcReaderPick *picks, uint32 nsets, const EcSummarySet *sets);
+
+/* The makers, in the order of finishing; NULL at the end. */
+extern const EcMaker *const ec_makers[];
+
+/* Bits of the projections that a set of these event columns can have. */
+extern uint32 ec_build_possible(const EcEvents *events);
+
+#endif /* EC_BUILD_H */
