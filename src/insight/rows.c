@@ -265,12 +265,9 @@ map_dictionary(EcTextColumn *text, const EcVector *v)
 	text->serial = v->dict_serial;
 }
 
-/*
- * Ids of all rows of a vector (selection NULL) or of n selected ones.  A dictionary
- * is mapped as a whole unless it's much longer than the rows asked for.
- */
-static void
-ids_of(EcTextColumn *text, const EcVector *v, const uint32 *selection, uint32 n)
+/* A dictionary is mapped as a whole unless it's much longer than the rows asked for. */
+void
+ec_text_column_map(EcTextColumn *text, const EcVector *v, const uint32 *selection, uint32 n)
 {
 	uint32 *ids = text->ids;
 
@@ -310,7 +307,8 @@ ids_of(EcTextColumn *text, const EcVector *v, const uint32 *selection, uint32 n)
 const uint32 *
 ec_rows_ids(EcRows *rows, EcTextColumn *text)
 {
-	ids_of(text, ec_rows_vector(rows, text->column), rows->all ? NULL : rows->selection, rows->n);
+	ec_text_column_map(text, ec_rows_vector(rows, text->column), rows->all ? NULL : rows->selection,
+					   rows->n);
 	return text->ids;
 }
 
@@ -351,7 +349,7 @@ filter_types(EcRows *rows)
 {
 	EcTextColumn *text = &rows->types;
 
-	ids_of(text, ec_rows_vector(rows, EC_COL_TYPE), NULL, rows->batch.nrows);
+	ec_text_column_map(text, ec_rows_vector(rows, EC_COL_TYPE), NULL, rows->batch.nrows);
 	for (uint32 row = 0; row < rows->batch.nrows; row++)
 	{
 		uint32 id = text->ids[row];
@@ -365,7 +363,7 @@ filter_types(EcRows *rows)
 static void
 filter_text(EcRows *rows, EcTextColumn *filter)
 {
-	ids_of(filter, ec_rows_vector(rows, filter->column), NULL, rows->batch.nrows);
+	ec_text_column_map(filter, ec_rows_vector(rows, filter->column), NULL, rows->batch.nrows);
 	for (uint32 row = 0; row < rows->batch.nrows; row += 64)
 	{
 		uint32 end = Min(row + 64, rows->batch.nrows);

@@ -113,6 +113,9 @@ extern void ec_rows_close(EcRows *rows);
 
 extern void ec_text_column_init(EcTextColumn *text, EcEventColumn column, EcInterner *interner,
 								MemoryContext context);
+/* text->ids of all n rows of a vector (selection NULL) or of n selected ones. */
+extern void
+ec_text_column_map(EcTextColumn *text, const EcVector *v, const uint32 *selection, uint32 n);
 extern void ec_int_column_init(EcIntColumn *ints, EcEventColumn column, MemoryContext context);
 
 /* Leaves only those of the selected rows whose keep[i] isn't 0; what was got before keeps its numbering. */
