@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -91,6 +92,50 @@ find_attribute(TupleDesc desc, const char *name)
 			return att->attnum;
 	}
 	return InvalidAttrNumber;
+}
+
+/* Where the names come from. */
+static void
+read_names(Relation rel, EcEvents *events)
+{
+	Oid relid = RelationGetRelid(rel);
+	bool found = false;
+
+	do
+	{
+		ec_map_read(relid, events->names);
+		for (int i = 0; i < EC_EVENT_COLUMNS; i++)
+			found |= events->names[i] != NULL;
+		relid = found || !get_rel_relispartition(relid) ? InvalidOid
+														: get_partition_parent(relid, true);
+	} while (OidIsValid(relid));
+	for (int i = 0; i < EC_EVENT_COLUMNS; i++)
+	{
+		if (events->names[i] == NULL)
+			events->names[i] = ec_event_column_names[i];
+	}
+}
+
+void
+ec_columns_probe(Relation rel, EcEvents *events)
+{
+	memset(events, 0, sizeof(EcEvents));
+	events->relid = RelationGetRelid(rel);
+	read_names(rel, events);
+	for (int i = 0; i < EC_EVENT_COLUMNS; i++)
+	{
+		AttrNumber attnum = find_attribute(RelationGetDescr(rel), events->names[i]);
+		Form_pg_attribute att;
+
+		if (attnum == InvalidAttrNumber)
+			continue;
+		att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+		ec_coltype_init(&events->types[i], att->atttypid, att->atttypmod, att->attcollation);
+		if (!is_accepted(i, &events->types[i]))
+			continue;
+		events->attnums[i] = attnum;
+		events->columns |= EC_COL_BIT(i);
+	}
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/attnum.h"
+#include "utils/relcache.h"
 
 #include "vector/coltype.h"
 
@@ -48,6 +49,12 @@ extern const char *const ec_event_column_names[EC_EVENT_COLUMNS];
  * on the relation to the end of the transaction.  Errors: 42P01, 42809, 42703, 42804.
  */
 extern void ec_columns_find(Oid relid, uint32 wanted, EcEvents *events);
+
+/*
+ * The same without complaints: finds those columns of rel that are there and of an
+ * accepted type.  A partition without a mapping of its own has its ancestors'.
+ */
+extern void ec_columns_probe(Relation rel, EcEvents *events);
 
 /* The mapped names of a relation's columns, NULL where there is none (maps.c). */
 extern void ec_map_read(Oid relid, const char *names[EC_EVENT_COLUMNS]);

@@ -45,6 +45,7 @@ typedef struct EcSummarySet
 	int64 number;		/* newer sets have greater ones */
 	uint32 signature;	/* the maker's: what the columns meant */
 	uint32 projections; /* bits of those that it has, even with no part at all */
+	uint32 refused;		/* bits of those that its maker couldn't make */
 	uint64 nrows;		/* of the row groups covered, hidden ones too */
 	uint32 ngroups;
 	const int64 *groups; /* covered, ascending */
@@ -87,14 +88,14 @@ extern EcReader *ec_summary_reader(Relation rel, const EcSummarySet *set, uint16
 typedef struct EcSummaryWriter EcSummaryWriter;
 
 /* groups, ascending, must exist for the transaction's latest snapshot and not be covered by another set that stays. */
-extern EcSummaryWriter *ec_summary_begin(EcCompanion *c, uint32 signature, uint32 projections,
-										 uint32 ngroups, const int64 *groups, uint64 nrows);
+extern EcSummaryWriter *ec_summary_begin(EcCompanion *c, uint32 signature, uint32 ngroups,
+										 const int64 *groups, uint64 nrows);
 
 /* The next part of a projection, 1 .. EC_GROUP_ROWS_MAX rows. */
 extern void ec_summary_put(EcSummaryWriter *writer, uint16 projection, EcBatch *batch);
 
-/* Makes the set valid. */
-extern void ec_summary_end(EcSummaryWriter *writer);
+/* Makes the set valid; parts of projections whose bits are not given are nobody's (and go with the set). */
+extern void ec_summary_end(EcSummaryWriter *writer, uint32 projections, uint32 refused);
 
 /* Takes a set away: for snapshots to come. */
 extern void ec_summary_drop(EcCompanion *c, const EcSummarySet *set);
