@@ -342,7 +342,7 @@ is_full(Pending *p)
 {
 	return p->batch->nrows >= Min(p->max_rows, EC_GROUP_ROWS_MAX) ||
 		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) ||
-		   ec_batch_used(p->batch) >= GROUP_BYTES_MAX;
+		   (p->memory >= GROUP_BYTES_MAX && ec_batch_used(p->batch) >= GROUP_BYTES_MAX);
 }
 
 /* Writes the largest batches of this subtransaction until all are within the limit. */

@@ -31,6 +31,26 @@ ec_context_allocator(MemoryContext context)
 	return allocator;
 }
 
+/* With more columns of strings than these, they share so many entries of dictionaries. */
+#define FEW_STRINGS 8
+#define SHARED_ENTRIES 16384
+#define LEAST_ENTRIES 64
+
+static void
+limit_dictionaries(EcBatch *batch)
+{
+	int strings = 0;
+
+	for (int i = 0; i < batch->natts; i++)
+		strings += batch->columns[i] != NULL && batch->types[i].phys == EC_PHYS_BYTES;
+	for (int i = 0; i < batch->natts && strings > FEW_STRINGS; i++)
+	{
+		if (batch->columns[i] != NULL)
+			ec_builder_limit_entries(batch->columns[i],
+									 Max(SHARED_ENTRIES / strings, LEAST_ENTRIES));
+	}
+}
+
 EcBatch *
 ec_batch_create(TupleDesc desc, MemoryContext parent)
 {
@@ -49,6 +69,7 @@ ec_batch_create(TupleDesc desc, MemoryContext parent)
 		if (OidIsValid(batch->types[i].typid))
 			batch->columns[i] = ec_builder_create(batch->types[i].kind, &batch->allocator);
 	}
+	limit_dictionaries(batch);
 	MemoryContextSwitchTo(old);
 	return batch;
 }
@@ -141,9 +162,10 @@ static void
 append_int64s(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
 {
 	const EcColType *ct = &batch->types[attidx];
-	int64 values[EC_BATCH_SLOTS] = {0};
+	int64 values[EC_BATCH_SLOTS];
 	bool any_null = false;
 
+	values[0] = 0;
 	for (int i = 0; i < nslots; i++)
 	{
 		any_null |= slots[i]->tts_isnull[attidx];
@@ -185,10 +207,11 @@ append_decimals(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
 static void
 append_varlenas(EcBatch *batch, int attidx, TupleTableSlot **slots, int nslots)
 {
-	EcBytes values[EC_BATCH_SLOTS] = {0};
+	EcBytes values[EC_BATCH_SLOTS];
 	struct varlena *copies[EC_BATCH_SLOTS];
 	int ncopies = 0;
 
+	values[0].ptr = NULL;
 	for (int i = 0; i < nslots; i++)
 	{
 		struct varlena *packed;
@@ -212,6 +235,11 @@ void
 ec_batch_append_slots(EcBatch *batch, TupleTableSlot **slots, int nslots)
 {
 	Assert(nslots <= EC_BATCH_SLOTS);
+	if (nslots == 1)
+	{
+		ec_batch_append_slot(batch, slots[0]);
+		return;
+	}
 	for (int i = 0; i < nslots; i++)
 		slot_getallattrs(slots[i]);
 	for (int att = 0; att < batch->natts; att++)

@@ -51,6 +51,7 @@ struct EcBuilder
 	void *dict;
 	uint32_t ndict;
 	uint32_t dict_cap;
+	uint32_t most_entries;
 	uint64_t seed; /* of hashes */
 	Slot *slots;
 	uint32_t nslots; /* a power of two, or 0 */
@@ -129,8 +130,15 @@ ec_builder_create(EcKind kind, const EcAllocator *alloc)
 	b->alloc = *alloc;
 	b->kind = kind;
 	b->seed = (uint64_t) (uintptr_t) b * EC_HASH_K0;
+	b->most_entries = UINT32_MAX;
 	start(b);
 	return b;
+}
+
+void
+ec_builder_limit_entries(EcBuilder *b, uint32_t entries)
+{
+	b->most_entries = entries;
 }
 
 void
@@ -333,7 +341,8 @@ judge(EcBuilder *b)
 	if (b->judge_at < STRICT_JUDGEMENT && values < FIRST_JUDGEMENT / 2)
 		least = 0;
 	b->judge_at *= 2;
-	return repeats >= least || stop_interning(b);
+	return (repeats >= least && (b->ndict <= b->most_entries || b->phys != EC_PHYS_BYTES)) ||
+		   stop_interning(b);
 }
 
 static inline bool

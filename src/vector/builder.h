@@ -25,6 +25,12 @@ typedef struct EcBuilder EcBuilder; /* opaque but for the inline fast path below
 extern EcBuilder *ec_builder_create(EcKind kind, const EcAllocator *alloc);
 extern void ec_builder_destroy(EcBuilder *b);
 
+/*
+ * Strings (not UUIDs) are interned while they have about so many different values: for wide
+ * tables, whose dictionaries together would not stay in the processor's caches.
+ */
+extern void ec_builder_limit_entries(EcBuilder *b, uint32_t entries);
+
 extern bool ec_builder_append_null(EcBuilder *b);
 extern bool ec_builder_append_int64(EcBuilder *b, int64_t value); /* INT64 columns */
 extern bool
