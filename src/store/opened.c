@@ -66,6 +66,14 @@ drop_piece(OpenPiece *piece)
 	ec_opened_count_memory(group);
 }
 
+void
+ec_opened_read_from(OpenPiece *piece, Size len)
+{
+	if (piece->memory != NULL && len > (Size) ec_guc_fetch_cache * 1024 &&
+		len > GetMemoryChunkSpace(piece->memory) / 2)
+		drop_piece(piece);
+}
+
 /* Takes pieces off their lists; their memory is the group's or the ring's. */
 static void
 unlist_pieces(OpenPlace *places, uint32 n)

@@ -333,6 +333,18 @@ point_datum(EcOpenGroup *group, int attidx, EcPhys phys, const EcPoint *point)
 	return vector_datum(group, attidx, &v, 0);
 }
 
+/* The value is a copy, so the piece may go. */
+static Datum
+piece_datum(EcOpenGroup *group, int attidx, OpenPiece *piece, const EcPoint *point)
+{
+	EcPhys phys = piece->view.phys;
+	Datum value = point_datum(group, attidx, phys, point);
+
+	if (phys == EC_PHYS_BYTES)
+		ec_opened_read_from(piece, point->value.bytes.len);
+	return value;
+}
+
 static Datum
 entry_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 code)
 {
@@ -347,7 +359,7 @@ entry_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 code)
 	entries = get_segment(rel, group, attidx, column, segment);
 	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
 				 ec_view_get(&entries->view, code % column->chunk.segment_entries, &point));
-	return point_datum(group, attidx, entries->view.phys, &point);
+	return piece_datum(group, attidx, entries, &point);
 }
 
 static Datum
@@ -365,7 +377,7 @@ chunk_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 row, bool *isnu
 		return (Datum) 0;
 	if (point.in_dict)
 		return entry_datum(rel, group, attidx, point.code);
-	return point_datum(group, attidx, block->view.phys, &point);
+	return piece_datum(group, attidx, block, &point);
 }
 
 static Datum

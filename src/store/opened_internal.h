@@ -93,6 +93,12 @@ extern void ec_opened_keep(OpenPiece *piece);
 /* Likewise a copy of one that has to leave the ring. */
 extern void ec_opened_keep_moved(OpenPiece *piece);
 
+/*
+ * A value of so many bytes has been copied out of the piece.  One that makes up most of its
+ * piece and that the cache can't hold isn't kept beside its copy.
+ */
+extern void ec_opened_read_from(OpenPiece *piece, Size len);
+
 /* opened_ring.c */
 extern void *ec_opened_ring_take(Size size);
 extern bool ec_opened_ring_count(OpenPlace *place, Size size);
