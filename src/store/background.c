@@ -5,7 +5,9 @@
  * Autovacuum comes when a fifth of a table is new, which for a large table is far
  * too late to merge what small writes leave.  So whoever takes row numbers for a small
  * write and passes a multiple of STEP starts a background worker, which does what
- * compaction does in VACUUM, at autovacuum's pace, and goes.  It says nothing
+ * compaction does in VACUUM, at autovacuum's pace, and goes.  Large batches need no
+ * compaction but summaries, so they do the same in larger steps, once in a transaction,
+ * as the worker sees only what is committed.  It says nothing
  * to the statistics, so autovacuum still comes for all else (indexes, freezing) when it
  * would have.
  *
@@ -38,8 +40,9 @@ PGDLLEXPORT void ec_background_main(Datum arg);
 /* Rows between two compactions, roughly. */
 #define STEP 131072
 
-/* More rows at once make a row group that can wait for autovacuum. */
+/* More rows at once make a row group that can wait for more of them. */
 #define SMALL_ROWS (STEP / 2)
+#define LARGE_STEP 1048576
 
 /* ------------------------------------------------------------------------
  * The writer's side
@@ -74,10 +77,30 @@ start_worker(Oid relid)
 	(void) RegisterDynamicBackgroundWorker(&worker, NULL);
 }
 
+static bool
+passes(int64 first, int64 count, int64 step)
+{
+	return first / step != (first + count) / step;
+}
+
+/* The first time in this transaction. */
+static bool
+is_first_large(void)
+{
+	static TransactionId last = InvalidTransactionId;
+	TransactionId xid = GetTopTransactionIdIfAny();
+	bool first = xid != last;
+
+	last = xid;
+	return first;
+}
+
 void
 ec_background_notice(Relation rel, int64 first, int64 count)
 {
-	if (count <= SMALL_ROWS && first / STEP != (first + count) / STEP && is_wanted(rel))
+	if (count <= SMALL_ROWS ? !passes(first, count, STEP) : !passes(first, count, LARGE_STEP))
+		return;
+	if (is_wanted(rel) && (count <= SMALL_ROWS || is_first_large()))
 		start_worker(RelationGetRelid(rel));
 }
 

@@ -38,6 +38,7 @@
 #define CATALOG_NATTS 3
 
 #define CHECKSUM_START offsetof(EcDiskDescriptor, version)
+#define SUMMARY_CHECKSUM_START offsetof(EcDiskSummary, set)
 
 /* ------------------------------------------------------------------------
  * Payload
@@ -114,12 +115,18 @@ ec_catalog_tuple_damaged(Relation rel, HeapTuple tuple, const char *what)
 					errdetail_internal("%s", what)));
 }
 
+const char *
+ec_catalog_noun(EcCatalogKind kind)
+{
+	return kind == EC_CATALOG_SUMMARY ? "summary" : "row group";
+}
+
 static void
-descriptor_damaged(Relation rel, int64 number, const char *what)
+descriptor_damaged(Relation rel, EcCatalogKind kind, int64 number, const char *what)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("descriptor of row group " INT64_FORMAT " of table \"%s\" is damaged",
-						   number, RelationGetRelationName(rel)),
+					errmsg("descriptor of %s " INT64_FORMAT " of table \"%s\" is damaged",
+						   ec_catalog_noun(kind), number, RelationGetRelationName(rel)),
 					errdetail_internal("%s", what)));
 }
 
@@ -135,49 +142,57 @@ check_ranges(Relation rel, const EcDescriptor *desc)
 		if (range->first < 0 || range->count <= 0 ||
 			(range->count > EC_GROUP_ROWS_MAX && !desc->numbered) ||
 			range->first > EC_ROW_NUMBER_END - range->count)
-			descriptor_damaged(rel, desc->number, "A range of row numbers is impossible.");
+			descriptor_damaged(rel, desc->kind, desc->number,
+							   "A range of row numbers is impossible.");
 		rows += range->count;
 	}
 	if (desc->numbered ? rows < desc->nrows || desc->nranges != 1 : rows != desc->nrows)
-		descriptor_damaged(rel, desc->number, "Its ranges of row numbers do not match its rows.");
+		descriptor_damaged(rel, desc->kind, desc->number,
+						   "Its ranges of row numbers do not match its rows.");
 }
 
-/* Rows kept as tuples are in order of their numbers. */
+/* Rows kept as tuples are in order of their numbers; a summary is an image, its rows have none. */
 static bool
-form_possible(uint8 form)
+form_possible(EcCatalogKind kind, uint8 form)
 {
 	uint8 base = form & ~EC_FORM_NUMBERED;
 
+	if (kind == EC_CATALOG_SUMMARY)
+		return form == EC_FORM_EXTENT || form == EC_FORM_INLINE;
 	return base >= EC_FORM_EXTENT && base <= EC_FORM_ROWS &&
 		   form != (EC_FORM_ROWS | EC_FORM_NUMBERED);
 }
 
 static void
-check_header(Relation rel, const EcDiskDescriptor *disk, const uint8 *payload, Size len)
+check_header(Relation rel, EcCatalogKind kind, const EcDiskDescriptor *disk, const uint8 *payload,
+			 Size len)
 {
 	if (len < sizeof(*disk) || disk->magic != EC_DESCRIPTOR_MAGIC)
-		descriptor_damaged(rel, -1, "It does not start as a descriptor does.");
+		descriptor_damaged(rel, kind, -1, "It does not start as a descriptor does.");
 	if (disk->checksum != payload_checksum(payload, len))
-		descriptor_damaged(rel, disk->number, "Its checksum is wrong.");
+		descriptor_damaged(rel, kind, disk->number, "Its checksum is wrong.");
 	if (disk->version > EC_FORMAT_VERSION)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("table \"%s\" was written by a newer version of ecinsight",
 							   RelationGetRelationName(rel)),
 						errhint("Install the newer version of the extension's library.")));
-	if (!form_possible(disk->form) || disk->nrows == 0 || disk->nrows > EC_GROUP_ROWS_MAX ||
+	if (!form_possible(kind, disk->form) || disk->nrows == 0 || disk->nrows > EC_GROUP_ROWS_MAX ||
 		disk->nranges == 0 || disk->nranges > disk->nrows)
-		descriptor_damaged(rel, disk->number, "Its form or its number of rows is impossible.");
+		descriptor_damaged(rel, kind, disk->number,
+						   "Its form or its number of rows is impossible.");
 }
 
 void
-ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *desc)
+ec_descriptor_parse(Relation rel, EcCatalogKind kind, const uint8 *payload, Size len,
+					EcDescriptor *desc)
 {
 	EcDiskDescriptor disk = {0};
 	const uint8 *p = payload + sizeof(disk);
 
 	memcpy(&disk, payload, Min(len, sizeof(disk)));
-	check_header(rel, &disk, payload, len);
+	check_header(rel, kind, &disk, payload, len);
 	memset(desc, 0, sizeof(*desc));
+	desc->kind = kind;
 	desc->number = disk.number;
 	desc->form = disk.form & ~EC_FORM_NUMBERED;
 	desc->numbered = (disk.form & EC_FORM_NUMBERED) != 0;
@@ -191,9 +206,9 @@ ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *
 	desc->image_dir_len = disk.image_dir_len;
 	desc->dir_len = disk.dir_len;
 	if (disk.image_len > len && desc->form != EC_FORM_EXTENT)
-		descriptor_damaged(rel, desc->number, "It is too short.");
+		descriptor_damaged(rel, kind, desc->number, "It is too short.");
 	if (ec_descriptor_size(desc) != len)
-		descriptor_damaged(rel, desc->number, "Its length is wrong.");
+		descriptor_damaged(rel, kind, desc->number, "Its length is wrong.");
 	desc->ranges = (const EcDiskRange *) p;
 	p += ranges_size(desc->nranges);
 	desc->directory = p;
@@ -307,9 +322,60 @@ ec_catalog_read_tuple(Relation rel, HeapTuple tuple, EcDescriptor *desc)
 		return false;
 	payload = palloc(Max(opened.len, 1));
 	memcpy(payload, opened.payload, opened.len);
-	ec_descriptor_parse(rel, payload, opened.len, desc);
+	ec_descriptor_parse(rel, EC_CATALOG_GROUP, payload, opened.len, desc);
 	if (desc->number != opened.number)
 		ec_catalog_tuple_damaged(rel, tuple, "Its key is not that of its row group.");
+	return true;
+}
+
+uint32
+ec_summary_checksum(const EcDiskSummary *summary, int64 number)
+{
+	return (uint32) XXH3_64bits_withSeed((const uint8 *) summary + SUMMARY_CHECKSUM_START,
+										 sizeof(*summary) - SUMMARY_CHECKSUM_START, number);
+}
+
+void
+ec_summary_header(Relation rel, int64 number, const uint8 *payload, Size len,
+				  EcDiskSummary *summary)
+{
+	bool cover;
+
+	memset(summary, 0, sizeof(*summary));
+	memcpy(summary, payload, Min(len, sizeof(*summary)));
+	cover = summary->kind == EC_SUMMARY_COVER;
+	if (summary->magic != EC_SUMMARY_MAGIC ||
+		summary->checksum != ec_summary_checksum(summary, number) ||
+		len < sizeof(*summary) + sizeof(EcDiskDescriptor))
+		descriptor_damaged(rel, EC_CATALOG_SUMMARY, number, "Its header is damaged.");
+	if (summary->version > EC_SUMMARY_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("summaries of table \"%s\" were written by a newer version of ecinsight",
+						RelationGetRelationName(rel)),
+				 errhint("Install the newer version of the extension's library.")));
+	if ((!cover && summary->kind != EC_SUMMARY_PART) || cover != (summary->set == number) ||
+		summary->projection >= EC_SUMMARY_PROJECTIONS)
+		descriptor_damaged(rel, EC_CATALOG_SUMMARY, number, "Its header is impossible.");
+}
+
+bool
+ec_catalog_read_summary(Relation rel, HeapTuple tuple, EcDiskSummary *summary, EcDescriptor *desc)
+{
+	EcCatalogTuple opened;
+	uint8 *payload;
+	Size len;
+
+	ec_catalog_open_tuple(rel, tuple, &opened);
+	if (opened.kind != EC_CATALOG_SUMMARY)
+		return false;
+	ec_summary_header(rel, opened.number, opened.payload, opened.len, summary);
+	len = opened.len - sizeof(*summary);
+	payload = palloc(len);
+	memcpy(payload, opened.payload + sizeof(*summary), len);
+	ec_descriptor_parse(rel, EC_CATALOG_SUMMARY, payload, len, desc);
+	if (desc->number != opened.number)
+		ec_catalog_tuple_damaged(rel, tuple, "Its key is not that of its summary.");
 	return true;
 }
 

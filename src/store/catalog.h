@@ -16,6 +16,7 @@
 
 typedef struct EcDescriptor
 {
+	EcCatalogKind kind; /* GROUP or SUMMARY */
 	int64 number;
 	EcGroupForm form;
 	uint8 level;
@@ -50,7 +51,11 @@ extern void ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple 
 /* Payload <-> descriptor.  Parsed descriptors point into the payload, which must be MAXALIGNed. */
 extern Size ec_descriptor_size(const EcDescriptor *desc);
 extern void ec_descriptor_build(const EcDescriptor *desc, uint8 *payload);
-extern void ec_descriptor_parse(Relation rel, const uint8 *payload, Size len, EcDescriptor *desc);
+extern void ec_descriptor_parse(Relation rel, EcCatalogKind kind, const uint8 *payload, Size len,
+								EcDescriptor *desc);
+
+/* What a descriptor stands for, for messages: "row group" or "summary". */
+extern const char *ec_catalog_noun(EcCatalogKind kind);
 
 pg_noreturn extern void ec_catalog_tuple_damaged(Relation rel, HeapTuple tuple, const char *what);
 
@@ -69,6 +74,15 @@ extern BlockNumber ec_catalog_pages(Relation rel);
 
 /* For rewriting the companion: the parsed payload of one of its tuples, and a changed copy of the tuple. */
 extern bool ec_catalog_read_tuple(Relation rel, HeapTuple tuple, EcDescriptor *desc);
+
+/* The same for tuples of kind SUMMARY, with what stands before the descriptor. */
+extern bool
+ec_catalog_read_summary(Relation rel, HeapTuple tuple, EcDiskSummary *summary, EcDescriptor *desc);
+
+/* What a SUMMARY tuple says before its descriptor, checked. */
+extern void ec_summary_header(Relation rel, int64 number, const uint8 *payload, Size len,
+							  EcDiskSummary *summary);
+extern uint32 ec_summary_checksum(const EcDiskSummary *summary, int64 number);
 extern HeapTuple ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc);
 
 #endif /* EC_STORE_CATALOG_H */

@@ -29,6 +29,15 @@
  * that chunk zones need no page; the inline data is a whole image (EC_FORM_INLINE)
  * or rows as MinimalTuples (EC_FORM_ROWS), each starting MAXALIGNed.
  *
+ * The payload of a SUMMARY tuple, a part of a set of summaries (summary.h) or the list
+ * of the row groups that the set covers:
+ *
+ *		EcDiskSummary | payload of a descriptor (EC_FORM_EXTENT or EC_FORM_INLINE)
+ *
+ * The image has columns of its own.  A part's are its maker's; the list of row groups
+ * has one, their numbers, ascending.  The only range of the descriptor is 0 .. nrows - 1
+ * and means nothing.  The list's tuple is inserted last and has the set's number.
+ *
  * Integers are in the machine's order, as everywhere in a PostgreSQL data
  * directory.  All structs are without padding; a change of any of them, or of the
  * encodings of chunks, is a new EC_FORMAT_VERSION.
@@ -234,6 +243,36 @@ typedef struct EcDiskPlace
 	uint32 block;
 } EcDiskPlace;
 
+/* What a SUMMARY tuple has before its descriptor; its number is one of row groups. */
+#define EC_SUMMARY_MAGIC 0x45434953 /* ECIS */
+#define EC_SUMMARY_VERSION 1
+#define EC_SUMMARY_PROJECTIONS 32 /* their numbers are 0 .. 31 */
+
+typedef struct EcDiskSummary
+{
+	uint32 magic;
+	uint32
+		checksum; /* XXH3 of all that follows it in this struct, seeded with the number, low 32 bits */
+	int64 set;	  /* number of the set */
+	uint64 nrows;	   /* of the row groups covered, hidden ones too */
+	uint16 version;	   /* EC_SUMMARY_VERSION */
+	uint16 kind;	   /* EcSummaryKind */
+	uint16 projection; /* of a part */
+	uint16 reserved;
+	uint32 index;		/* of a part within its projection */
+	uint32 signature;	/* the maker's */
+	uint32 projections; /* bits of those that the set has */
+	uint32 nparts;		/* list of row groups: how many parts the set has; else 0 */
+	uint32 ngroups;		/* covered */
+	uint32 reserved2;
+} EcDiskSummary;
+
+typedef enum EcSummaryKind
+{
+	EC_SUMMARY_PART = 1,
+	EC_SUMMARY_COVER = 2 /* the list of row groups */
+} EcSummaryKind;
+
 StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMeta) == 32, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
@@ -245,6 +284,7 @@ StaticAssertDecl(sizeof(EcDiskFree) == 12, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskOldRow) == 8, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskReserve) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskPlace) == 8, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskSummary) == 56, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
@@ -254,10 +294,11 @@ typedef enum EcCatalogKind
 	EC_CATALOG_MASK = 3,	/* number: EC_MASK_NUMBER.  EcDiskMask */
 	EC_CATALOG_RESERVE = 4, /* number: first row of the range.  EcDiskReserve */
 	EC_CATALOG_FREE = 5,	/* number: first page of a run.  EcDiskFree */
-	EC_CATALOG_PLACE = 6	/* number: of the first row.  EcDiskPlace */
+	EC_CATALOG_PLACE = 6,	/* number: of the first row.  EcDiskPlace */
+	EC_CATALOG_SUMMARY = 7	/* number: its own.  EcDiskSummary */
 } EcCatalogKind;
 
-#define EC_CATALOG_LAST EC_CATALOG_PLACE
+#define EC_CATALOG_LAST EC_CATALOG_SUMMARY
 
 #define EC_MASK_BLOCK_BITS 6
 #define EC_MASK_NUMBER(group, block) ((int64) (group) << EC_MASK_BLOCK_BITS | (block))
@@ -282,5 +323,9 @@ typedef enum EcCatalogKind
 StaticAssertDecl(sizeof(EcDiskDescriptor) + EC_RANGES_MAX * sizeof(EcDiskRange) + EC_INLINE_MAX <=
 					 8124,
 				 "a descriptor fits into a heap tuple");
+StaticAssertDecl(sizeof(EcDiskSummary) + sizeof(EcDiskDescriptor) + sizeof(EcDiskRange) +
+						 EC_INLINE_MAX <=
+					 8124,
+				 "a summary fits into a heap tuple");
 
 #endif /* EC_STORE_FORMAT_H */

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "encoding/encoding.h"
 #include "store/catalog.h"
 #include "vector/batch.h"
 
@@ -46,6 +47,12 @@ extern void ec_group_number(EcGroupSpec *spec, const int64 *numbers, uint32 n, E
  */
 extern void
 ec_group_encode(Relation rel, EcBatch *batch, const EcGroupSpec *spec, EcDescriptor *desc);
+
+/*
+ * The image goes into an extent, or stays where it is for the descriptor; the same of
+ * the lock.  The descriptor knows the length of the image's directory.
+ */
+extern void ec_group_place_image(Relation rel, EcDescriptor *desc, const EcBuf *image);
 
 /*
  * Encodes, and inserts the descriptor: options are heap_insert's.  Nothing is

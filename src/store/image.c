@@ -121,8 +121,12 @@ ec_image_decoder(MemoryContext context)
  */
 
 static void
-encode_failed(Relation rel, int attidx, EcStatus status)
+encode_failed(Relation rel, EcCatalogKind kind, int attidx, EcStatus status)
 {
+	if (kind == EC_CATALOG_SUMMARY)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("cannot encode column %d of a summary of table \"%s\": %s",
+							   attidx + 1, RelationGetRelationName(rel), ec_status_text(status))));
 	ereport(
 		ERROR,
 		(errcode(status == EC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED : ERRCODE_INTERNAL_ERROR),
@@ -138,6 +142,7 @@ encode_failed(Relation rel, int attidx, EcStatus status)
 typedef struct ImageBuild
 {
 	Relation rel;
+	EcCatalogKind kind;
 	EcEncoder *encoder;
 	EcBatch *batch;
 	EcCodec codec;
@@ -156,13 +161,13 @@ build_chunk(const ImageBuild *b, int attidx, const EcVector *v, EcDiskColumn *co
 	column->offset = b->out->len;
 	status = ec_chunk_encode(b->encoder, v, &opts, b->out, &column->header_len);
 	if (status != EC_OK)
-		encode_failed(b->rel, attidx, status);
+		encode_failed(b->rel, b->kind, attidx, status);
 	column->len = b->out->len - column->offset;
 
 	status = ec_chunk_parse(b->out->data + column->offset, column->header_len, &b->batch->allocator,
 							&chunk);
 	if (status != EC_OK)
-		encode_failed(b->rel, attidx, status);
+		encode_failed(b->rel, b->kind, attidx, status);
 	column->phys = chunk.phys;
 	column->nnulls = chunk.zone.nnulls;
 	column->min = chunk.zone.min;
@@ -216,11 +221,11 @@ directory_checksum(const uint8 *bytes, Size len)
 }
 
 uint32
-ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec, int level,
-			   MemoryContext context, EcBuf *out)
+ec_image_build(Relation rel, EcCatalogKind kind, EcBatch *batch, const int64 *numbers,
+			   EcCodec codec, int level, MemoryContext context, EcBuf *out)
 {
 	Workshop *w = get_workshop();
-	ImageBuild b = {rel, w->encoder, batch, codec, level, out};
+	ImageBuild b = {rel, kind, w->encoder, batch, codec, level, out};
 	uint32 natts = batch->natts + (numbers != NULL ? 1 : 0);
 	uint32 dir_len = sizeof(EcDiskDirectory) + natts * sizeof(EcDiskColumn);
 	EcDiskColumn *columns = MemoryContextAlloc(context, Max(natts, 1) * sizeof(EcDiskColumn));
@@ -251,28 +256,28 @@ ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec
 }
 
 static void
-directory_damaged(Relation rel, int64 number, const char *what)
+directory_damaged(Relation rel, EcCatalogKind kind, int64 number, const char *what)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("directory of row group " INT64_FORMAT " of table \"%s\" is damaged",
-						   number, RelationGetRelationName(rel)),
+					errmsg("directory of %s " INT64_FORMAT " of table \"%s\" is damaged",
+						   ec_catalog_noun(kind), number, RelationGetRelationName(rel)),
 					errdetail_internal("%s", what)));
 }
 
 void
-ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len, uint64 image_len,
-				   EcDirectory *dir)
+ec_directory_parse(Relation rel, EcCatalogKind kind, int64 number, const uint8 *bytes, Size len,
+				   uint64 image_len, EcDirectory *dir)
 {
 	EcDiskDirectory disk;
 
 	if (len < sizeof(disk))
-		directory_damaged(rel, number, "It is too short.");
+		directory_damaged(rel, kind, number, "It is too short.");
 	memcpy(&disk, bytes, sizeof(disk));
 	if (disk.magic != EC_DIRECTORY_MAGIC || disk.checksum != directory_checksum(bytes, len))
-		directory_damaged(rel, number, "Its checksum is wrong.");
+		directory_damaged(rel, kind, number, "Its checksum is wrong.");
 	if (disk.natts > MaxAttrNumber || len != sizeof(disk) + disk.natts * sizeof(EcDiskColumn) ||
 		disk.nrows == 0 || disk.nrows > EC_GROUP_ROWS_MAX)
-		directory_damaged(rel, number, "Its numbers are impossible.");
+		directory_damaged(rel, kind, number, "Its numbers are impossible.");
 	dir->natts = disk.natts;
 	dir->nrows = disk.nrows;
 	dir->columns = (const EcDiskColumn *) (bytes + sizeof(disk));
@@ -282,7 +287,7 @@ ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len, uin
 
 		if (column->len > image_len || column->offset > image_len - column->len ||
 			column->header_len > column->len || column->nnulls > disk.nrows)
-			directory_damaged(rel, number, "A column lies outside of its image.");
+			directory_damaged(rel, kind, number, "A column lies outside of its image.");
 	}
 }
 
@@ -292,29 +297,32 @@ ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len, uin
  */
 
 void
-ec_image_column_damaged(Relation rel, int64 number, const char *column, uint32 block,
-						const char *what)
+ec_image_column_damaged(Relation rel, EcCatalogKind kind, int64 number, const char *column,
+						uint32 block, const char *what)
 {
 	if (block == EC_IMAGE_CHUNK)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("column \"%s\" of row group " INT64_FORMAT
-							   " of table \"%s\" is damaged: %s",
-							   column, number, RelationGetRelationName(rel), what)));
-	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("block %u of column \"%s\" of row group " INT64_FORMAT
-						   " of table \"%s\" is damaged: %s",
-						   block, column, number, RelationGetRelationName(rel), what)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("column \"%s\" of %s " INT64_FORMAT " of table \"%s\" is damaged: %s", column,
+					ec_catalog_noun(kind), number, RelationGetRelationName(rel), what)));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_DATA_CORRUPTED),
+		 errmsg("block %u of column \"%s\" of %s " INT64_FORMAT " of table \"%s\" is damaged: %s",
+				block, column, ec_catalog_noun(kind), number, RelationGetRelationName(rel), what)));
 }
 
 void
-ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrows,
-					 const EcColType *type, const EcDiskColumn *disk, const EcChunk *chunk)
+ec_image_check_chunk(Relation rel, EcCatalogKind kind, int64 number, const char *column,
+					 uint32 nrows, const EcColType *type, const EcDiskColumn *disk,
+					 const EcChunk *chunk)
 {
 	bool type_ok = true;
 
 	if (chunk->total_len != disk->len || chunk->zone.nrows != nrows || chunk->kind != disk->kind ||
 		chunk->phys != disk->phys || chunk->scale != disk->scale)
-		ec_image_column_damaged(rel, number, column, EC_IMAGE_CHUNK,
+		ec_image_column_damaged(rel, kind, number, column, EC_IMAGE_CHUNK,
 								"its header contradicts the directory");
 
 	/* what a Datum of the column's type can be made of */
@@ -334,7 +342,7 @@ ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrow
 			break;
 	}
 	if (!type_ok || (chunk->kind == EC_KIND_DECIMAL && (chunk->scale < 0 || chunk->scale > 18)))
-		ec_image_column_damaged(rel, number, column, EC_IMAGE_CHUNK,
+		ec_image_column_damaged(rel, kind, number, column, EC_IMAGE_CHUNK,
 								"its kind does not suit the column's type");
 }
 

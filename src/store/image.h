@@ -34,8 +34,8 @@ extern void ec_image_done(void);
  * Appends the whole image to out; returns the directory's length.  context is for
  * what is needed meanwhile.  numbers: of the rows, for a numbered row group, or NULL.
  */
-extern uint32 ec_image_build(Relation rel, EcBatch *batch, const int64 *numbers, EcCodec codec,
-							 int level, MemoryContext context, EcBuf *out);
+extern uint32 ec_image_build(Relation rel, EcCatalogKind kind, EcBatch *batch, const int64 *numbers,
+							 EcCodec codec, int level, MemoryContext context, EcBuf *out);
 
 /* The batch's rows as MinimalTuples, if they take at most limit bytes; else NULL. */
 extern uint8 *ec_image_build_rows(EcBatch *batch, TupleDesc tupdesc, Size limit, Size *len);
@@ -49,18 +49,18 @@ ec_image_row(EcBatch *batch, const EcVector *views, uint32 row, Datum *values, b
 extern void
 ec_image_read_rows(Relation rel, TupleDesc tupdesc, const EcDescriptor *desc, EcBatch *batch);
 
-/* bytes must be MAXALIGNed; number is for messages. */
-extern void ec_directory_parse(Relation rel, int64 number, const uint8 *bytes, Size len,
-							   uint64 image_len, EcDirectory *dir);
+/* bytes must be MAXALIGNed; kind (GROUP or SUMMARY) and number are for messages. */
+extern void ec_directory_parse(Relation rel, EcCatalogKind kind, int64 number, const uint8 *bytes,
+							   Size len, uint64 image_len, EcDirectory *dir);
 
 /* Reports damage of a block of a column, or of its whole chunk (EC_IMAGE_CHUNK). */
 #define EC_IMAGE_CHUNK PG_UINT32_MAX
-pg_noreturn extern void ec_image_column_damaged(Relation rel, int64 number, const char *column,
-												uint32 block, const char *what);
+pg_noreturn extern void ec_image_column_damaged(Relation rel, EcCatalogKind kind, int64 number,
+												const char *column, uint32 block, const char *what);
 
 /* Checks a chunk's parsed header against the directory and the column's type. */
-extern void
-ec_image_check_chunk(Relation rel, int64 number, const char *column, uint32 nrows,
-					 const EcColType *type, const EcDiskColumn *disk, const EcChunk *chunk);
+extern void ec_image_check_chunk(Relation rel, EcCatalogKind kind, int64 number, const char *column,
+								 uint32 nrows, const EcColType *type, const EcDiskColumn *disk,
+								 const EcChunk *chunk);
 
 #endif /* EC_STORE_IMAGE_H */

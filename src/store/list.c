@@ -326,6 +326,28 @@ check_free(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 		ec_catalog_tuple_damaged(list->rel, tuple, "It is no extent of free pages.");
 }
 
+/* They are few, so their headers are kept: who wants to know what there is reads nothing more. */
+static void
+list_summary(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
+{
+	EcDiskDescriptor disk;
+	EcListSummary *summary;
+	EcDiskSummary header;
+
+	ec_summary_header(list->rel, opened->number, opened->payload, opened->len, &header);
+	if (list->context == NULL || list->guard != NULL || list->snapshot == SnapshotAny)
+		return;
+	memcpy(&disk, opened->payload + sizeof(header), sizeof(disk));
+	list->summaries =
+		grow(list, list->summaries, list->nsummaries, &list->summaries_size, sizeof(EcListSummary));
+	summary = &list->summaries[list->nsummaries++];
+	summary->header = header;
+	summary->number = opened->number;
+	summary->tid = tuple->t_self;
+	summary->nrows = disk.nrows;
+	summary->bytes = disk.image_len;
+}
+
 static void
 list_tuple(HeapTuple tuple, bool visible, void *arg)
 {
@@ -346,6 +368,8 @@ list_tuple(HeapTuple tuple, bool visible, void *arg)
 		check_free(list, tuple, &opened);
 	else if (opened.kind == EC_CATALOG_PLACE && visible)
 		ec_place_check(list->rel, tuple, &opened);
+	else if (opened.kind == EC_CATALOG_SUMMARY && visible)
+		list_summary(list, tuple, &opened);
 }
 
 static int
@@ -387,7 +411,7 @@ list_pending(EcList *list)
 
 		if (!sees_command(list->snapshot, groups[i].cid))
 			continue;
-		ec_descriptor_parse(list->rel, groups[i].payload, groups[i].len, &desc);
+		ec_descriptor_parse(list->rel, EC_CATALOG_GROUP, groups[i].payload, groups[i].len, &desc);
 		entry = add_entry(list, EC_ENTRY_PENDING);
 		entry->number = desc.number;
 		entry->bytes = desc.image_len;
@@ -417,6 +441,7 @@ open_list(Relation rel, Snapshot snapshot)
 	EcList *list = palloc0(sizeof(EcList));
 
 	list->rel = rel;
+	list->kind = EC_CATALOG_GROUP;
 	list->snapshot = snapshot;
 	list->serializable = CheckForSerializableConflictOutNeeded(rel, snapshot);
 	list->dead_sorted = true;
@@ -450,7 +475,7 @@ ec_list_begin(Relation rel, Snapshot snapshot)
 }
 
 EcList *
-ec_list_from_groups(Relation rel, const EcReaderPick *picks, uint32 count)
+ec_list_from_groups(Relation rel, EcCatalogKind kind, const EcReaderPick *picks, uint32 count)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight list", ALLOCSET_DEFAULT_SIZES);
@@ -458,6 +483,7 @@ ec_list_from_groups(Relation rel, const EcReaderPick *picks, uint32 count)
 	EcList *list = open_list(rel, SnapshotAny);
 
 	list->context = context;
+	list->kind = kind;
 	for (uint32 i = 0; i < count; i++)
 	{
 		EcListEntry *entry = add_entry(list, EC_ENTRY_GROUP);

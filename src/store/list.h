@@ -57,6 +57,16 @@ typedef struct EcListMask
 	ItemPointerData tid;
 } EcListMask;
 
+/* A SUMMARY tuple: its header is checked, what its descriptor says is not. */
+typedef struct EcListSummary
+{
+	EcDiskSummary header;
+	int64 number;
+	ItemPointerData tid;
+	uint32 nrows;
+	uint64 bytes;
+} EcListSummary;
+
 /* Rows of a parent subtransaction that it has not written yet. */
 typedef struct EcListPending
 {
@@ -68,7 +78,8 @@ typedef struct EcListPending
 typedef struct EcList
 {
 	Relation rel;
-	Oid companion; /* invalid: the table has none */
+	EcCatalogKind kind; /* of its "row groups": GROUP, or SUMMARY (ec_list_from_groups) */
+	Oid companion;		/* invalid: the table has none */
 	Snapshot snapshot;
 	Snapshot guard; /* under a dirty snapshot: what was visible at the start stays so, see list.c */
 	BufferAccessStrategy strategy;
@@ -84,6 +95,9 @@ typedef struct EcList
 	EcListMask *masks; /* by number */
 	Size nmasks;
 	Size masks_size;
+	EcListSummary *summaries; /* under MVCC snapshots and SnapshotSelf */
+	uint32 nsummaries;
+	Size summaries_size;
 	EcListPending *pending;
 	int64 nrows;		/* of all entries */
 	int64 nmasked;		/* of these, hidden by masks */
@@ -104,8 +118,9 @@ typedef struct EcList
 extern EcList *ec_list_begin(Relation rel, Snapshot snapshot);
 extern void ec_list_end(EcList *list);
 
-/* A list of these row groups, nothing else; their numbers of rows are not known yet. */
-extern EcList *ec_list_from_groups(Relation rel, const EcReaderPick *picks, uint32 count);
+/* A list of these row groups, or summaries, nothing else; their numbers of rows are not known yet. */
+extern EcList *
+ec_list_from_groups(Relation rel, EcCatalogKind kind, const EcReaderPick *picks, uint32 count);
 
 /* Only the sums: no entry, no tombstone is kept.  Of a companion with more pages than max_pages, as many are read. */
 extern EcList *ec_list_count(Relation rel, Snapshot snapshot, BlockNumber max_pages);

@@ -88,8 +88,8 @@ check_status(Relation rel, EcOpenGroup *group, int attidx, uint32 block, EcStatu
 		return;
 	if (status == EC_ERR_NOMEM)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), block,
-							ec_status_text(status));
+	ec_image_column_damaged(rel, EC_CATALOG_GROUP, group->desc.number, column_name(group, attidx),
+							block, ec_status_text(status));
 }
 
 void
@@ -103,7 +103,8 @@ ec_opened_load_directory(Relation rel, EcOpenGroup *group)
 		memcpy(bytes, desc->directory, Min(desc->dir_len, desc->image_dir_len));
 	else
 		read_image(rel, group, -1, 0, desc->image_dir_len, bytes);
-	ec_directory_parse(rel, desc->number, bytes, desc->image_dir_len, desc->image_len, &group->dir);
+	ec_directory_parse(rel, EC_CATALOG_GROUP, desc->number, bytes, desc->image_dir_len,
+					   desc->image_len, &group->dir);
 	if (group->dir.nrows != desc->nrows || group->dir.natts != natts)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("directory of row group " INT64_FORMAT
@@ -159,7 +160,8 @@ load_header(Relation rel, EcOpenGroup *group, int attidx, OpenColumn *column)
 	read_image(rel, group, attidx, disk->offset, disk->header_len, bytes);
 	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
 				 ec_chunk_parse(bytes, disk->header_len, &group->allocator, &column->chunk));
-	ec_image_check_chunk(rel, group->desc.number, column_name(group, attidx), group->desc.nrows,
+	ec_image_check_chunk(rel, EC_CATALOG_GROUP, group->desc.number, column_name(group, attidx),
+						 group->desc.nrows,
 						 attidx < group->tupdesc->natts ? &group->types[attidx] : &number_type,
 						 disk, &column->chunk);
 	pfree(bytes);
@@ -354,7 +356,8 @@ entry_datum(Relation rel, EcOpenGroup *group, int attidx, uint32 code)
 	EcPoint point;
 
 	if (code >= column->chunk.ndict)
-		ec_image_column_damaged(rel, group->desc.number, column_name(group, attidx), EC_IMAGE_CHUNK,
+		ec_image_column_damaged(rel, EC_CATALOG_GROUP, group->desc.number,
+								column_name(group, attidx), EC_IMAGE_CHUNK,
 								"a row has no entry in the dictionary");
 	entries = get_segment(rel, group, attidx, column, segment);
 	check_status(rel, group, attidx, EC_IMAGE_CHUNK,
@@ -413,7 +416,8 @@ ec_opened_read(Relation rel, EcOpenGroup *group, uint32 row, int first, int end,
 static void
 numbers_damaged(Relation rel, EcOpenGroup *group, const char *what)
 {
-	ec_image_column_damaged(rel, group->desc.number, "(row numbers)", EC_IMAGE_CHUNK, what);
+	ec_image_column_damaged(rel, EC_CATALOG_GROUP, group->desc.number, "(row numbers)",
+							EC_IMAGE_CHUNK, what);
 }
 
 static int64

@@ -122,6 +122,7 @@ static void
 check_tuple(Relation rel, HeapTuple tuple)
 {
 	EcCatalogTuple opened;
+	EcDiskSummary summary;
 	EcRow row;
 
 	ec_catalog_open_tuple(rel, tuple, &opened);
@@ -131,6 +132,8 @@ check_tuple(Relation rel, HeapTuple tuple)
 		(void) ec_mask_count(rel, opened.number, opened.payload, opened.len);
 	else if (opened.kind == EC_CATALOG_PLACE)
 		(void) read_block(rel, tuple, &opened);
+	else if (opened.kind == EC_CATALOG_SUMMARY)
+		ec_summary_header(rel, opened.number, opened.payload, opened.len, &summary);
 }
 
 void

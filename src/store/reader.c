@@ -88,14 +88,31 @@ ec_reader_begin(Relation rel, Snapshot snapshot, MemoryContext parent)
 	return reader;
 }
 
-EcReader *
-ec_reader_begin_groups(Relation rel, const EcReaderPick *picks, uint32 count, MemoryContext parent)
+static EcReader *
+begin_picks(Relation rel, EcCatalogKind kind, const EcReaderPick *picks, uint32 count,
+			MemoryContext parent)
 {
 	EcReader *reader = create_reader(rel, NULL, parent);
 	MemoryContext old = MemoryContextSwitchTo(reader->context);
 
-	reader->list = ec_list_from_groups(rel, picks, count);
+	reader->list = ec_list_from_groups(rel, kind, picks, count);
 	MemoryContextSwitchTo(old);
+	return reader;
+}
+
+EcReader *
+ec_reader_begin_groups(Relation rel, const EcReaderPick *picks, uint32 count, MemoryContext parent)
+{
+	return begin_picks(rel, EC_CATALOG_GROUP, picks, count, parent);
+}
+
+EcReader *
+ec_reader_begin_summaries(Relation rel, const EcReaderPick *picks, uint32 count, TupleDesc tupdesc,
+						  MemoryContext parent)
+{
+	EcReader *reader = begin_picks(rel, EC_CATALOG_SUMMARY, picks, count, parent);
+
+	ec_reader_set_tupdesc(reader, tupdesc);
 	return reader;
 }
 
@@ -129,6 +146,16 @@ ec_reader_ngroups(const EcReader *reader)
 	return reader->list->nentries;
 }
 
+static void
+pass_summary_header(EcReader *reader, EcListPayload *payload)
+{
+	EcDiskSummary header;
+
+	ec_summary_header(reader->rel, reader->entry->number, payload->data, payload->len, &header);
+	payload->data += sizeof(header);
+	payload->len -= sizeof(header);
+}
+
 /* Reads the descriptor of the current entry. */
 static void
 load_descriptor(EcReader *reader)
@@ -141,20 +168,24 @@ load_descriptor(EcReader *reader)
 	{
 		const EcListPending *pending = &reader->list->pending[entry->count];
 
-		ec_descriptor_parse(reader->rel, pending->payload, pending->len, reader->desc);
+		ec_descriptor_parse(reader->rel, EC_CATALOG_GROUP, pending->payload, pending->len,
+							reader->desc);
 		reader->xmin = GetTopTransactionIdIfAny();
 		reader->cid = pending->cid;
 		return;
 	}
-	payload = ec_list_payload(reader->list, &entry->tid, EC_CATALOG_GROUP, entry->number);
-	ec_descriptor_parse(reader->rel, payload.data, payload.len, reader->desc);
+	payload = ec_list_payload(reader->list, &entry->tid, reader->list->kind, entry->number);
+	if (reader->list->kind == EC_CATALOG_SUMMARY)
+		pass_summary_header(reader, &payload);
+	ec_descriptor_parse(reader->rel, reader->list->kind, payload.data, payload.len, reader->desc);
 	reader->xmin = payload.xmin;
 	reader->cid = payload.cid;
 	if (reader->desc->number != entry->number)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("descriptor of row group " INT64_FORMAT
+						errmsg("descriptor of %s " INT64_FORMAT
 							   " of table \"%s\" is another one than its key says",
-							   entry->number, RelationGetRelationName(reader->rel))));
+							   ec_catalog_noun(reader->list->kind), entry->number,
+							   RelationGetRelationName(reader->rel))));
 }
 
 static void
@@ -253,12 +284,14 @@ reading_context(void *arg)
 	ReadingContext *context = arg;
 
 	if (context->attidx < 0)
-		errcontext("reading the directory of row group " INT64_FORMAT " of table \"%s\"",
-				   context->reader->desc->number, RelationGetRelationName(context->reader->rel));
+		errcontext("reading the directory of %s " INT64_FORMAT " of table \"%s\"",
+				   ec_catalog_noun(context->reader->desc->kind), context->reader->desc->number,
+				   RelationGetRelationName(context->reader->rel));
 	else
-		errcontext("reading column \"%s\" of row group " INT64_FORMAT " of table \"%s\"",
+		errcontext("reading column \"%s\" of %s " INT64_FORMAT " of table \"%s\"",
 				   ec_reader_column_name(context->reader, context->attidx),
-				   context->reader->desc->number, RelationGetRelationName(context->reader->rel));
+				   ec_catalog_noun(context->reader->desc->kind), context->reader->desc->number,
+				   RelationGetRelationName(context->reader->rel));
 }
 
 static void
@@ -283,10 +316,11 @@ ec_reader_image_bytes(EcReader *reader, int attidx, uint64 offset, uint64 len, u
 	const EcDescriptor *desc = reader->desc;
 
 	if (offset + len < offset || offset + len > desc->image_len)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("row group " INT64_FORMAT
-							   " of table \"%s\" is shorter than its directory says",
-							   desc->number, RelationGetRelationName(reader->rel))));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("%s " INT64_FORMAT " of table \"%s\" is shorter than its directory says",
+						ec_catalog_noun(desc->kind), desc->number,
+						RelationGetRelationName(reader->rel))));
 	if (desc->form == EC_FORM_EXTENT)
 		read_extent(reader, attidx, offset, len, out);
 	else
@@ -308,13 +342,14 @@ ec_reader_load_directory(EcReader *reader)
 		memcpy(bytes, desc->directory, Min(desc->dir_len, desc->image_dir_len));
 	else
 		ec_reader_image_bytes(reader, -1, 0, desc->image_dir_len, bytes);
-	ec_directory_parse(reader->rel, desc->number, bytes, desc->image_dir_len, desc->image_len,
-					   &reader->dir);
+	ec_directory_parse(reader->rel, desc->kind, desc->number, bytes, desc->image_dir_len,
+					   desc->image_len, &reader->dir);
 	if (reader->dir.nrows != desc->nrows || reader->dir.natts != natts)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("directory of row group " INT64_FORMAT
+						errmsg("directory of %s " INT64_FORMAT
 							   " of table \"%s\" contradicts its descriptor",
-							   desc->number, RelationGetRelationName(reader->rel))));
+							   ec_catalog_noun(desc->kind), desc->number,
+							   RelationGetRelationName(reader->rel))));
 	reader->dir_loaded = true;
 }
 

@@ -38,8 +38,8 @@ disk_column(EcReader *reader, int attidx)
 static void
 column_damaged(EcReader *reader, int attidx, uint32 block, const char *what)
 {
-	ec_image_column_damaged(reader->rel, reader->info.number, ec_reader_column_name(reader, attidx),
-							block, what);
+	ec_image_column_damaged(reader->rel, reader->list->kind, reader->info.number,
+							ec_reader_column_name(reader, attidx), block, what);
 }
 
 static void
@@ -194,10 +194,11 @@ load_header(EcReader *reader, int attidx, EcReaderColumn *column)
 	check_status(reader, attidx, EC_ZONE_CHUNK,
 				 ec_chunk_parse(column->bytes.data, disk->header_len, &reader->group_allocator,
 								&column->chunk));
-	ec_image_check_chunk(
-		reader->rel, reader->info.number, ec_reader_column_name(reader, attidx), reader->info.nrows,
-		attidx == reader->tupdesc->natts ? &reader->number_type : &reader->types[attidx], disk,
-		&column->chunk);
+	ec_image_check_chunk(reader->rel, reader->list->kind, reader->info.number,
+						 ec_reader_column_name(reader, attidx), reader->info.nrows,
+						 attidx == reader->tupdesc->natts ? &reader->number_type
+														  : &reader->types[attidx],
+						 disk, &column->chunk);
 	column->header_loaded = true;
 }
 

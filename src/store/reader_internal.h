@@ -128,6 +128,10 @@ struct EcReader
 
 extern void ec_reader_set_tupdesc(EcReader *reader, TupleDesc tupdesc);
 
+/* As ec_reader_begin_groups, for tuples of kind SUMMARY. */
+extern EcReader *ec_reader_begin_summaries(Relation rel, const EcReaderPick *picks, uint32 count,
+										   TupleDesc tupdesc, MemoryContext parent);
+
 extern void ec_reader_reserve(MemoryContext context, EcReaderBuffer *buffer, Size size);
 
 /* The parsed header of a column's chunk, or NULL if the group has none. */

@@ -13,7 +13,7 @@
  *				with their transaction ids, as a heap's tuples are (rewriteheap.c), and
  *				keep their numbers; CLUSTER puts them in their places (rewrite_mixed.c).
  *				So do settled rows that such a tuple speaks of: a recent deletion's
- *	dropped		what nobody sees, and what tells of free pages
+ *	dropped		what nobody sees, what tells of free pages, and summaries
  *
  * New numbers start beyond all old ones if anything keeps its own, else at 0.
  *
@@ -42,6 +42,7 @@
 #include "store/space.h"
 #include "store/tableam.h"
 #include "store/transfer.h"
+#include "store/vacuum.h"
 #include "store/walk.h"
 
 /* ------------------------------------------------------------------------
@@ -351,7 +352,8 @@ carry_tuple(EcRewrite *w, HeapTuple tuple, HTSV_Result state)
 				return heap_copytuple(tuple);
 			return NULL;
 		case EC_CATALOG_RESERVE: /* one that isn't over is this transaction's, which has written its rows */
-		case EC_CATALOG_MASK: /* only compaction makes them */
+		case EC_CATALOG_MASK:	 /* only compaction makes them */
+		case EC_CATALOG_SUMMARY: /* of row groups that are no more */
 		case EC_CATALOG_FREE:
 		case EC_CATALOG_PLACE:
 			break;
@@ -497,4 +499,5 @@ ec_copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	reindex_companion(new_table->rd_rel->reltoastrelid);
+	ec_vacuum_rewritten(old_table);
 }

@@ -263,24 +263,34 @@ taken_since(HeapTuple tuple, const Moment *moment)
 	return XidInMVCCSnapshot(HeapTupleHeaderGetUpdateXid(tuple->t_data), moment->snapshot);
 }
 
+/* Pages that a row group, or a summary, stands in. */
+static void
+count_extent(EcCompanion *c, HeapTuple tuple, HTSV_Result state, EcCatalogKind kind, Runs *busy)
+{
+	EcDiskSummary summary;
+	EcDescriptor desc;
+
+	if (state == HEAPTUPLE_DEAD && HeapTupleHeaderXminInvalid(tuple->t_data))
+		return;
+	if (kind == EC_CATALOG_GROUP)
+		ec_catalog_read_tuple(c->main, tuple, &desc);
+	else
+		ec_catalog_read_summary(c->main, tuple, &summary, &desc);
+	if (desc.form == EC_FORM_EXTENT)
+		add_run(busy, desc.first_block, desc.npages, &tuple->t_self);
+}
+
 /* Sorts one tuple of the companion into pages that somebody needs and pages that are free. */
 static void
 count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, const Moment *moment, Runs *busy,
 			Runs *free)
 {
 	EcCatalogTuple opened;
-	EcDescriptor desc;
 	EcDiskFree disk;
 
 	ec_catalog_open_tuple(c->main, tuple, &opened);
-	if (opened.kind == EC_CATALOG_GROUP)
-	{
-		if (state == HEAPTUPLE_DEAD && HeapTupleHeaderXminInvalid(tuple->t_data))
-			return;
-		ec_catalog_read_tuple(c->main, tuple, &desc);
-		if (desc.form == EC_FORM_EXTENT)
-			add_run(busy, desc.first_block, desc.npages, &tuple->t_self);
-	}
+	if (opened.kind == EC_CATALOG_GROUP || opened.kind == EC_CATALOG_SUMMARY)
+		count_extent(c, tuple, state, opened.kind, busy);
 	else if (opened.kind == EC_CATALOG_FREE && state != HEAPTUPLE_DEAD &&
 			 (state != HEAPTUPLE_RECENTLY_DEAD || taken_since(tuple, moment)))
 	{

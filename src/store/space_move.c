@@ -1,6 +1,6 @@
 /*
  * space_move.c
- *	  Row groups at the end of the main fork go to free pages before them, so that
+ *	  Row groups, and summaries, at the end of the main fork go to free pages before them, so that
  *	  the file can be made shorter.
  *
  * A group is copied page by page; its new descriptor says where, and is the same
@@ -20,6 +20,7 @@
 #include "store/compact.h"
 #include "store/page.h"
 #include "store/space.h"
+#include "store/summary.h"
 #include "store/survey.h"
 
 /* It is done when so many pages are free, and such a part of the file. */
@@ -40,32 +41,45 @@ compare_places(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
+static void
+put_group(EcCompanion *c, EcDescriptor *desc, CommandId cid)
+{
+	Size len = ec_descriptor_size(desc);
+	uint8 *payload = palloc(len);
+
+	desc->level = Max(desc->level, EC_LEVEL_MERGED); /* not an INSERT's: see lookup.c */
+	ec_descriptor_build(desc, payload);
+	ec_companion_put(c, EC_CATALOG_GROUP, desc->number, payload, len, cid, 0, NULL);
+}
+
 /* False if there is no place before it. */
 static bool
 move_group(EcCompanion *c, EcSurveyGroup *group, CommandId cid, uint32 *npages)
 {
 	EcCatalogTuple opened;
 	HeapTuple tuple = ec_companion_fetch(c, &group->tid, &opened);
+	EcDiskSummary header;
 	EcDescriptor desc;
-	uint8 *payload;
-	Size len;
 	BlockNumber to;
 
-	if (tuple == NULL || !ec_catalog_read_tuple(c->main, tuple, &desc) ||
+	if (tuple == NULL ||
+		!(group->summary ? ec_catalog_read_summary(c->main, tuple, &header, &desc)
+						 : ec_catalog_read_tuple(c->main, tuple, &desc)) ||
 		desc.number != group->number)
-		elog(ERROR, "row group " INT64_FORMAT " is gone", group->number);
+		elog(ERROR, "%s " INT64_FORMAT " is gone", group->summary ? "summary" : "row group",
+			 group->number);
 	ec_space_lock_writer(c->main);
 	to = ec_extent_move(c->main, desc.first_block, desc.npages, desc.image_len);
 	if (to != InvalidBlockNumber)
 	{
 		if (!ec_companion_claim(c, &group->tid, cid))
-			elog(ERROR, "row group " INT64_FORMAT " has been changed by another", group->number);
+			elog(ERROR, "%s " INT64_FORMAT " has been changed by another",
+				 group->summary ? "summary" : "row group", group->number);
 		desc.first_block = to;
-		desc.level = Max(desc.level, EC_LEVEL_MERGED); /* not an INSERT's: see lookup.c */
-		len = ec_descriptor_size(&desc);
-		payload = palloc(len);
-		ec_descriptor_build(&desc, payload);
-		ec_companion_put(c, EC_CATALOG_GROUP, desc.number, payload, len, cid, 0, NULL);
+		if (group->summary)
+			ec_summary_insert(c, &header, &desc, cid);
+		else
+			put_group(c, &desc, cid);
 		*npages += desc.npages;
 	}
 	ec_space_unlock_writer(c->main);
@@ -122,11 +136,18 @@ ec_space_move(Relation rel, EcCompanion *c, const EcSpace *space, bool thorough)
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight moves", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	survey = ec_survey(c, GetOldestNonRemovableTransactionId(c->heap), false);
-	groups = palloc_extended(Max(survey->ngroups, 1) * sizeof(EcSurveyGroup *), MCXT_ALLOC_HUGE);
+	groups = palloc_extended(Max((Size) survey->ngroups + survey->nsummaries, 1) *
+								 sizeof(EcSurveyGroup *),
+							 MCXT_ALLOC_HUGE);
 	for (uint32 i = 0; i < survey->ngroups; i++)
 	{
 		if (survey->groups[i].form == EC_FORM_EXTENT)
 			groups[n++] = &survey->groups[i];
+	}
+	for (uint32 i = 0; i < survey->nsummaries; i++)
+	{
+		if (survey->summaries[i].form == EC_FORM_EXTENT)
+			groups[n++] = &survey->summaries[i];
 	}
 	if (n > 1)
 		qsort(groups, n, sizeof(EcSurveyGroup *), compare_places);

@@ -23,12 +23,14 @@
 
 #include "utils/relcache.h"
 
+#include "base/compat.h"
 #include "store/companion.h"
 #include "store/list.h"
 #include "store/reader.h"
 #include "vector/batch.h"
 
-#define EC_SUMMARY_PROJECTIONS 32 /* their numbers are 0 .. 31 */
+/* Covered by one set at most. */
+#define EC_SUMMARY_GROUPS_MAX EC_GROUP_ROWS_MAX
 
 /* One row group of summary columns. */
 typedef struct EcSummaryPart
@@ -52,6 +54,7 @@ typedef struct EcSummarySet
 	uint32 nparts;
 	EcSummaryPart *parts; /* by projection and index */
 	EcReaderPick cover;	  /* its list of row groups */
+	uint64 cover_bytes;
 } EcSummarySet;
 
 typedef struct EcSummaries
@@ -100,6 +103,18 @@ extern void ec_summary_end(EcSummaryWriter *writer, uint32 projections, uint32 r
 /* Takes a set away: for snapshots to come. */
 extern void ec_summary_drop(EcCompanion *c, const EcSummarySet *set);
 
+/* Rows of parts that this process has dropped: VACUUM wants to know whether there is space to reclaim. */
+extern int64 ec_summary_rows_dropped;
+
+/* For space_move.c: inserts a tuple whose descriptor has changed. */
+extern void
+ec_summary_insert(EcCompanion *c, EcDiskSummary *header, const EcDescriptor *desc, CommandId cid);
+
+/* What a list of row groups is written with. */
+extern TupleDesc ec_summary_cover_columns(void);
+
+pg_noreturn extern void ec_summary_damaged(Relation rel, int64 number, const char *what);
+
 /* ------------------------------------------------------------------------
  * The maker
  * ------------------------------------------------------------------------
@@ -119,5 +134,8 @@ typedef struct EcSummaryMaker
 
 extern void ec_summary_set_maker(const EcSummaryMaker *maker);
 extern const EcSummaryMaker *ec_summary_maker(void);
+
+/* Lets the maker do its work, if there is one; the callers are those said above. */
+extern bool ec_summary_maintain(Relation rel, EcCompanion *c);
 
 #endif /* EC_STORE_SUMMARY_H */

@@ -37,21 +37,23 @@ add_row(EcSurveyRows *rows, int64 number, ItemPointer tid)
 	rows->n++;
 }
 
+static EcSurveyGroup *
+one_more(EcSurveyGroup **groups, uint32 *n, uint32 *capacity)
+{
+	if (*n == *capacity)
+	{
+		*capacity = Max(256, *capacity * 2);
+		*groups = *groups == NULL ? palloc(*capacity * sizeof(EcSurveyGroup))
+								  : repalloc_huge(*groups, *capacity * sizeof(EcSurveyGroup));
+	}
+	return memset(&(*groups)[(*n)++], 0, sizeof(EcSurveyGroup));
+}
+
 static void
 add_group(EcSurvey *survey, const EcDescriptor *desc, ItemPointer tid)
 {
-	EcSurveyGroup *group;
+	EcSurveyGroup *group = one_more(&survey->groups, &survey->ngroups, &survey->capacity);
 
-	if (survey->ngroups == survey->capacity)
-	{
-		survey->capacity = Max(256, survey->capacity * 2);
-		survey->groups =
-			survey->groups == NULL
-				? palloc(survey->capacity * sizeof(EcSurveyGroup))
-				: repalloc_huge(survey->groups, survey->capacity * sizeof(EcSurveyGroup));
-	}
-	group = &survey->groups[survey->ngroups++];
-	memset(group, 0, sizeof(*group));
 	group->number = desc->number;
 	group->tid = *tid;
 	group->form = desc->form;
@@ -149,6 +151,26 @@ survey_group(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 	MemoryContextReset(context);
 }
 
+/* Only space_move.c wants to know them; a rewrite drops them. */
+static void
+survey_summary(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcSurveyGroup *summary;
+	EcDiskSummary header;
+	EcDescriptor desc;
+
+	ec_catalog_read_summary(c->main, tuple, &header, &desc);
+	MemoryContextSwitchTo(old);
+	summary = one_more(&survey->summaries, &survey->nsummaries, &survey->summaries_capacity);
+	summary->number = desc.number;
+	summary->tid = tuple->t_self;
+	summary->summary = true;
+	summary->form = desc.form;
+	summary->first_block = desc.first_block;
+	MemoryContextReset(context);
+}
+
 static void
 survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result state,
 			 MemoryContext context)
@@ -176,6 +198,10 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 			break;
 		case EC_CATALOG_MASK:
 			survey_mask(survey, opened.number, state, &tuple->t_self);
+			break;
+		case EC_CATALOG_SUMMARY:
+			if (settled && !survey->rewrite)
+				survey_summary(c, survey, tuple, context);
 			break;
 		case EC_CATALOG_RESERVE:
 		case EC_CATALOG_FREE:

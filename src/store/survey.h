@@ -11,19 +11,20 @@
 
 #include "store/companion.h"
 
-/* A row group that every snapshot sees. */
+/* A row group that every snapshot sees; or, in EcSurvey.summaries, a summary. */
 typedef struct EcSurveyGroup
 {
 	int64 number;
 	ItemPointerData tid; /* of its descriptor */
 	uint8 form;			 /* EcGroupForm */
 	uint8 level;		 /* EcGroupLevel */
-	bool merge;			 /* chosen by compaction */
-	bool busy;			 /* this transaction has changed its masks: leave it alone */
-	uint32 nrows;		 /* masked ones included */
-	uint32 ndead;		 /* of them masked, or deleted by tombstones that every snapshot sees */
-	int64 first;		 /* least row number */
-	int64 end;			 /* one beyond the greatest */
+	bool summary;
+	bool merge;	  /* chosen by compaction */
+	bool busy;	  /* this transaction has changed its masks: leave it alone */
+	uint32 nrows; /* masked ones included */
+	uint32 ndead; /* of them masked, or deleted by tombstones that every snapshot sees */
+	int64 first;  /* least row number */
+	int64 end;	  /* one beyond the greatest */
 	uint64 bytes;
 	uint32 nblocks;
 	BlockNumber first_block; /* EC_FORM_EXTENT */
@@ -64,6 +65,9 @@ typedef struct EcSurvey
 	EcSurveyGroup *groups; /* by first row number */
 	uint32 ngroups;
 	uint32 capacity;
+	EcSurveyGroup *summaries; /* in no order */
+	uint32 nsummaries;
+	uint32 summaries_capacity;
 	EcSurveyRows deltas;	 /* rows on their own that every snapshot sees */
 	EcSurveyRows tombstones; /* of deletions that every snapshot sees */
 	EcSurveyRows idle;		 /* headers of rows that nobody locks or deletes */

@@ -15,13 +15,14 @@
  *	indexes		entries of rows that are gone are removed (vacuum_index.c)
  *	compact		small row groups, rows on their own and tombstones go into full row
  *				groups (compact.c)
+ *	summarize	whoever makes summaries of row groups does (summary.h)
  *
  * What this transaction deletes can be reclaimed by the next VACUUM at the earliest.
  * An explicit VACUUM does that at the end of the statement, in transactions of
  * their own, if this library's utility hook is there; before it, what compaction has
- * left for other transactions.  Autovacuum is told of dead rows and comes again.
+ * left for other transactions, and the summaries.  Autovacuum is told of dead rows and comes again.
  *
- * ecinsight.compact() does the second phase in the caller's transaction, and merges
+ * ecinsight.compact() does the last two phases in the caller's transaction, and merges
  * all that isn't full.
  *
  * VACUUM's transaction is one that others leave out of their snapshots and
@@ -63,6 +64,7 @@
 #include "store/place.h"
 #include "store/space.h"
 #include "store/standby.h"
+#include "store/summary.h"
 #include "store/tableam.h"
 #include "store/vacuum.h"
 #include "store/vacuum_index.h"
@@ -81,13 +83,15 @@ PG_FUNCTION_INFO_V1(ec_compact_table);
 #define SHRINK_TRIES 20
 #define SHRINK_WAIT_MS 50
 
-/* Of compaction, and of reclaiming and moving, at the end of a statement. */
+/* Of compaction, of making summaries, and of reclaiming and moving, at the end of a statement. */
 #define COMPACTIONS_MAX 64
+#define SUMMARIES_MAX 64
 #define RECLAIMS_MAX 8
 
-/* Tables to compact and reclaim at the end of the running VACUUM statement, if one runs under our hook. */
+/* Tables to compact, to summarize and to reclaim at the end of the running VACUUM statement, if one runs under our hook. */
 static bool in_statement;
 static List *compact_later;
+static List *summarize_later;
 static List *reclaim_later;
 
 /* ------------------------------------------------------------------------
@@ -238,6 +242,19 @@ remember_table(List **tables, Oid relid)
 	MemoryContextSwitchTo(old);
 }
 
+/* At the end of a statement there is a better time for summaries, when compaction has finished. */
+static void
+compact_and_summarize(Relation rel, EcCompanion *c, EcCompaction *compaction)
+{
+	int64 dropped = ec_summary_rows_dropped;
+
+	ec_compact_relation(rel, c, false, compaction);
+	if (in_statement)
+		return;
+	(void) ec_summary_maintain(rel, c);
+	compaction->rows_dropped += ec_summary_rows_dropped - dropped;
+}
+
 /*
  * Against wraparound only what can't wait is done.  Tells how many pages can be
  * given back next time; or, in *shrink, that the companion should be rewritten and
@@ -257,7 +274,7 @@ vacuum_companion(Relation rel, EcCompanion *c, VacuumParams *params, BufferAcces
 	if (!params->is_wraparound)
 	{
 		ec_vacuum_indexes(rel, c, params, strategy, (double) rows);
-		ec_compact_relation(rel, c, false, compaction);
+		compact_and_summarize(rel, c, compaction);
 	}
 	ereport(params->options & VACOPT_VERBOSE ? INFO : DEBUG2,
 			(errmsg("\"%s\": " INT64_FORMAT " row groups of " INT64_FORMAT
@@ -305,7 +322,7 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 			shrunk = shrink_companion(rel);
 		if (shrink && !in_statement && !shrunk && open_companion(rel, &c))
 		{
-			ec_compact_relation(rel, &c, false, &compaction);
+			compact_and_summarize(rel, &c, &compaction);
 			ec_companion_close(&c);
 		}
 	}
@@ -316,6 +333,8 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 		start);
 	if (compaction.deltas_left > 0)
 		remember_table(&compact_later, RelationGetRelid(rel));
+	if (!params->is_wraparound)
+		remember_table(&summarize_later, RelationGetRelid(rel));
 	if (compaction.tuples_dropped > 0 || later > 0 || shrink)
 		remember_table(&reclaim_later, RelationGetRelid(rel));
 }
@@ -329,8 +348,15 @@ static void
 forget_tables(void)
 {
 	list_free(compact_later);
+	list_free(summarize_later);
 	list_free(reclaim_later);
-	compact_later = reclaim_later = NIL;
+	compact_later = summarize_later = reclaim_later = NIL;
+}
+
+void
+ec_vacuum_rewritten(Relation rel)
+{
+	remember_table(&summarize_later, RelationGetRelid(rel));
 }
 
 void
@@ -369,6 +395,28 @@ compact_again(Oid relid)
 	ec_companion_close(&c);
 	table_close(rel, NoLock);
 	return compaction.deltas_left > 0;
+}
+
+/* True if there is more to do. */
+static bool
+summarize_again(Oid relid)
+{
+	int64 dropped = ec_summary_rows_dropped;
+	EcCompanion c;
+	Relation rel;
+	bool more;
+
+	if (ec_summary_maker() == NULL)
+		return false;
+	rel = open_again(relid, &c);
+	if (rel == NULL)
+		return false;
+	more = ec_summary_maintain(rel, &c);
+	ec_companion_close(&c);
+	table_close(rel, NoLock);
+	if (ec_summary_rows_dropped > dropped)
+		remember_table(&reclaim_later, relid);
+	return more;
 }
 
 /* Only what is committed can be removed.  True if there is more to do. */
@@ -420,41 +468,41 @@ repeat(bool (*step)(Oid), Oid relid, int max)
 }
 
 static void
-finish_tables(List *to_compact, List *to_reclaim)
+finish_tables(void)
 {
 	ListCell *cell;
 
-	foreach (cell, to_compact)
+	foreach (cell, compact_later)
 		repeat(compact_again, lfirst_oid(cell), COMPACTIONS_MAX);
-	foreach (cell, to_reclaim)
+	foreach (cell, summarize_later)
+		repeat(summarize_again, lfirst_oid(cell), SUMMARIES_MAX);
+	foreach (cell, reclaim_later)
 		repeat(reclaim_again, lfirst_oid(cell), RECLAIMS_MAX);
 }
 
 void
 ec_vacuum_statement_end(void)
 {
-	List *to_compact = compact_later;
-	List *to_reclaim = reclaim_later;
-
-	in_statement = false;
-	compact_later = reclaim_later = NIL;
-	if (to_reclaim == NIL)
+	if (summarize_later == NIL && reclaim_later == NIL)
+	{
+		in_statement = false;
 		return;
+	}
 
 	/* as core does between tables: the statement never runs within a transaction block */
 	CommitTransactionCommand();
 	VacuumCostActive = VacuumCostDelay > 0;
 	PG_TRY();
 	{
-		finish_tables(to_compact, to_reclaim);
+		finish_tables();
 	}
 	PG_FINALLY();
 	{
 		VacuumCostActive = false;
+		in_statement = false;
+		forget_tables();
 	}
 	PG_END_TRY();
-	list_free(to_compact);
-	list_free(to_reclaim);
 	StartTransactionCommand();
 }
 
@@ -463,6 +511,7 @@ ec_vacuum_merge(Oid relid)
 {
 	VacuumCostActive = VacuumCostDelay > 0;
 	repeat(compact_again, relid, COMPACTIONS_MAX);
+	repeat(summarize_again, relid, SUMMARIES_MAX);
 	repeat(reclaim_again, relid, RECLAIMS_MAX);
 }
 
@@ -508,6 +557,7 @@ ec_compact_table(PG_FUNCTION_ARGS)
 	if (open_companion(rel, &c))
 	{
 		ec_compact_relation(rel, &c, true, &result);
+		(void) ec_summary_maintain(rel, &c);
 		ec_companion_close(&c);
 	}
 	table_close(rel, NoLock);

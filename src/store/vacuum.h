@@ -7,12 +7,17 @@
 
 #include "postgres.h"
 
+#include "utils/relcache.h"
+
 /*
  * A VACUUM statement has begun, or ended: at its end the space of row groups that
  * it has replaced is made free, in transactions of their own.
  */
 extern void ec_vacuum_statement_begin(void);
 extern void ec_vacuum_statement_end(void);
+
+/* VACUUM FULL has made rel anew. */
+extern void ec_vacuum_rewritten(Relation rel);
 
 /* For a process that does nothing else (background.c), outside of transactions. */
 extern void ec_vacuum_merge(Oid relid);

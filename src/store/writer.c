@@ -21,8 +21,8 @@
 #include "store/space.h"
 #include "store/writer.h"
 
-static void
-place_image(Relation rel, EcDescriptor *desc, const EcBuf *image)
+void
+ec_group_place_image(Relation rel, EcDescriptor *desc, const EcBuf *image)
 {
 	desc->image_len = image->len;
 	if (image->len <= EC_INLINE_MAX)
@@ -68,9 +68,9 @@ ec_group_encode(Relation rel, EcBatch *batch, const EcGroupSpec *spec, EcDescrip
 		return;
 	}
 	image = ec_image_buffer();
-	desc->image_dir_len =
-		ec_image_build(rel, batch, spec->numbers, options.codec, options.level, context, image);
-	place_image(rel, desc, image);
+	desc->image_dir_len = ec_image_build(rel, EC_CATALOG_GROUP, batch, spec->numbers, options.codec,
+										 options.level, context, image);
+	ec_group_place_image(rel, desc, image);
 }
 
 void
@@ -196,7 +196,8 @@ ec_group_serialize(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 	};
 	uint8 *payload;
 
-	desc.image_dir_len = ec_image_build(rel, batch, NULL, EC_CODEC_NONE, 0, context, &image);
+	desc.image_dir_len =
+		ec_image_build(rel, EC_CATALOG_GROUP, batch, NULL, EC_CODEC_NONE, 0, context, &image);
 	desc.image_len = image.len;
 	desc.data = image.data;
 	*len = ec_descriptor_size(&desc);
