@@ -261,10 +261,10 @@ typedef struct EcDiskSummary
 	uint16 reserved;
 	uint32 index;		/* of a part within its projection */
 	uint32 signature;	/* the maker's */
-	uint32 projections; /* bits of those that the set has */
-	uint32 nparts;		/* list of row groups: how many parts the set has; else 0 */
 	uint32 ngroups;		/* covered */
-	uint32 reserved2;
+	uint32 nparts;		/* these three of the list of row groups only: parts of the set */
+	uint32 projections; /* bits of those that the set has */
+	uint32 refused;		/* likewise of those that it will never have */
 } EcDiskSummary;
 
 typedef enum EcSummaryKind

@@ -90,8 +90,7 @@ is_whole(const EcSummarySet *set, const EcListSummary *cover)
 		const EcSummaryPart *part = &set->parts[i];
 		bool first = i == 0 || part->projection != part[-1].projection;
 
-		if (part->index != (first ? 0 : part[-1].index + 1) ||
-			(cover->header.projections >> part->projection & 1) == 0)
+		if (part->index != (first ? 0 : part[-1].index + 1))
 			return false;
 	}
 	return true;
@@ -117,6 +116,7 @@ make_set(const EcListSummary *listed, uint32 n, EcSummarySet *set)
 		set->cover_bytes = listed->bytes;
 		set->signature = listed->header.signature;
 		set->projections = listed->header.projections;
+		set->refused = listed->header.refused;
 		set->nrows = listed->header.nrows;
 		set->ngroups = listed->header.ngroups;
 	}

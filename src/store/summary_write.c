@@ -33,8 +33,8 @@ struct EcSummaryWriter
 };
 
 EcSummaryWriter *
-ec_summary_begin(EcCompanion *c, uint32 signature, uint32 projections, uint32 ngroups,
-				 const int64 *groups, uint64 nrows)
+ec_summary_begin(EcCompanion *c, uint32 signature, uint32 ngroups, const int64 *groups,
+				 uint64 nrows)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight summary", ALLOCSET_DEFAULT_SIZES);
@@ -49,7 +49,6 @@ ec_summary_begin(EcCompanion *c, uint32 signature, uint32 projections, uint32 ng
 	writer->header.magic = EC_SUMMARY_MAGIC;
 	writer->header.version = EC_SUMMARY_VERSION;
 	writer->header.signature = signature;
-	writer->header.projections = projections;
 	writer->header.ngroups = ngroups;
 	writer->header.nrows = nrows;
 	ec_meta_reserve(c->main, 0, NULL, &writer->header.set);
@@ -117,8 +116,7 @@ ec_summary_put(EcSummaryWriter *writer, uint16 projection, EcBatch *batch)
 	EcDiskSummary header = writer->header;
 	int64 number;
 
-	if (projection >= EC_SUMMARY_PROJECTIONS ||
-		(writer->header.projections >> projection & 1) == 0 || batch->nrows == 0 ||
+	if (projection >= EC_SUMMARY_PROJECTIONS || batch->nrows == 0 ||
 		batch->nrows > EC_GROUP_ROWS_MAX)
 		elog(ERROR, "a summary of projection %u can't have %u rows", projection, batch->nrows);
 	ec_meta_reserve(writer->c->main, 0, NULL, &number);
@@ -130,7 +128,7 @@ ec_summary_put(EcSummaryWriter *writer, uint16 projection, EcBatch *batch)
 }
 
 void
-ec_summary_end(EcSummaryWriter *writer)
+ec_summary_end(EcSummaryWriter *writer, uint32 projections, uint32 refused)
 {
 	EcDiskSummary header = writer->header;
 	MemoryContext old = MemoryContextSwitchTo(writer->context);
@@ -143,6 +141,8 @@ ec_summary_end(EcSummaryWriter *writer)
 	}
 	header.kind = EC_SUMMARY_COVER;
 	header.nparts = writer->nparts;
+	header.projections = projections;
+	header.refused = refused;
 	put(writer, &header, header.set, batch);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(writer->context);
