@@ -305,7 +305,7 @@ ec_catalog_open_tuple(Relation rel, HeapTuple tuple, EcCatalogTuple *out)
 
 	/* what readers of rows pass by must not be a row group in disguise */
 	if ((out->kind == EC_CATALOG_RESERVE || out->kind == EC_CATALOG_FREE ||
-		 out->kind == EC_CATALOG_PLACE) &&
+		 out->kind == EC_CATALOG_PLACE || out->kind == EC_CATALOG_COUNTERS) &&
 		out->len >= sizeof(EcDiskDescriptor))
 		ec_catalog_tuple_damaged(rel, tuple, "It is too long for its kind.");
 }

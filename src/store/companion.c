@@ -183,7 +183,9 @@ put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size 
 
 	put_heap(c, kind, number, payload, len, cid, options, &where);
 	if ((options & HEAP_INSERT_FROZEN) != 0)
-		ec_stop_point(kind == EC_CATALOG_ROW ? "header" : "place");
+		ec_stop_point(kind == EC_CATALOG_ROW	 ? "header"
+					  : kind == EC_CATALOG_PLACE ? "place"
+												 : "counters");
 	if (tid != NULL)
 		*tid = where;
 	return insert_index(c, kind, number, &where, check);

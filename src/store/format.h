@@ -273,6 +273,22 @@ typedef enum EcSummaryKind
 	EC_SUMMARY_COVER = 2 /* the list of row groups */
 } EcSummaryKind;
 
+/*
+ * The payload of a COUNTERS tuple: those of the metapage, while the table has none because all
+ * its rows are gone (counters.h).  The one with the highest number counts.
+ */
+#define EC_COUNTERS_MAGIC 0x45434943 /* ECIC */
+
+typedef struct EcDiskCounters
+{
+	uint32 magic;
+	uint32 checksum; /* XXH3 of all that follows it, seeded with the number, low 32 bits */
+	int64 next_row;
+	int64 next_group;
+	uint32 changes;
+	uint32 reserved;
+} EcDiskCounters;
+
 StaticAssertDecl(sizeof(EcPageTail) == MAXALIGN(8), "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskMeta) == 32, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskDirectory) == 24, "no padding on disk");
@@ -285,6 +301,7 @@ StaticAssertDecl(sizeof(EcDiskOldRow) == 8, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskReserve) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskPlace) == 8, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskSummary) == 56, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskCounters) == 32, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */
 typedef enum EcCatalogKind
@@ -295,10 +312,14 @@ typedef enum EcCatalogKind
 	EC_CATALOG_RESERVE = 4, /* number: first row of the range.  EcDiskReserve */
 	EC_CATALOG_FREE = 5,	/* number: first page of a run.  EcDiskFree */
 	EC_CATALOG_PLACE = 6,	/* number: of the first row.  EcDiskPlace */
-	EC_CATALOG_SUMMARY = 7	/* number: its own.  EcDiskSummary */
+	EC_CATALOG_SUMMARY = 7, /* number: its own.  EcDiskSummary */
+	EC_CATALOG_COUNTERS = 8 /* number: 1 .. EC_COUNTERS_LAST.  EcDiskCounters */
 } EcCatalogKind;
 
-#define EC_CATALOG_LAST EC_CATALOG_SUMMARY
+#define EC_CATALOG_LAST EC_CATALOG_COUNTERS
+
+/* The last number with the same high bits as all before it, so that one search finds the highest. */
+#define EC_COUNTERS_LAST ((INT64CONST(1) << EC_CATALOG_SEQ_BITS) - 1)
 
 #define EC_MASK_BLOCK_BITS 6
 #define EC_MASK_NUMBER(group, block) ((int64) (group) << EC_MASK_BLOCK_BITS | (block))

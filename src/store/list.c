@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "store/counters.h"
 #include "store/late.h"
 #include "store/list.h"
 #include "store/mask.h"
@@ -370,6 +371,8 @@ list_tuple(HeapTuple tuple, bool visible, void *arg)
 		ec_place_check(list->rel, tuple, &opened);
 	else if (opened.kind == EC_CATALOG_SUMMARY && visible)
 		list_summary(list, tuple, &opened);
+	else if (opened.kind == EC_CATALOG_COUNTERS && visible)
+		ec_counters_check(list->rel, tuple, &opened);
 }
 
 static int

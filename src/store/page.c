@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "store/counters.h"
 #include "store/page.h"
 #include "store/space.h"
 #include "store/tid.h"
@@ -82,7 +83,7 @@ check_page(Relation rel, Buffer buffer, EcPageKind kind, uint32 index)
  * ------------------------------------------------------------------------
  */
 
-/* The metapage, pinned; allocated if the table has no block yet. */
+/* The metapage, pinned; allocated if the table has no block yet, or (counters.h) no more. */
 static Buffer
 pin_meta(Relation rel)
 {
@@ -117,7 +118,25 @@ check_meta(Relation rel, Buffer buffer, const EcDiskMeta *meta)
 						errhint("Install the newer version of the extension's library.")));
 }
 
-/* Applies a change to the metapage's counters under WAL; a new page starts at zero. */
+/* Locks the metapage; true if it is new, *meta then what it begins with. */
+static bool
+lock_meta(Relation rel, Buffer buffer, EcDiskMeta *meta)
+{
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (!PageIsNew(BufferGetPage(buffer)))
+		return false;
+
+	/* the companion is read without this lock */
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	(void) ec_counters_read(rel, meta);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	return PageIsNew(BufferGetPage(buffer));
+}
+
+/*
+ * Applies a change to the metapage's counters under WAL; a new page starts at zero, or
+ * where an earlier one ended.
+ */
 static void
 meta_change(Relation rel, void (*change)(Relation rel, EcDiskMeta *meta, void *arg), void *arg)
 {
@@ -125,10 +144,8 @@ meta_change(Relation rel, void (*change)(Relation rel, EcDiskMeta *meta, void *a
 	GenericXLogState *state;
 	Page page;
 	EcDiskMeta meta = {.magic = EC_META_MAGIC, .version = EC_FORMAT_VERSION};
-	bool fresh;
+	bool fresh = lock_meta(rel, buffer, &meta);
 
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	fresh = PageIsNew(BufferGetPage(buffer));
 	if (!fresh)
 	{
 		memcpy(&meta, PageGetContents(BufferGetPage(buffer)), sizeof(meta));
@@ -317,7 +334,7 @@ ec_meta_read(Relation rel, EcDiskMeta *meta)
 	bool found = false;
 
 	if (RelationGetNumberOfBlocks(rel) == 0)
-		return false;
+		return ec_counters_read(rel, meta);
 	buffer = ReadBuffer(rel, EC_META_BLOCK);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (!PageIsNew(BufferGetPage(buffer)))
@@ -327,7 +344,7 @@ ec_meta_read(Relation rel, EcDiskMeta *meta)
 		found = true;
 	}
 	UnlockReleaseBuffer(buffer);
-	return found;
+	return found || ec_counters_read(rel, meta);
 }
 
 /* ------------------------------------------------------------------------

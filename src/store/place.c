@@ -11,6 +11,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "store/counters.h"
 #include "store/mask.h"
 #include "store/page.h"
 #include "store/place.h"
@@ -134,6 +135,8 @@ check_tuple(Relation rel, HeapTuple tuple)
 		(void) read_block(rel, tuple, &opened);
 	else if (opened.kind == EC_CATALOG_SUMMARY)
 		ec_summary_header(rel, opened.number, opened.payload, opened.len, &summary);
+	else if (opened.kind == EC_CATALOG_COUNTERS)
+		ec_counters_check(rel, tuple, &opened);
 }
 
 void

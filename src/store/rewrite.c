@@ -356,6 +356,7 @@ carry_tuple(EcRewrite *w, HeapTuple tuple, HTSV_Result state)
 		case EC_CATALOG_SUMMARY: /* of row groups that are no more */
 		case EC_CATALOG_FREE:
 		case EC_CATALOG_PLACE:
+		case EC_CATALOG_COUNTERS: /* begin_numbers has asked for them */
 			break;
 	}
 	return NULL;

@@ -45,6 +45,7 @@
 #include "base/compat.h"
 #include "base/stoppoint.h"
 #include "store/catalog.h"
+#include "store/counters.h"
 #include "store/space.h"
 #include "store/tid.h"
 #include "store/walk.h"
@@ -283,7 +284,7 @@ count_extent(EcCompanion *c, HeapTuple tuple, HTSV_Result state, EcCatalogKind k
 /* Sorts one tuple of the companion into pages that somebody needs and pages that are free. */
 static void
 count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, const Moment *moment, Runs *busy,
-			Runs *free)
+			Runs *free, EcSpace *space)
 {
 	EcCatalogTuple opened;
 	EcDiskFree disk;
@@ -299,6 +300,11 @@ count_tuple(EcCompanion *c, HeapTuple tuple, HTSV_Result state, const Moment *mo
 		/* who takes pages, or gives them back, hasn't ended: they are not ours to touch */
 		add_run(state == HEAPTUPLE_LIVE ? free : busy, (BlockNumber) opened.number, disk.npages,
 				&tuple->t_self);
+	}
+	else if (opened.kind == EC_CATALOG_COUNTERS)
+	{
+		space->counters++;
+		space->last_counters = Max(space->last_counters, opened.number);
 	}
 }
 
@@ -321,7 +327,7 @@ collect_runs(EcCompanion *c, const Moment *moment, Runs *busy, Runs *free, EcSpa
 		space->tuples++;
 		space->bytes += tuple->t_len;
 		old = MemoryContextSwitchTo(context);
-		count_tuple(c, tuple, ec_walk_state(&walk, moment->oldest_xmin), moment, busy, free);
+		count_tuple(c, tuple, ec_walk_state(&walk, moment->oldest_xmin), moment, busy, free, space);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
@@ -426,6 +432,14 @@ worth_truncating(BlockNumber pages, BlockNumber nblocks)
 	return pages >= TRUNCATE_MINIMUM || (pages > 0 && pages >= nblocks / TRUNCATE_FRACTION);
 }
 
+/* Is the metapage all that is left of the table?  Then not even that is needed (counters.h). */
+static bool
+is_all_gone(const Reclaim *r)
+{
+	return r->truncate == EC_META_BLOCK + 1 && r->busy.n == 0 &&
+		   r->space->tuples == r->space->counters && r->space->last_counters < EC_COUNTERS_LAST;
+}
+
 static bool
 lock_for_truncation(Relation rel)
 {
@@ -450,6 +464,8 @@ truncate_file(Relation rel, Reclaim *r)
 	if (RelationGetNumberOfBlocks(rel) == r->nblocks)
 	{
 		ec_stop_point("truncate");
+		if (r->truncate == EC_META_BLOCK)
+			ec_counters_keep(r->c, r->space->last_counters + 1);
 		RelationTruncate(rel, r->truncate);
 		r->space->truncated = r->nblocks - r->truncate;
 		r->space->pages = r->truncate;
@@ -475,6 +491,8 @@ ec_space_reclaim(Relation rel, EcCompanion *c, bool truncate, EcSpace *space)
 	collect_runs(c, &moment, &r.busy, &r.free, space);
 	UnregisterSnapshot(moment.snapshot);
 	free_gaps(&r);
+	if (is_all_gone(&r))
+		r.truncate = EC_META_BLOCK;
 	ec_stop_point("reclaimed");
 	if (truncate && worth_truncating(r.nblocks - r.truncate, r.nblocks))
 		truncate_file(rel, &r);

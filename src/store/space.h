@@ -32,6 +32,8 @@ typedef struct EcSpace
 	BlockNumber truncated; /* given back to the file system */
 	BlockNumber later;	   /* can be given back when this is committed, if that is worth it */
 	int64 tuples;		   /* of the companion, dead ones included */
+	int64 counters;		   /* of them, counters of a metapage that was given back */
+	int64 last_counters;   /* the highest number of these */
 	uint64 bytes;		   /* of these */
 	int64 places;		   /* of them, deleted just now (place.h) */
 } EcSpace;

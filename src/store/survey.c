@@ -206,6 +206,7 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 		case EC_CATALOG_RESERVE:
 		case EC_CATALOG_FREE:
 		case EC_CATALOG_PLACE:
+		case EC_CATALOG_COUNTERS:
 			break;
 	}
 }

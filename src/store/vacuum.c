@@ -171,6 +171,8 @@ reclaim(Relation rel, EcCompanion *c, VacuumParams *params, BufferAccessStrategy
 		space->places = ec_place_drop(c);
 	if (params->truncate == VACOPTVALUE_DISABLED || params->is_wraparound)
 		return 0;
+	if (space->pages == 1 && space->places > 0 && space->tuples == space->counters + space->places)
+		return 1; /* the metapage, as soon as the places are gone */
 	return space->later + ec_space_move(rel, c, space, !ec_compat_is_autovacuum());
 }
 
@@ -299,6 +301,18 @@ dead_rows(const EcCompaction *compaction, int64 rows, bool unfinished)
 	return unfinished ? rows : compaction->rows_written + compaction->rows_dropped;
 }
 
+/* Indexes are never vacuumed in parallel; but as for a heap it is said where that can't be. */
+static void
+warn_of_parallel(Relation rel, const VacuumParams *params)
+{
+	if (params->nworkers <= 0 || !RelationUsesLocalBuffers(rel) ||
+		list_length(RelationGetIndexList(rel)) < 2)
+		return;
+	ereport(WARNING, (errmsg("disabling parallel option of vacuum on \"%s\" --- cannot vacuum "
+							 "temporary tables in parallel",
+							 RelationGetRelationName(rel))));
+}
+
 void
 ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy)
 {
@@ -311,6 +325,7 @@ ec_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy strate
 	int64 rows;
 
 	leave_vacuum_mode();
+	warn_of_parallel(rel, params);
 
 	/* now, as later others may wait for us; compaction changes nothing about it */
 	rows = ec_list_count_rows(rel, SnapshotSelf);

@@ -13,6 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "store/companion.h"
+#include "store/counters.h"
 #include "store/fetch.h"
 #include "store/place.h"
 #include "store/row.h"
@@ -68,7 +69,7 @@ check_free(EcVerify *verify, const EcCatalogTuple *opened)
 }
 
 /*
- * Headers of rows in row groups, and places, are inserted frozen.  A crash between that
+ * Headers of rows in row groups, places and counters are inserted frozen.  A crash between that
  * and the insertion into the index leaves one that nobody finds or misses.
  */
 static bool
@@ -76,7 +77,7 @@ may_be_lost(EcVerify *verify, HeapTuple tuple, const EcCatalogTuple *opened)
 {
 	EcRow row;
 
-	return opened->kind == EC_CATALOG_PLACE ||
+	return opened->kind == EC_CATALOG_PLACE || opened->kind == EC_CATALOG_COUNTERS ||
 		   (ec_row_from_tuple(verify->rel, tuple, &row) && row.state == EC_ROW_LIVE);
 }
 
@@ -104,6 +105,9 @@ check_tuple(EcVerify *verify, EcCompanion *c, HeapTuple tuple)
 			break;
 		case EC_CATALOG_PLACE:
 			ec_place_check(verify->rel, tuple, &opened);
+			break;
+		case EC_CATALOG_COUNTERS:
+			ec_counters_check(verify->rel, tuple, &opened);
 			break;
 	}
 	if (!may_be_lost(verify, tuple, &opened) && !index_finds(c, &opened, &tuple->t_self))
