@@ -113,9 +113,19 @@ INSERT INTO h (a, added) VALUES (-1, 'x'); DELETE FROM h WHERE a % 10 = 5; UPDAT
 SELECT differences('c', 'h');
 SELECT * FROM ecinsight.verify('c');
 
--- the compacting transaction goes on with the rows that it has moved
+-- the compacting transaction goes on with the rows that it has moved; here it can't be tried again until they are old enough
+CREATE PROCEDURE wait_for_others() LANGUAGE plpgsql AS $$
+DECLARE mine xid := pg_current_xact_id()::xid;
+BEGIN
+	COMMIT;
+	WHILE EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND age(backend_xmin) >= age(mine)) LOOP
+		PERFORM pg_sleep(0.05), pg_stat_clear_snapshot();
+		COMMIT;
+	END LOOP;
+END $$;
 CREATE TABLE moved (id int, v int) USING ecinsight_columnar;
 INSERT INTO moved SELECT g, g FROM generate_series(1, 60) g;
+CALL wait_for_others();
 BEGIN;
 SELECT groups_written, rows_written FROM ecinsight.compact('moved');
 UPDATE moved SET v = v + 100 WHERE id = 2;

@@ -1,6 +1,6 @@
 """A private PostgreSQL cluster for a test: made in a directory of its own, crashed and restarted at will.
 
-Runs as the caller, who must not be root (scripts/test sees to that).
+Runs as the caller, or, as PostgreSQL refuses to be root's, as postgres in a subdirectory that belongs to it.
 """
 import os
 import shutil
@@ -26,27 +26,45 @@ restart_after_crash = on
 deadlock_timeout = '10ms'
 """
 
+SERVER_USER = "postgres"
+
 
 class Server:
     def __init__(self, bindir, directory, settings="", port=5999):
+        directory = os.path.abspath(directory)
+        os.makedirs(directory, exist_ok=True)
+        self.user = {}
+        if os.geteuid() == 0:
+            directory = self._give_away(directory)
         self.bindir, self.directory = bindir, directory
         self.data = os.path.join(directory, "data")
         self.log = os.path.join(directory, "server.log")
         self.port = port
         shutil.rmtree(self.data, ignore_errors=True)
-        os.makedirs(directory, exist_ok=True)
-        subprocess.run([self._tool("initdb"), "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "--data-checksums",
-                        "--encoding=UTF8", "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL)
+        self._run([self._tool("initdb"), "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "--data-checksums",
+                   "--encoding=UTF8", "--locale=C.UTF-8"], check=True)
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as conf:
             conf.write(SETTINGS + "unix_socket_directories = '%s'\nport = %d\n%s\n" % (directory, port, settings))
         self.start()
+
+    def _give_away(self, directory):
+        """A subdirectory for the user that the server runs as; others may pass through to it."""
+        self.user = {"user": SERVER_USER, "group": SERVER_USER, "extra_groups": []}
+        os.chmod(directory, os.stat(directory).st_mode | 0o011)
+        own = os.path.join(directory, "server")
+        os.makedirs(own, exist_ok=True)
+        shutil.chown(own, SERVER_USER, SERVER_USER)
+        return own
+
+    def _run(self, command, **more):
+        return subprocess.run(command, cwd=self.directory, stdout=subprocess.DEVNULL, **self.user, **more)
 
     def _tool(self, name):
         return os.path.join(self.bindir, name) if self.bindir else name
 
     def _ctl(self, *arguments):
-        return subprocess.run([self._tool("pg_ctl"), "-D", self.data, "-w", "-t", "120", *arguments],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+        return self._run([self._tool("pg_ctl"), "-D", self.data, "-w", "-t", "120", *arguments],
+                         stderr=subprocess.DEVNULL, check=False).returncode
 
     def start(self):
         if self._ctl("-l", self.log, "start") != 0:
