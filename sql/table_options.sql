@@ -27,12 +27,33 @@ SELECT ecinsight.set_options('c', order_by => 'a, z');
 SELECT ecinsight.set_options('c', order_by => 'a, a');
 SELECT ecinsight.set_options('c', order_by => 'a b');
 SELECT ecinsight.set_options('c', bloom => 'a');
-SELECT ecinsight.set_options('c', summaries => 'on');
+SELECT ecinsight.set_options('c', summaries => 'most');
+SELECT ecinsight.set_options('c', summaries => 'user, group');
+SELECT ecinsight.set_options('c', summaries => '');
 SELECT ecinsight.set_options('h', compression => 'lz4');
 SELECT ecinsight.options('h');
 SELECT ecinsight.row_groups('h');
 SELECT ecinsight.set_options(NULL, compression => 'lz4');
 SET ecinsight.row_group_rows = 5; SET ecinsight.compression = 'gzip';
+
+-- summaries
+SELECT ecinsight.set_options('c', summaries => 'user,Category, user');
+SELECT setting, source FROM ecinsight.options('c') WHERE option = 'summaries';
+SELECT ecinsight.set_options('c', summaries => 'visit, purchase, user, product, category');
+SELECT setting, source FROM ecinsight.options('c') WHERE option = 'summaries';
+SELECT ecinsight.set_options('c', summaries => 'off');
+SELECT setting, source FROM ecinsight.options('c') WHERE option = 'summaries';
+SELECT setting, source FROM ecinsight.options('d') WHERE option = 'summaries';
+UPDATE ecinsight.table_options SET summaries = 'user,group' WHERE relation = 'c'::regclass;
+UPDATE ecinsight.table_options SET summaries = NULL WHERE relation = 'c'::regclass;
+SELECT setting, source FROM ecinsight.options('c') WHERE option = 'summaries';
+CREATE TABLE parted (a int) PARTITION BY LIST (a);
+CREATE TABLE part PARTITION OF parted FOR VALUES IN (1) USING ecinsight_columnar;
+SELECT ecinsight.set_options('parted', summaries => 'purchase');
+SELECT setting, source FROM ecinsight.options('part') WHERE option = 'summaries';
+SELECT ecinsight.set_options('part', summaries => 'auto');
+SELECT setting, source FROM ecinsight.options('part') WHERE option = 'summaries';
+DROP TABLE parted;
 
 -- a rollback takes them back
 BEGIN; SELECT ecinsight.set_options('c', compression => 'none'); SELECT setting FROM ecinsight.options('c') WHERE option = 'compression'; ROLLBACK;

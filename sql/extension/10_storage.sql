@@ -14,7 +14,9 @@ CREATE TABLE table_options (
 	compression text CHECK (compression IN ('none', 'lz4', 'zstd')),
 	compression_level int CHECK (compression_level BETWEEN 1 AND 19),
 	row_group_rows int CHECK (row_group_rows BETWEEN 1024 AND 1048576),
-	order_by text
+	order_by text,
+	summaries text CHECK (summaries IN ('auto', 'on', 'off') OR
+		summaries ~ '^(category|product|user|purchase|visit)(, (category|product|user|purchase|visit))*$')
 ) USING heap;
 COMMENT ON TABLE table_options IS 'options of columnar tables; use ecinsight.set_options to change them';
 SELECT pg_catalog.pg_extension_config_dump('table_options',
@@ -36,7 +38,7 @@ COMMENT ON FUNCTION set_options(regclass, text, int, int, text, text, text)
 
 CREATE FUNCTION options(relation regclass, OUT option text, OUT setting text, OUT source text)
 	RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'ec_options' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 4;
+	AS 'MODULE_PATHNAME', 'ec_options' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 5;
 COMMENT ON FUNCTION options(regclass) IS 'options in force for a columnar table, and where they come from';
 
 CREATE FUNCTION compact(relation regclass, OUT groups_merged bigint, OUT groups_written bigint,
@@ -56,11 +58,19 @@ COMMENT ON FUNCTION row_groups(regclass) IS 'row groups of a columnar table; the
 
 CREATE FUNCTION columnar_stats(relation regclass, OUT level int, OUT column_name name,
 		OUT encoding text, OUT codec text, OUT pieces bigint, OUT rows bigint, OUT masked_rows bigint,
-		OUT bytes bigint, OUT decoded_bytes bigint, OUT ratio double precision)
+		OUT bytes bigint, OUT decoded_bytes bigint, OUT ratio double precision,
+		OUT summary_sets bigint, OUT summary_bytes bigint)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'ec_columnar_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION columnar_stats(regclass)
-	IS 'for each level (NULL: rows in tuples of their own): row groups (as pieces), rows and bytes; for each column: pieces and bytes by encoding';
+	IS 'for each level (NULL: rows in tuples of their own): row groups (as pieces), rows and bytes; for each column: pieces and bytes by encoding; the first line tells of summaries, too';
+
+CREATE FUNCTION summaries(relation regclass, OUT set_number bigint, OUT rows bigint, OUT row_groups bigint,
+		OUT projection text, OUT parts int, OUT cells bigint, OUT bytes bigint)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'ec_table_summaries' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION summaries(regclass)
+	IS 'sets of summaries of a columnar table that insights can use: rows and row groups that each covers, and what it holds';
 
 CREATE FUNCTION verify(relation regclass, OUT row_group bigint, OUT column_name name, OUT problem text)
 	RETURNS SETOF record

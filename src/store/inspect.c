@@ -1,6 +1,6 @@
 /*
  * inspect.c
- *	  Functions that show what a table consists of: row_groups, columnar_stats.
+ *	  Functions that show what a table consists of: row_groups, columnar_stats, summaries.
  *
  * They see what the calling query's snapshot sees and want SELECT on the table.
  */
@@ -22,10 +22,12 @@
 #include "store/inspect.h"
 #include "store/reader_internal.h"
 #include "store/row.h"
+#include "store/summary.h"
 #include "store/writer.h"
 
 PG_FUNCTION_INFO_V1(ec_row_groups);
 PG_FUNCTION_INFO_V1(ec_columnar_stats);
+PG_FUNCTION_INFO_V1(ec_table_summaries);
 
 Relation
 ec_inspect_open(Oid relid)
@@ -374,12 +376,13 @@ compare_stats(const void *a, const void *b)
 	return x->codec < y->codec ? -1 : x->codec > y->codec;
 }
 
+/* summaries: to be told in this line, or NULL. */
 static void
-put_stats(FunctionCallInfo fcinfo, Relation rel, const StatsRow *row)
+put_stats(FunctionCallInfo fcinfo, Relation rel, const StatsRow *row, EcList *summaries)
 {
 	bool whole = row->attidx < 0;
-	Datum values[10] = {0};
-	bool isnull[10] = {0};
+	Datum values[12] = {0};
+	bool isnull[12] = {0};
 
 	isnull[0] = row->level == LEVEL_DELTA;
 	values[0] = Int32GetDatum(row->level);
@@ -398,6 +401,16 @@ put_stats(FunctionCallInfo fcinfo, Relation rel, const StatsRow *row)
 	values[8] = Int64GetDatum(row->decoded);
 	isnull[9] = row->bytes == 0;
 	values[9] = Float8GetDatum(isnull[9] ? 0 : (double) row->decoded / (double) row->bytes);
+	isnull[10] = isnull[11] = summaries == NULL;
+	if (summaries != NULL)
+	{
+		int64 bytes = 0;
+
+		for (uint32 i = 0; i < summaries->nsummaries; i++)
+			bytes += (int64) summaries->summaries[i].bytes;
+		values[10] = Int64GetDatum(ec_summary_list(summaries, NULL)->nsets);
+		values[11] = Int64GetDatum(bytes);
+	}
 	ec_inspect_put(fcinfo, values, isnull);
 }
 
@@ -421,8 +434,64 @@ ec_columnar_stats(PG_FUNCTION_ARGS)
 	if (stats.nrows > 0)
 		qsort(stats.rows, stats.nrows, sizeof(StatsRow), compare_stats);
 	for (int i = 0; i < stats.nrows; i++)
-		put_stats(fcinfo, rel, &stats.rows[i]);
+		put_stats(fcinfo, rel, &stats.rows[i], i == 0 ? reader->list : NULL);
 	ec_reader_end(reader);
+	table_close(rel, NoLock);
+	PG_RETURN_NULL();
+}
+
+/* ------------------------------------------------------------------------
+ * summaries
+ * ------------------------------------------------------------------------
+ */
+
+/* The parts of a set that belong to one projection. */
+static void
+put_projection(FunctionCallInfo fcinfo, const EcSummarySet *set, uint16 projection)
+{
+	const EcSummaryMaker *maker = ec_summary_maker();
+	const char *name = maker == NULL ? NULL : maker->projection_name(projection);
+	int32 parts = 0;
+	int64 cells = 0;
+	int64 bytes = 0;
+	Datum values[7];
+	bool isnull[7] = {0};
+
+	for (uint32 i = 0; i < set->nparts; i++)
+	{
+		if (set->parts[i].projection != projection)
+			continue;
+		parts++;
+		cells += set->parts[i].nrows;
+		bytes += (int64) set->parts[i].bytes;
+	}
+	values[0] = Int64GetDatum(set->number);
+	values[1] = Int64GetDatum((int64) set->nrows);
+	values[2] = Int64GetDatum(set->ngroups);
+	values[3] = CStringGetTextDatum(name != NULL ? name : psprintf("%u", projection));
+	values[4] = Int32GetDatum(parts);
+	values[5] = Int64GetDatum(cells);
+	values[6] = Int64GetDatum(bytes);
+	ec_inspect_put(fcinfo, values, isnull);
+}
+
+Datum
+ec_table_summaries(PG_FUNCTION_ARGS)
+{
+	Relation rel = ec_inspect_open(PG_GETARG_OID(0));
+	EcList *list = ec_list_begin(rel, GetActiveSnapshot());
+	EcSummaries *sets = ec_summary_list(list, NULL);
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (uint32 i = 0; i < sets->nsets; i++)
+	{
+		for (uint16 projection = 0; projection < EC_SUMMARY_PROJECTIONS; projection++)
+		{
+			if ((sets->sets[i].projections >> projection & 1) != 0)
+				put_projection(fcinfo, &sets->sets[i], projection);
+		}
+	}
+	ec_list_end(list);
 	table_close(rel, NoLock);
 	PG_RETURN_NULL();
 }

@@ -63,8 +63,13 @@ enum
 	OPT_COMPRESSION_LEVEL,
 	OPT_ROW_GROUP_ROWS,
 	OPT_ORDER_BY,
+	OPT_SUMMARIES,
 	OPT_COLUMNS
 };
+
+/* Arguments of ecinsight.set_options: the same, but for this one. */
+#define ARG_BLOOM OPT_SUMMARIES
+#define ARG_OF(option) ((option) + ((option) >= ARG_BLOOM ? 1 : 0))
 
 /* What the rows of a table and those above it say; -1: nothing. */
 typedef struct StoredOptions
@@ -74,6 +79,8 @@ typedef struct StoredOptions
 	int row_group_rows;
 	int norder;
 	int order[EC_ORDER_MAX];
+	int summaries; /* EcSummariesOption */
+	uint32 dimensions;
 } StoredOptions;
 
 static const char *const codec_names[] = {"none", "lz4", "zstd"};
@@ -89,6 +96,94 @@ codec_from_name(const char *name)
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("invalid value for option \"compression\": \"%s\"", name),
 					errhint("Valid values are \"none\", \"lz4\" and \"zstd\".")));
+}
+
+/* ------------------------------------------------------------------------
+ * Summaries
+ * ------------------------------------------------------------------------
+ */
+
+static const char *const summaries_names[] = {"auto", "on", "off"};
+static const char *const dimension_names[] = {"category", "product", "user", "purchase", "visit"};
+
+#define ALL_DIMENSIONS ((1U << lengthof(dimension_names)) - 1)
+
+static int
+find_name(const char *name, const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (pg_strcasecmp(name, names[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* False if the text is no value of option summaries. */
+static bool
+read_summaries(const char *text, int *summaries, uint32 *dimensions)
+{
+	List *names;
+	ListCell *cell;
+
+	*summaries = find_name(text, summaries_names, lengthof(summaries_names));
+	*dimensions = ALL_DIMENSIONS;
+	if (*summaries >= 0)
+		return true;
+	if (!SplitIdentifierString(pstrdup(text), ',', &names) || names == NIL)
+		return false;
+	*summaries = EC_SUMMARIES_ON;
+	*dimensions = 0;
+	foreach (cell, names)
+	{
+		int i = find_name(lfirst(cell), dimension_names, lengthof(dimension_names));
+
+		if (i < 0)
+			return false;
+		*dimensions |= 1U << i;
+	}
+	return true;
+}
+
+static char *
+summaries_text(int summaries, uint32 dimensions)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (dimensions == ALL_DIMENSIONS)
+		appendStringInfoString(&text, summaries_names[summaries]);
+	for (int i = 0; i < (int) lengthof(dimension_names) && dimensions != ALL_DIMENSIONS; i++)
+	{
+		if ((dimensions >> i & 1) != 0)
+			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "", dimension_names[i]);
+	}
+	return text.data;
+}
+
+/* The value as it is kept. */
+static Datum
+check_summaries(const char *value)
+{
+	int summaries;
+	uint32 dimensions;
+
+	if (!read_summaries(value, &summaries, &dimensions))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"summaries\": \"%s\"", value),
+			 errhint("Valid values are \"auto\", \"on\", \"off\", or a list of \"category\", "
+					 "\"product\", \"user\", \"purchase\" and \"visit\", separated by commas.")));
+	return CStringGetTextDatum(summaries_text(summaries, dimensions));
+}
+
+bool
+ec_options_wants(const EcTableOptions *options, const char *dimension)
+{
+	int i = find_name(dimension, dimension_names, lengthof(dimension_names));
+
+	return options->summaries != EC_SUMMARIES_OFF && i >= 0 && (options->dimensions >> i & 1) != 0;
 }
 
 /* ------------------------------------------------------------------------
@@ -170,6 +265,10 @@ add_tuple(Relation rel, Relation options, HeapTuple tuple, StoredOptions *stored
 			int_or_unset(values[OPT_ROW_GROUP_ROWS], isnull[OPT_ROW_GROUP_ROWS]);
 	if (stored->norder < 0 && !isnull[OPT_ORDER_BY])
 		read_order(rel, TextDatumGetCString(values[OPT_ORDER_BY]), stored);
+	if (stored->summaries < 0 && !isnull[OPT_SUMMARIES] &&
+		!read_summaries(TextDatumGetCString(values[OPT_SUMMARIES]), &stored->summaries,
+						&stored->dimensions))
+		stored->summaries = -1;
 }
 
 static void
@@ -177,7 +276,8 @@ read_stored(Relation rel, Oid relid, StoredOptions *stored)
 {
 	Relation options = open_options(AccessShareLock);
 
-	stored->codec = stored->level = stored->row_group_rows = stored->norder = -1;
+	stored->codec = stored->level = stored->row_group_rows = stored->norder = stored->summaries =
+		-1;
 	while (options != NULL && OidIsValid(relid))
 	{
 		SysScanDesc scan = begin_lookup(options, relid, NULL);
@@ -236,6 +336,8 @@ ec_options_get(Relation rel)
 		stored->row_group_rows >= 0 ? stored->row_group_rows : ec_guc_row_group_rows;
 	options.norder = Max(stored->norder, 0);
 	memcpy(options.order, stored->order, sizeof(options.order));
+	options.summaries = stored->summaries >= 0 ? stored->summaries : EC_SUMMARIES_AUTO;
+	options.dimensions = stored->summaries >= 0 ? stored->dimensions : ALL_DIMENSIONS;
 	return options;
 }
 
@@ -347,21 +449,28 @@ check_order(Relation rel, const char *order_by)
 static void
 check_options(FunctionCallInfo fcinfo)
 {
-	static const char *const not_yet[] = {"bloom", "summaries"};
-
 	if (!PG_ARGISNULL(OPT_COMPRESSION))
 		codec_from_name(text_to_cstring(PG_GETARG_TEXT_PP(OPT_COMPRESSION)));
 	if (!PG_ARGISNULL(OPT_COMPRESSION_LEVEL))
 		check_range("compression_level", PG_GETARG_INT32(OPT_COMPRESSION_LEVEL), 1, 19);
 	if (!PG_ARGISNULL(OPT_ROW_GROUP_ROWS))
 		check_range("row_group_rows", PG_GETARG_INT32(OPT_ROW_GROUP_ROWS), 1024, EC_GROUP_ROWS_MAX);
-	for (int i = 0; i < (int) lengthof(not_yet); i++)
-	{
-		if (!PG_ARGISNULL(OPT_COLUMNS + i))
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("option \"%s\" is not supported yet", not_yet[i]),
-							errhint("Leave it out.")));
-	}
+	if (!PG_ARGISNULL(ARG_BLOOM))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("option \"%s\" is not supported yet", "bloom"), errhint("Leave it out.")));
+}
+
+static Datum
+checked_argument(FunctionCallInfo fcinfo, Relation rel, int option)
+{
+	Datum value = PG_GETARG_DATUM(ARG_OF(option));
+
+	if (option == OPT_ORDER_BY)
+		return check_order(rel, TextDatumGetCString(value));
+	if (option == OPT_SUMMARIES)
+		return check_summaries(TextDatumGetCString(value));
+	return value;
 }
 
 /*
@@ -387,12 +496,10 @@ ec_set_options(PG_FUNCTION_ARGS)
 	check_options(fcinfo);
 	for (int i = 0; i < OPT_COLUMNS; i++)
 	{
-		isnull[i] = PG_ARGISNULL(i);
+		isnull[i] = PG_ARGISNULL(ARG_OF(i));
 		replace[i] = !isnull[i];
 		if (!isnull[i])
-			values[i] = i != OPT_ORDER_BY
-							? PG_GETARG_DATUM(i)
-							: check_order(rel, TextDatumGetCString(PG_GETARG_DATUM(i)));
+			values[i] = checked_argument(fcinfo, rel, i);
 	}
 
 	options = open_options(RowExclusiveLock);
@@ -561,9 +668,10 @@ ec_options(PG_FUNCTION_ARGS)
 	Relation rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	StoredOptions stored;
 	EcTableOptions options;
-	const char *names[] = {"compression", "compression_level", "row_group_rows", "order_by"};
-	char *texts[4];
-	bool is_stored[4];
+	const char *names[] = {"compression", "compression_level", "row_group_rows", "order_by",
+						   "summaries"};
+	char *texts[lengthof(names)];
+	bool is_stored[lengthof(names)];
 
 	if (!has_options(rel))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -578,10 +686,12 @@ ec_options(PG_FUNCTION_ARGS)
 	texts[3] = order_text(rel, &options);
 	is_stored[2] = stored.row_group_rows >= 0;
 	is_stored[3] = stored.norder >= 0;
+	texts[4] = summaries_text(options.summaries, options.dimensions);
+	is_stored[4] = stored.summaries >= 0;
 	table_close(rel, AccessShareLock);
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < (int) lengthof(names); i++)
 	{
 		Datum values[3] = {CStringGetTextDatum(names[i]), CStringGetTextDatum(texts[i]),
 						   CStringGetTextDatum(is_stored[i] ? "table" : "parameter")};

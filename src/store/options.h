@@ -14,6 +14,14 @@
 /* Columns that a table can be ordered by. */
 #define EC_ORDER_MAX 8
 
+/* Option summaries; a list of dimensions is EC_SUMMARIES_ON with some of them. */
+typedef enum EcSummariesOption
+{
+	EC_SUMMARIES_AUTO, /* if the table has what they are made of */
+	EC_SUMMARIES_ON,
+	EC_SUMMARIES_OFF
+} EcSummariesOption;
+
 typedef struct EcTableOptions
 {
 	EcCodec codec;
@@ -21,10 +29,15 @@ typedef struct EcTableOptions
 	uint32 row_group_rows;
 	int norder;
 	int order[EC_ORDER_MAX]; /* attidx of the columns by which compaction sorts */
+	EcSummariesOption summaries;
+	uint32 dimensions; /* bits of those wanted: see ec_options_wants */
 } EcTableOptions;
 
 /* The table's options, defaults filled in from the configuration parameters. */
 extern EcTableOptions ec_options_get(Relation rel);
+
+/* Are summaries of this dimension ("category", "product", "user", "purchase", "visit") wanted? */
+extern bool ec_options_wants(const EcTableOptions *options, const char *dimension);
 
 /*
  * Deletes what set_options stored for a table that is gone.  Called when one is

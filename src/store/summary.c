@@ -147,7 +147,10 @@ collect_sets(EcList *list, EcSummaries *whole, EcSummaries *broken)
 		if (make_set(&listed[first], end - first, &set))
 			add_set(whole, list->nsummaries, &set);
 		else
+		{
+			set.state = EC_SUMMARY_INCOMPLETE;
 			add_set(broken, list->nsummaries, &set);
+		}
 	}
 }
 
@@ -221,18 +224,20 @@ gallop(const Listed *listed, uint32 at, int64 number)
 }
 
 /* Are all of the set's row groups listed, and none covered yet? */
-static bool
-can_cover(const Listed *listed, const EcSummarySet *set)
+static EcSummaryState
+judge(const Listed *listed, const EcSummarySet *set)
 {
 	uint32 at = 0;
 
 	for (uint32 i = 0; i < set->ngroups; i++)
 	{
 		at = gallop(listed, at, set->groups[i]);
-		if (at == listed->n || listed->numbers[at] != set->groups[i] || listed->covered[at])
-			return false;
+		if (at == listed->n || listed->numbers[at] != set->groups[i])
+			return EC_SUMMARY_STALE;
+		if (listed->covered[at])
+			return EC_SUMMARY_OVERLAPS;
 	}
-	return true;
+	return EC_SUMMARY_USABLE;
 }
 
 static void
@@ -313,13 +318,16 @@ keep_usable(EcList *list, EcSummaries *sets, EcSummaries *broken)
 	collect_groups(list, &listed);
 	for (uint32 i = sets->nsets; i-- > 0;)
 	{
-		if (can_cover(&listed, &sets->sets[i]))
+		EcSummarySet *set = &sets->sets[i];
+
+		set->state = judge(&listed, set);
+		if (set->state == EC_SUMMARY_USABLE)
 		{
-			cover(&listed, &sets->sets[i]);
-			sets->sets[--kept] = sets->sets[i];
+			cover(&listed, set);
+			sets->sets[--kept] = *set;
 		}
 		else
-			add_set(broken, list->nsummaries, &sets->sets[i]);
+			add_set(broken, list->nsummaries, set);
 	}
 	sets->nsets -= kept;
 	sets->sets += kept;

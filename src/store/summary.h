@@ -42,8 +42,18 @@ typedef struct EcSummaryPart
 	uint64 bytes; /* stored */
 } EcSummaryPart;
 
+/* Why a set can't be used. */
+typedef enum EcSummaryState
+{
+	EC_SUMMARY_USABLE,
+	EC_SUMMARY_INCOMPLETE, /* parts are missing: only number, parts and cover are set */
+	EC_SUMMARY_STALE,	   /* row groups are gone */
+	EC_SUMMARY_OVERLAPS	   /* a newer one covers some of its row groups */
+} EcSummaryState;
+
 typedef struct EcSummarySet
 {
+	EcSummaryState state;
 	int64 number;		/* newer sets have greater ones */
 	uint32 signature;	/* the maker's: what the columns meant */
 	uint32 projections; /* bits of those that it has, even with no part at all */
@@ -65,8 +75,7 @@ typedef struct EcSummaries
 
 /*
  * The sets that the list's snapshot sees whose row groups are all in the list; in
- * the current memory context.  broken, if not NULL, gets those of which row groups
- * are missing, or parts (then only number, parts and cover are set), for dropping.
+ * the current memory context.  broken, if not NULL, gets the others, for dropping.
  */
 extern EcSummaries *ec_summary_list(EcList *list, EcSummaries **broken);
 

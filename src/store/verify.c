@@ -5,8 +5,8 @@
  * Each column of each row group is read in a subtransaction of its own, so that a
  * damaged one is reported and the rest still read.  Beyond what readers check, it
  * compares zones with the values, looks for row groups that share pages or row
- * numbers or lie outside of what the metapage knows, checks each tuple of the
- * companion (verify_tuples.c) and compares btree indexes with the rows
+ * numbers or lie outside of what the metapage knows, reads the summaries
+ * (verify_summary.c), checks each tuple of the companion (verify_tuples.c) and compares btree indexes with the rows
  * (verify_index.c).
  */
 #include "postgres.h"
@@ -34,11 +34,16 @@ PG_FUNCTION_INFO_V1(ec_verify);
 void
 ec_verify_report(EcVerify *verify, int64 group, int attidx, const char *problem)
 {
-	Datum values[3] = {Int64GetDatum(group), (Datum) 0, CStringGetTextDatum(problem)};
+	Datum values[3] = {Int64GetDatum(group)};
 	bool isnull[3] = {group < 0, attidx < 0, false};
+	TupleDesc tupdesc =
+		verify->subject != NULL ? verify->reader->tupdesc : RelationGetDescr(verify->rel);
 
 	if (attidx >= 0)
-		values[1] = NameGetDatum(&TupleDescAttr(RelationGetDescr(verify->rel), attidx)->attname);
+		values[1] = NameGetDatum(&TupleDescAttr(tupdesc, attidx)->attname);
+	if (verify->subject != NULL)
+		problem = psprintf("%s: %s", verify->subject, problem);
+	values[2] = CStringGetTextDatum(problem);
 	ec_inspect_put(verify->fcinfo, values, isnull);
 }
 
@@ -141,8 +146,8 @@ check_block(EcVerify *verify, uint32 block, MemoryContext values_context)
 						errmsg("block %u: it has a wrong number of NULLs", block)));
 }
 
-static void
-check_column(EcVerify *verify)
+void
+ec_verify_column(EcVerify *verify)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight verify", ALLOCSET_DEFAULT_SIZES);
@@ -236,7 +241,7 @@ check_group(EcVerify *verify)
 		if (TupleDescAttr(verify->reader->tupdesc, i)->attisdropped)
 			continue;
 		verify->attidx = i;
-		ec_verify_try(verify, check_column, ec_reader_group(verify->reader)->number, i);
+		ec_verify_try(verify, ec_verify_column, ec_reader_group(verify->reader)->number, i);
 	}
 }
 
@@ -308,6 +313,7 @@ ec_verify(PG_FUNCTION_ARGS)
 		if (!meta_ok)
 			verify.meta.next_group = verify.meta.next_row = PG_INT64_MAX;
 		check_groups(&verify);
+		ec_verify_summaries(&verify);
 		ec_verify_try(&verify, ec_verify_tuples, -1, -1);
 		check_disjoint(&verify, &verify.extents, RelationGetNumberOfBlocks(verify.rel), "block");
 		check_disjoint(&verify, &verify.numbers, verify.meta.next_row, "row number");

@@ -25,9 +25,10 @@ typedef struct EcVerify
 	FunctionCallInfo fcinfo;
 	Relation rel;
 	EcReader *reader;
-	uint32 group;	/* in work */
-	int attidx;		/* column in work */
-	Relation index; /* in work */
+	uint32 group;		 /* in work */
+	const char *subject; /* in work, if it is no row group of the table: goes before the problem */
+	int attidx;			 /* column in work */
+	Relation index;		 /* in work */
 	BlockNumber block;
 	EcDiskMeta meta;
 	EcVerifyRanges extents; /* and runs of free pages */
@@ -45,6 +46,12 @@ extern bool
 ec_verify_try(EcVerify *verify, void (*check)(EcVerify *verify), int64 group, int attidx);
 
 extern void ec_verify_add_range(EcVerifyRanges *to, int64 first, int64 count);
+
+/* Decodes column verify->attidx of the reader's current group. */
+extern void ec_verify_column(EcVerify *verify);
+
+/* verify_summary.c */
+extern void ec_verify_summaries(EcVerify *verify);
 
 /* verify_tuples.c: the companion's tuples */
 extern void ec_verify_tuples(EcVerify *verify);
