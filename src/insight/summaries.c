@@ -1,0 +1,284 @@
+/*
+ * summaries.c
+ *	  When summaries of an events table are made, merged and dropped.
+ *
+ * VACUUM (and whatever else compacts) comes here when it has done its work.  Row groups
+ * that no set covers get one, once they have ecinsight.summary_rows rows; sets that
+ * are not much larger than what is new are merged into it, so that a table has few sets,
+ * each at least twice as large as the next newer one, and a row's cells are rewritten
+ * a logarithmic number of times.
+ *
+ * A set that misses a projection which the table should have, or that was made when
+ * columns meant something else, is dropped, and its row groups are as good as new.
+ */
+#include "postgres.h"
+
+#include <xxhash.h>
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/guc.h"
+#include "insight/build.h"
+#include "insight/summaries.h"
+#include "store/options.h"
+
+/* To be changed whenever the meaning of any projection's cells is. */
+#define FORMAT 1
+
+/* A set is merged if it has no more than so many times the rows that are new. */
+#define MERGE_FACTOR 2
+
+/* What one transaction aggregates from rows. */
+#define ROWS_MAX (UINT64CONST(128) * 1024 * 1024)
+
+/* ------------------------------------------------------------------------
+ * What a table can have
+ * ------------------------------------------------------------------------
+ */
+
+static int32
+hash_attribute(Relation rel, const char *name, uint32 values[4])
+{
+	TupleDesc desc = RelationGetDescr(rel);
+
+	memset(values, 0, sizeof(uint32) * 4);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
+			continue;
+		values[0] = att->attnum;
+		values[1] = att->atttypid;
+		values[2] = (uint32) att->atttypmod;
+		values[3] = att->attcollation;
+		return att->attnum;
+	}
+	return 0;
+}
+
+uint32
+ec_summaries_signature(Relation rel, const char *const names[EC_EVENT_COLUMNS])
+{
+	uint32 values[EC_EVENT_COLUMNS][4];
+	uint32 hash;
+
+	for (int i = 0; i < EC_EVENT_COLUMNS; i++)
+		hash_attribute(rel, names[i], values[i]);
+	hash = (uint32) XXH3_64bits_withSeed(values, sizeof(values), FORMAT);
+	return Max(hash, 1);
+}
+
+/* Prices are summed as integers of one scale. */
+static bool
+has_plain_price(const EcEvents *events)
+{
+	const EcColType *price = &events->types[EC_COL_PRICE];
+
+	return price->kind == EC_KIND_DECIMAL || price->kind == EC_KIND_INT;
+}
+
+/* A label of an enum may get another name, which no cell would notice. */
+static bool
+has_plain_types(const EcEvents *events)
+{
+	return events->types[EC_COL_TYPE].kind == EC_KIND_TEXT;
+}
+
+static uint32
+possible_projections(const EcEvents *events)
+{
+	uint32 possible = 0;
+
+	for (int i = 0; ec_makers[i] != NULL; i++)
+	{
+		const EcMaker *maker = ec_makers[i];
+
+		if ((maker->columns & ~events->columns) == 0 && (maker->needs & ~possible) == 0 &&
+			((maker->columns & EC_COL_BIT(EC_COL_TYPE)) == 0 || has_plain_types(events)) &&
+			((maker->columns & EC_COL_BIT(EC_COL_PRICE)) == 0 || has_plain_price(events)))
+			possible |= EC_PROJECTION_BIT(maker->projection);
+	}
+	return possible;
+}
+
+/* ------------------------------------------------------------------------
+ * What there is to do
+ * ------------------------------------------------------------------------
+ */
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The numbers of the row groups that these sets cover. */
+static int64 *
+covered_groups(uint32 nsets, const EcSummarySet *sets, uint32 *n)
+{
+	uint32 total = 0;
+	int64 *groups;
+
+	for (uint32 i = 0; i < nsets; i++)
+		total += sets[i].ngroups;
+	groups = palloc_extended(sizeof(int64) * Max(total, 1), MCXT_ALLOC_HUGE);
+	*n = 0;
+	for (uint32 i = 0; i < nsets; i++)
+	{
+		memcpy(groups + *n, sets[i].groups, sizeof(int64) * sets[i].ngroups);
+		*n += sets[i].ngroups;
+	}
+	qsort(groups, *n, sizeof(int64), compare_numbers);
+	return groups;
+}
+
+static EcReaderPick *
+allocate_picks(const EcList *list)
+{
+	return palloc_extended(sizeof(EcReaderPick) * Max(list->nentries, 1), MCXT_ALLOC_HUGE);
+}
+
+/*
+ * The row groups that sets cover, or do not cover; of these up to ROWS_MAX rows.  Returns
+ * whether there are more.
+ */
+static bool
+pick_groups(const EcList *list, uint32 nsets, const EcSummarySet *sets, bool covered,
+			EcReaderPick *picks, uint32 *npicks, uint64 *nrows)
+{
+	uint32 n;
+	int64 *groups = covered_groups(nsets, sets, &n);
+
+	*npicks = 0;
+	*nrows = 0;
+	for (uint32 i = 0; i < list->nentries; i++)
+	{
+		const EcListEntry *entry = &list->entries[i];
+
+		if (entry->kind != EC_ENTRY_GROUP ||
+			covered != (bsearch(&entry->number, groups, n, sizeof(int64), compare_numbers) != NULL))
+			continue;
+		if (!covered && *nrows >= ROWS_MAX)
+			return true;
+		picks[*npicks].number = entry->number;
+		picks[*npicks].tid = entry->tid;
+		*nrows += entry->nrows;
+		(*npicks)++;
+	}
+	pfree(groups);
+	return false;
+}
+
+/* How many of the newest sets, which are ordered by age, are merged with so many new rows? */
+static uint32
+choose_merged(uint32 nsets, const EcSummarySet *sets, uint64 nrows)
+{
+	uint32 n = 0;
+
+	while (n < nsets && sets[nsets - 1 - n].nrows <= nrows * MERGE_FACTOR)
+		nrows += sets[nsets - 1 - n++].nrows;
+	return n;
+}
+
+/* Makes a set of what is new and of the newest sets, if there is enough. */
+static bool
+make_set(EcCompanion *c, EcList *list, uint32 signature, uint32 wanted, uint32 nsets,
+		 const EcSummarySet *sets)
+{
+	EcReaderPick *picks = allocate_picks(list);
+	EcReaderPick *old = allocate_picks(list);
+	EcBuildInput input = {.picks = picks, .old = old};
+	uint64 nold;
+	bool more = pick_groups(list, nsets, sets, false, picks, &input.npicks, &input.nrows);
+
+	if (input.nrows < ec_guc_summary_rows)
+		return false;
+	input.nsets = choose_merged(nsets, sets, input.nrows);
+	input.sets = sets + nsets - input.nsets;
+	(void) pick_groups(list, input.nsets, input.sets, true, old, &input.nold, &nold);
+	ec_build_set(c, signature, wanted, &input);
+	return more;
+}
+
+/* Drops what is of no use; the others are left in the array, in their order. */
+static uint32
+drop_useless(EcCompanion *c, EcSummaries *sets, uint32 signature, uint32 wanted)
+{
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < sets->nsets; i++)
+	{
+		const EcSummarySet *set = &sets->sets[i];
+
+		if (wanted == 0 || set->signature != signature ||
+			(set->projections | set->refused) != wanted)
+			ec_summary_drop(c, set);
+		else
+			sets->sets[n++] = *set;
+	}
+	return n;
+}
+
+static bool
+maintain_listed(EcCompanion *c, EcList *list, uint32 signature, uint32 wanted)
+{
+	EcSummaries *broken;
+	EcSummaries *sets = ec_summary_list(list, &broken);
+	uint32 nsets;
+
+	for (uint32 i = 0; i < broken->nsets; i++)
+		ec_summary_drop(c, &broken->sets[i]);
+	nsets = drop_useless(c, sets, signature, wanted);
+	return wanted != 0 && make_set(c, list, signature, wanted, nsets, sets->sets);
+}
+
+/* ------------------------------------------------------------------------
+ * The store's side
+ * ------------------------------------------------------------------------
+ */
+
+static bool
+maintain(Relation rel, EcCompanion *c)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight summaries", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcEvents events;
+	EcList *list;
+	uint32 wanted;
+	bool more;
+
+	ec_columns_probe(rel, &events);
+	wanted = possible_projections(&events);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	list = ec_list_begin(rel, GetActiveSnapshot());
+	more = maintain_listed(c, list, ec_summaries_signature(rel, events.names), wanted);
+	ec_list_end(list);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return more;
+}
+
+static const EcSummaryMaker summary_maker = {
+	.maintain = maintain,
+	.projection_name = ec_projection_name,
+	.projection_columns = ec_projection_columns,
+};
+
+void
+ec_summaries_init(void)
+{
+	ec_summary_set_maker(&summary_maker);
+}
