@@ -436,8 +436,8 @@ select_rows(EcRows *rows)
 	rows->all = n == rows->batch.nrows;
 }
 
-static void
-filter_batch(EcRows *rows)
+void
+ec_rows_filter(EcRows *rows)
 {
 	const EcArgs *args = &rows->args;
 
@@ -473,7 +473,7 @@ ec_rows_next(EcRows *rows)
 		MemoryContextReset(rows->batch_context);
 		if (!ec_source_next(rows->source, &rows->batch))
 			return false;
-		filter_batch(rows);
+		ec_rows_filter(rows);
 	} while (rows->n == 0);
 	rows->sign = rows->batch.sign;
 	return true;

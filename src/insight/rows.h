@@ -136,10 +136,10 @@ typedef struct EcRows
  * Uses the active snapshot.  Everything is palloc'd below context.
  */
 extern void ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext context);
-/* All rows of these row groups, whatever their visibility; nothing is filtered. */
-extern void ec_rows_open_groups(EcRows *rows, Relation rel, const EcReaderPick *picks,
-								uint32 npicks, uint32 columns, MemoryContext context);
 extern bool ec_rows_next(EcRows *rows);
+
+/* Selects the rows of a batch that the caller has put to rows->batch, by the filters of the parameters. */
+extern void ec_rows_filter(EcRows *rows);
 extern void ec_rows_close(EcRows *rows);
 
 /*
@@ -150,6 +150,11 @@ extern void ec_rows_close(EcRows *rows);
  * before.  Whether they can tell of one category or brand is for the caller to know.
  */
 extern bool ec_rows_cover(EcRows *rows, uint32 projections);
+
+/* The same for summaries that know each row's time: nothing is cut, slots is the range itself. */
+extern bool ec_rows_cover_exact(EcRows *rows, uint32 projections);
+
+/* The sets in use, one after the other; also after all batches. */
 extern bool ec_rows_next_set(EcRows *rows, Relation *rel, const EcSummarySet **set);
 
 /* All rows, hidden ones too, of some row groups, see ec_source_open_groups. */
