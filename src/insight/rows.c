@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -26,6 +27,14 @@
 #define EC_ID_WANTED 1 /* in a filter's interner, which starts with the text looked for */
 
 /* ---- opening ---- */
+
+static void
+begin(EcRows *rows, MemoryContext context)
+{
+	memset(rows, 0, sizeof(EcRows));
+	rows->context = context;
+	rows->batch_context = AllocSetContextCreate(context, "ecinsight batch", ALLOCSET_DEFAULT_SIZES);
+}
 
 static int64
 ceil_div(int64 a, int64 b)
@@ -145,10 +154,8 @@ ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext con
 	int ncolumns;
 	bool matches;
 
-	memset(rows, 0, sizeof(EcRows));
+	begin(rows, context);
 	rows->args = *args;
-	rows->context = context;
-	rows->batch_context = AllocSetContextCreate(context, "ecinsight batch", ALLOCSET_DEFAULT_SIZES);
 	ec_columns_find(args->relid, all, &rows->events);
 	nvalues = list_columns(rows, values, attnums, 0);
 	ncolumns = list_columns(rows, all & ~values, attnums, nvalues);
@@ -168,6 +175,24 @@ ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext con
 	init_types(rows);
 	init_text_filter(rows, &rows->category_filter, EC_COL_CATEGORY_CODE, args->category);
 	init_text_filter(rows, &rows->brand_filter, EC_COL_BRAND, args->brand);
+	rows->price_scale = choose_price_scale(&rows->events.types[EC_COL_PRICE]);
+	MemoryContextSwitchTo(old);
+}
+
+void
+ec_rows_open_groups(EcRows *rows, Relation rel, const EcReaderPick *picks, uint32 npicks,
+					uint32 columns, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	AttrNumber attnums[EC_EVENT_COLUMNS];
+	int ncolumns;
+
+	begin(rows, context);
+	rows->args.relid = RelationGetRelid(rel);
+	ec_columns_find(rows->args.relid, columns, &rows->events);
+	ncolumns = list_columns(rows, columns, attnums, 0);
+	rows->source = ec_source_open_groups(rel, ncolumns, attnums, picks, npicks);
+	init_types(rows);
 	rows->price_scale = choose_price_scale(&rows->events.types[EC_COL_PRICE]);
 	MemoryContextSwitchTo(old);
 }
@@ -450,6 +475,7 @@ ec_rows_next(EcRows *rows)
 			return false;
 		filter_batch(rows);
 	} while (rows->n == 0);
+	rows->sign = rows->batch.sign;
 	return true;
 }
 

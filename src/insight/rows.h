@@ -75,9 +75,35 @@ ec_prices_add(const EcPrices *prices, uint32 i, EcPriceSum *sum, MemoryContext c
 /* Sums of 2^20 such prices stay within 63 bits. */
 #define EC_PRICE_SMALL (INT64CONST(1) << 42)
 
+/* A range of times, inclusive, as timestamptz. */
+typedef struct EcSlots
+{
+	int64 min;
+	int64 max;
+	bool nulls; /* and NULL */
+} EcSlots;
+
+/* Starts of slots (hours, days: their length in microseconds), also before 2000. */
+static inline int64
+ec_slot_floor(int64 time, int64 length)
+{
+	int64 rest = time % length;
+
+	return time - (rest < 0 ? rest + length : rest);
+}
+
+static inline int64
+ec_slot_ceil(int64 time, int64 length)
+{
+	int64 rest = time % length;
+
+	return rest > 0 ? time + (length - rest) : time - rest;
+}
+
 typedef struct EcRows
 {
 	uint32 n; /* selected rows of the batch */
+	int sign; /* 1; -1: they are to be taken away from what summaries say */
 
 	/* the rest is rows.c's own */
 	EcArgs args;
@@ -102,6 +128,7 @@ typedef struct EcRows
 	int64 *price_values;
 	uint8 *price_states;
 	struct NumericData **price_odd;
+	EcSlots slots; /* that summaries stand for, if ec_rows_cover said so: whole hours */
 } EcRows;
 
 /*
@@ -114,6 +141,20 @@ extern void ec_rows_open_groups(EcRows *rows, Relation rel, const EcReaderPick *
 								uint32 npicks, uint32 columns, MemoryContext context);
 extern bool ec_rows_next(EcRows *rows);
 extern void ec_rows_close(EcRows *rows);
+
+/*
+ * Lets summaries with all these projections (bits) stand for rows, before the first batch:
+ * then the batches hold the rows that they don't count, and with sign -1 those that they
+ * count wrongly, and the sets' cells in the range rows->slots are to be added (cells.h).
+ * False: there are none, or the parameters ask for what summaries can't tell; all is as
+ * before.  Whether they can tell of one category or brand is for the caller to know.
+ */
+extern bool ec_rows_cover(EcRows *rows, uint32 projections);
+extern bool ec_rows_next_set(EcRows *rows, Relation *rel, const EcSummarySet **set);
+
+/* All rows, hidden ones too, of some row groups, see ec_source_open_groups. */
+extern void ec_rows_open_groups(EcRows *rows, Relation rel, const EcReaderPick *picks,
+								uint32 npicks, uint32 columns, MemoryContext context);
 
 extern void ec_text_column_init(EcTextColumn *text, EcEventColumn column, EcInterner *interner,
 								MemoryContext context);

@@ -30,51 +30,10 @@
 #include "utils/snapmgr.h"
 
 #include "base/hooks.h"
-#include "scan/compact.h"
-#include "scan/source.h"
-#include "scan/source_query.h"
-#include "store/reader.h"
+#include "scan/source_internal.h"
 #include "store/writer.h"
 
 #define ATTRIBUTE_VIRTUAL 'v' /* attgenerated, from PostgreSQL 18 on */
-
-/* A table whose row groups are read. */
-typedef struct SourcePart
-{
-	Relation rel;
-	AttrNumber *attnums; /* in rel: a part may have the columns at other places */
-} SourcePart;
-
-struct EcSource
-{
-	MemoryContext context;
-	Relation rel;
-	int ncolumns;
-	AttrNumber *attnums;
-	int only_nulls; /* of columns from here on only NULLs matter */
-	int nranges;
-	EcSourceRange *ranges;
-	EcColType *types;
-	EcKind *kinds;
-	int32 *scales;
-	const EcVector **columns;
-
-	/* direct */
-	List *parts; /* of SourcePart; unused if query is set */
-	int next_part;
-	const AttrNumber *part_attnums; /* of the part that reader reads */
-	EcReader *reader;				/* NULL: none begun, or all done */
-	Snapshot snapshot;				/* registered */
-	bool in_group;
-	uint32 block;		 /* next one of the current group */
-	EcVector *stand_ins; /* for blocks without NULLs of columns where only those matter */
-	uint32 *selection;	 /* rows of the block that are not deleted, if some are */
-	EcCompactColumn *compacted;
-
-	/* through the executor */
-	EcSourceQuery *query;
-	EcVector *vectors;
-};
 
 static bool
 has_virtual_columns(TupleDesc desc)
@@ -106,7 +65,7 @@ sees_all(Relation rel)
 static void
 add_part(EcSource *source, Relation rel)
 {
-	SourcePart *part = palloc(sizeof(SourcePart));
+	EcSourcePart *part = palloc0(sizeof(EcSourcePart));
 
 	part->rel = rel;
 	part->attnums = palloc(sizeof(AttrNumber) * source->ncolumns);
@@ -126,7 +85,7 @@ close_parts(EcSource *source)
 	ListCell *cell;
 
 	foreach (cell, source->parts)
-		table_close(((SourcePart *) lfirst(cell))->rel, NoLock);
+		table_close(((EcSourcePart *) lfirst(cell))->rel, NoLock);
 	source->parts = NIL;
 }
 
@@ -177,13 +136,19 @@ check_select_privilege(Relation rel, int ncolumns, const AttrNumber *attnums)
 }
 
 static void
+make_room(EcSource *source)
+{
+	source->stand_ins = palloc0(sizeof(EcVector) * source->ncolumns);
+	source->selection = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
+	source->compacted = palloc0(sizeof(EcCompactColumn) * source->ncolumns);
+}
+
+static void
 open_direct(EcSource *source, Snapshot snapshot)
 {
 	check_select_privilege(source->rel, source->ncolumns, source->attnums);
 	source->snapshot = RegisterSnapshot(snapshot);
-	source->stand_ins = palloc0(sizeof(EcVector) * source->ncolumns);
-	source->selection = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
-	source->compacted = palloc0(sizeof(EcCompactColumn) * source->ncolumns);
+	make_room(source);
 }
 
 static void
@@ -200,9 +165,9 @@ open_query(EcSource *source, Snapshot snapshot)
 	}
 }
 
-EcSource *
-ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int only_nulls, int nranges,
-			   const EcSourceRange *ranges, Snapshot snapshot)
+/* A source of its own memory context, with what doesn't depend on where the rows are. */
+static EcSource *
+create_source(Relation rel, int ncolumns, const AttrNumber *attnums)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight source", ALLOCSET_DEFAULT_SIZES);
@@ -210,29 +175,59 @@ ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int only_null
 	EcSource *source = palloc0(sizeof(EcSource));
 
 	source->context = context;
-	source->rel = table_open(relid, AccessShareLock);
+	source->rel = rel;
 	source->ncolumns = ncolumns;
 	source->attnums = palloc(sizeof(AttrNumber) * ncolumns);
 	memcpy(source->attnums, attnums, sizeof(AttrNumber) * ncolumns);
+	source->only_nulls = ncolumns;
+	source->types = palloc0(sizeof(EcColType) * ncolumns);
+	source->kinds = palloc0(sizeof(EcKind) * ncolumns);
+	source->scales = palloc0(sizeof(int32) * ncolumns);
+	source->columns = palloc0(sizeof(EcVector *) * ncolumns);
+	source->sign = 1;
+	for (int i = 0; i < ncolumns; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnums[i] - 1);
+
+		ec_coltype_init(&source->types[i], att->atttypid, att->atttypmod, att->attcollation);
+	}
+	MemoryContextSwitchTo(old);
+	return source;
+}
+
+EcSource *
+ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnums, int only_nulls, int nranges,
+			   const EcSourceRange *ranges, Snapshot snapshot)
+{
+	EcSource *source = create_source(table_open(relid, AccessShareLock), ncolumns, attnums);
+	MemoryContext old = MemoryContextSwitchTo(source->context);
+
 	source->only_nulls = only_nulls;
 	source->nranges = nranges;
 	source->ranges = palloc(sizeof(EcSourceRange) * Max(nranges, 1));
 	if (nranges > 0)
 		memcpy(source->ranges, ranges, sizeof(EcSourceRange) * nranges);
-	source->types = palloc0(sizeof(EcColType) * ncolumns);
-	source->kinds = palloc0(sizeof(EcKind) * ncolumns);
-	source->scales = palloc0(sizeof(int32) * ncolumns);
-	source->columns = palloc0(sizeof(EcVector *) * ncolumns);
-	for (int i = 0; i < ncolumns; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(source->rel), attnums[i] - 1);
-
-		ec_coltype_init(&source->types[i], att->atttypid, att->atttypmod, att->attcollation);
-	}
 	if (sees_all(source->rel) && find_parts(source))
 		open_direct(source, snapshot);
 	else
 		open_query(source, snapshot);
+	MemoryContextSwitchTo(old);
+	return source;
+}
+
+EcSource *
+ec_source_open_groups(Relation rel, int ncolumns, const AttrNumber *attnums,
+					  const EcReaderPick *picks, uint32 npicks)
+{
+	EcSource *source = create_source(rel, ncolumns, attnums);
+	MemoryContext old = MemoryContextSwitchTo(source->context);
+	EcSourcePart *part;
+
+	source->is_borrowed = true;
+	add_part(source, rel);
+	part = linitial(source->parts);
+	part->reader = ec_reader_begin_groups(rel, picks, npicks, source->context);
+	make_room(source);
 	MemoryContextSwitchTo(old);
 	return source;
 }
@@ -242,6 +237,8 @@ ec_source_types(const EcSource *source)
 {
 	return source->types;
 }
+
+/* ---- row groups ---- */
 
 /* Can any row of the block (or of the chunk) lie within all ranges? */
 static bool
@@ -254,8 +251,8 @@ zone_matches(EcSource *source, uint32 block)
 		EcKind kind;
 		int32 scale;
 
-		if (!ec_reader_zone(source->reader, source->part_attnums[range->column] - 1, block, &zone,
-							&kind, &scale))
+		if (!ec_reader_zone(source->part->reader, source->part->attnums[range->column] - 1, block,
+							&zone, &kind, &scale))
 			continue;
 		if (kind == EC_KIND_INT && (zone.max < range->min || zone.min > range->max))
 			return false;
@@ -263,27 +260,59 @@ zone_matches(EcSource *source, uint32 block)
 	return true;
 }
 
-static void
-end_reader(EcSource *source)
+void
+ec_source_begin_reader(EcSource *source, EcSourcePart *part)
 {
-	if (source->reader != NULL)
-		ec_reader_end(source->reader);
-	source->reader = NULL;
+	if (part->reader == NULL)
+		part->reader = ec_reader_begin(part->rel, source->snapshot, source->context);
+}
+
+static void
+end_part(EcSource *source)
+{
+	if (source->part != NULL)
+	{
+		ec_reader_end(source->part->reader);
+		source->part->reader = NULL;
+	}
+	source->part = NULL;
 }
 
 /* Begins the next part, if there is one. */
 static bool
 next_part(EcSource *source)
 {
-	SourcePart *part;
-
-	end_reader(source);
+	end_part(source);
 	if (source->next_part == list_length(source->parts))
 		return false;
-	part = list_nth(source->parts, source->next_part++);
-	source->part_attnums = part->attnums;
-	source->reader = ec_reader_begin(part->rel, source->snapshot, source->context);
+	source->part = list_nth(source->parts, source->next_part++);
+	ec_source_begin_reader(source, source->part);
+	source->group = 0;
 	return true;
+}
+
+static void
+count_skipped(EcSource *source, uint64 blocks)
+{
+	ec_reader_count_skipped(source->part->reader, blocks * source->ncolumns);
+}
+
+/* Enters a row group of the current part if it may hold wanted rows. */
+static bool
+enter_group(EcSource *source, uint32 i)
+{
+	EcReader *reader = source->part->reader;
+
+	source->group_covered =
+		ec_source_group_covered(source->part, ec_reader_group_number(reader, i));
+	if (source->group_covered && !ec_source_group_matters(source, i))
+		return false;
+	(void) ec_reader_goto_group(reader, i);
+	if ((source->nranges == 0 || zone_matches(source, EC_ZONE_CHUNK)) &&
+		(!source->group_covered || ec_source_entered_matters(source)))
+		return true;
+	count_skipped(source, ec_reader_group(reader)->nblocks);
+	return false;
 }
 
 /* Steps to the next row group, of whichever part, that may hold wanted rows. */
@@ -292,45 +321,66 @@ next_group(EcSource *source)
 {
 	for (;;)
 	{
-		while (source->reader == NULL || !ec_reader_next_group(source->reader))
+		CHECK_FOR_INTERRUPTS();
+		while (source->part == NULL || source->group == ec_reader_ngroups(source->part->reader))
 		{
 			if (!next_part(source))
 				return false;
 		}
-		source->block = 0;
-		if (source->nranges == 0 || zone_matches(source, EC_ZONE_CHUNK))
+		if (enter_group(source, source->group++))
 			return true;
-		ec_reader_count_skipped(source->reader, (uint64) ec_reader_group(source->reader)->nblocks *
-													source->ncolumns);
 	}
 }
 
-/* Has the block wanted rows? */
-static bool
-block_matches(EcSource *source, uint32 block)
-{
-	uint32 nlive;
+/* ---- blocks ---- */
 
-	if (source->nranges > 0 && !zone_matches(source, block))
+/* Rows of the block that are wanted in this round, as ec_source_choose has it. */
+static bool
+choose_rows(EcSource *source, const uint64 **rows, uint32 *nrows)
+{
+	if (!source->group_covered && source->round != EC_ROUND_VISIBLE)
 		return false;
-	ec_reader_live(source->reader, block, &nlive);
-	return nlive > 0;
+	if (source->nranges > 0 && !zone_matches(source, source->block))
+		return false;
+	if (source->group_covered)
+		return ec_source_choose(source, source->block, source->round, rows, nrows);
+	*rows = ec_reader_live(source->part->reader, source->block, nrows);
+	return *nrows > 0;
 }
 
-/* Positions the reader on the next block that may hold wanted rows. */
+/* Steps to the next round of the block, or to the next block. */
+static void
+next_round(EcSource *source)
+{
+	if (++source->round < EC_ROUNDS)
+		return;
+	source->round = EC_ROUND_VISIBLE;
+	source->block++;
+}
+
+/* Finds the next block (and round) that has wanted rows, and which they are. */
 static bool
-next_block(EcSource *source)
+next_block(EcSource *source, const uint64 **rows, uint32 *nrows)
 {
 	for (;;)
 	{
+		uint32 nblocks;
+
 		if (!source->in_group && !next_group(source))
 			return false;
-		source->in_group = true;
-		for (; source->block < ec_reader_group(source->reader)->nblocks; source->block++)
+		if (!source->in_group)
 		{
-			if (block_matches(source, source->block))
+			source->block = 0;
+			source->round = EC_ROUND_VISIBLE;
+		}
+		source->in_group = true;
+		nblocks = ec_reader_group(source->part->reader)->nblocks;
+		for (; source->block < nblocks; next_round(source))
+		{
+			if (choose_rows(source, rows, nrows))
 				return true;
-			ec_reader_count_skipped(source->reader, source->ncolumns);
+			if (source->round == EC_ROUND_VISIBLE)
+				count_skipped(source, 1);
 		}
 		source->in_group = false;
 	}
@@ -345,7 +395,7 @@ stand_in(EcSource *source, int column, uint32 block, uint32 nrows)
 	EcZone zone;
 
 	if (column < source->only_nulls ||
-		!ec_reader_zone(source->reader, source->part_attnums[column] - 1, block, &zone,
+		!ec_reader_zone(source->part->reader, source->part->attnums[column] - 1, block, &zone,
 						&source->kinds[column], &source->scales[column]) ||
 		zone.nnulls > 0)
 		return false;
@@ -360,25 +410,28 @@ stand_in(EcSource *source, int column, uint32 block, uint32 nrows)
 static uint32
 next_direct(EcSource *source)
 {
-	const uint64 *live;
+	EcReader *reader;
+	const uint64 *rows;
 	uint32 nrows;
 	uint32 block;
 
-	if (!next_block(source))
+	if (!next_block(source, &rows, &nrows))
 		return 0;
-	block = source->block++;
-	live = ec_reader_live(source->reader, block, &nrows);
-	if (live != NULL)
-		ec_compact_select(live, ec_reader_block_rows(source->reader, block), source->selection);
+	reader = source->part->reader;
+	block = source->block;
+	source->sign = source->round == EC_ROUND_HIDDEN ? -1 : 1;
+	next_round(source);
+	if (rows != NULL)
+		ec_compact_select(rows, ec_reader_block_rows(reader, block), source->selection);
 	for (int i = 0; i < source->ncolumns; i++)
 	{
-		int attidx = source->part_attnums[i] - 1;
+		int attidx = source->part->attnums[i] - 1;
 
 		if (stand_in(source, i, block, nrows))
 			continue;
-		source->columns[i] = ec_reader_block(source->reader, attidx, block);
-		source->kinds[i] = ec_reader_kind(source->reader, attidx, &source->scales[i]);
-		if (live != NULL)
+		source->columns[i] = ec_reader_block(reader, attidx, block);
+		source->kinds[i] = ec_reader_kind(reader, attidx, &source->scales[i]);
+		if (rows != NULL)
 			source->columns[i] =
 				ec_compact(&source->compacted[i], source->columns[i], source->selection, nrows);
 	}
@@ -392,11 +445,27 @@ ec_source_next(EcSource *source, EcSourceBatch *batch)
 
 	batch->nrows = source->query == NULL ? next_direct(source)
 										 : ec_source_query_next(source->query, source->vectors);
+	batch->sign = source->sign;
 	batch->columns = source->columns;
 	batch->kinds = source->kinds;
 	batch->scales = source->scales;
 	MemoryContextSwitchTo(old);
 	return batch->nrows > 0;
+}
+
+/* Of all parts: those that were not read to the end have their readers still. */
+static void
+end_readers(EcSource *source)
+{
+	ListCell *cell;
+
+	foreach (cell, source->parts)
+	{
+		EcSourcePart *part = lfirst(cell);
+
+		if (part->reader != NULL)
+			ec_reader_end(part->reader);
+	}
 }
 
 void
@@ -405,11 +474,13 @@ ec_source_close(EcSource *source)
 	if (source->query != NULL)
 		ec_source_query_end(source->query);
 	else
-	{
-		end_reader(source);
+		end_readers(source);
+	if (source->snapshot != NULL)
 		UnregisterSnapshot(source->snapshot);
+	if (!source->is_borrowed)
+	{
 		close_parts(source);
+		table_close(source->rel, NoLock);
 	}
-	table_close(source->rel, NoLock);
 	MemoryContextDelete(source->context);
 }

@@ -17,8 +17,11 @@
 
 #include "postgres.h"
 
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "store/reader.h"
+#include "store/summary.h"
 #include "vector/coltype.h"
 
 typedef struct EcSource EcSource;
@@ -34,10 +37,28 @@ typedef struct EcSourceRange
 typedef struct EcSourceBatch
 {
 	uint32 nrows;
+	int sign; /* 1; -1: rows that summaries count and that the snapshot doesn't see */
 	const EcVector **columns; /* one per column asked for */
 	const EcKind *kinds;	  /* how to read them */
 	const int32 *scales;
 } EcSourceBatch;
+
+/*
+ * What the consumer takes from summaries: the rows whose time (a column of those asked
+ * for) lies in [min, max] or, if nulls, is NULL.  This must be within the source's range
+ * of that column.
+ */
+typedef struct EcSourceCover
+{
+	/* What the signature of this part's sets has to be. */
+	uint32 (*signature)(Relation part, void *arg);
+	void *arg;
+	uint32 projections; /* bits of those that a set must have */
+	int column;
+	int64 min;
+	int64 max; /* inclusive */
+	bool nulls;
+} EcSourceCover;
 
 /*
  * attnums: columns wanted (user columns).  Ranges apply to INT64 kinds only.
@@ -51,5 +72,22 @@ extern EcSource *ec_source_open(Oid relid, int ncolumns, const AttrNumber *attnu
 extern const EcColType *ec_source_types(const EcSource *source); /* one per column asked for */
 extern bool ec_source_next(EcSource *source, EcSourceBatch *batch);
 extern void ec_source_close(EcSource *source);
+
+/*
+ * Lets summaries stand for rows, from the start: afterwards the batches hold the rows
+ * that no set covers or whose time isn't what the cover says, and with sign -1 those
+ * that the sets count though they are hidden.  False: no set can be used, all is as before.
+ */
+extern bool ec_source_cover(EcSource *source, const EcSourceCover *cover);
+
+/* The sets in use, one after the other; they live as long as the source. */
+extern bool ec_source_next_set(EcSource *source, Relation *rel, const EcSummarySet **set);
+
+/*
+ * All rows of some row groups of a columnar table, hidden ones too, for making summaries:
+ * no privileges are checked.  The caller keeps the table open and locked.
+ */
+extern EcSource *ec_source_open_groups(Relation rel, int ncolumns, const AttrNumber *attnums,
+									   const EcReaderPick *picks, uint32 npicks);
 
 #endif /* EC_SOURCE_H */

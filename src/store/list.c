@@ -607,10 +607,10 @@ ec_list_is_dead(const EcList *list, int64 number)
 	return i < list->ndead && list->dead[i] == number;
 }
 
-const EcListMask *
-ec_list_mask(const EcList *list, int64 group, uint32 block)
+/* Index of the first mask of at least this number. */
+static Size
+first_mask(const EcList *list, int64 number)
 {
-	int64 number = EC_MASK_NUMBER(group, block);
 	Size low = 0;
 	Size high = list->nmasks;
 
@@ -623,5 +623,22 @@ ec_list_mask(const EcList *list, int64 group, uint32 block)
 		else
 			high = middle;
 	}
-	return low < list->nmasks && list->masks[low].number == number ? &list->masks[low] : NULL;
+	return low;
+}
+
+const EcListMask *
+ec_list_mask(const EcList *list, int64 group, uint32 block)
+{
+	int64 number = EC_MASK_NUMBER(group, block);
+	Size i = first_mask(list, number);
+
+	return i < list->nmasks && list->masks[i].number == number ? &list->masks[i] : NULL;
+}
+
+bool
+ec_list_has_masks(const EcList *list, int64 group)
+{
+	Size i = first_mask(list, EC_MASK_NUMBER(group, 0));
+
+	return i < list->nmasks && list->masks[i].number < EC_MASK_NUMBER(group + 1, 0);
 }

@@ -162,4 +162,7 @@ extern bool ec_list_is_dead(const EcList *list, int64 number);
 /* The MASK tuple of a block, or NULL. */
 extern const EcListMask *ec_list_mask(const EcList *list, int64 group, uint32 block);
 
+/* Has any block of the row group one? */
+extern bool ec_list_has_masks(const EcList *list, int64 group);
+
 #endif /* EC_STORE_LIST_H */

@@ -146,6 +146,12 @@ ec_reader_ngroups(const EcReader *reader)
 	return reader->list->nentries;
 }
 
+int64
+ec_reader_group_number(const EcReader *reader, uint32 i)
+{
+	return reader->list->entries[i].number;
+}
+
 static void
 pass_summary_header(EcReader *reader, EcListPayload *payload)
 {

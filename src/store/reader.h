@@ -92,6 +92,9 @@ extern bool ec_reader_next_group(EcReader *reader);
 extern bool ec_reader_goto_group(EcReader *reader, uint32 i);
 extern const EcReaderGroup *ec_reader_group(const EcReader *reader);
 
+/* The i-th group's number (-1 as in EcReaderGroup), without entering it. */
+extern int64 ec_reader_group_number(const EcReader *reader, uint32 i);
+
 /* Rows in one block of the current group. */
 extern uint32 ec_reader_block_rows(const EcReader *reader, uint32 block);
 
@@ -121,6 +124,15 @@ extern const EcColType *ec_reader_types(const EcReader *reader);
  * dictionaries cover hidden rows too.  Valid until the next call.
  */
 extern const uint64 *ec_reader_live(EcReader *reader, uint32 block, uint32 *nlive);
+
+/*
+ * Can ec_reader_live hide any row of the i-th group (not of rows kept as tuples)?  This
+ * is a guess from the list, without entering it: false is certain.
+ */
+extern bool ec_reader_may_hide(const EcReader *reader, uint32 i);
+
+/* The same of the current group, a better guess. */
+extern bool ec_reader_hides(EcReader *reader);
 
 /* Row number of a row of the current group, or of all rows of a block: see store/tid.h. */
 extern int64 ec_reader_row_number(EcReader *reader, uint32 row);

@@ -157,21 +157,32 @@ hide_by_numbers(EcReader *reader, uint32 block, uint32 nrows)
 	}
 }
 
+/* Does any tombstone lie within one of the group's ranges? */
+static bool
+has_dead_in_ranges(const EcReader *reader)
+{
+	const EcList *list = reader->list;
+
+	for (uint32 i = 0; i < reader->desc->nranges; i++)
+	{
+		const EcDiskRange *range = &reader->desc->ranges[i];
+		Size first = ec_list_first_dead(list, range->first);
+
+		if (first < list->ndead && list->dead[first] < range->first + range->count)
+			return true;
+	}
+	return false;
+}
+
 /* May any tombstone be one of a row of this group? */
 static bool
 has_tombstones(const EcReader *reader)
 {
 	const EcList *list = reader->list;
-	const EcDiskRange *range;
-	Size first;
 
 	if (list->ndead == 0 || list->guard != NULL)
 		return false;
-	if (reader->run != NULL || !reader->desc->numbered)
-		return true;
-	range = &reader->desc->ranges[0];
-	first = ec_list_first_dead(list, range->first);
-	return first < list->ndead && list->dead[first] < range->first + range->count;
+	return reader->run != NULL || !reader->desc->numbered || has_dead_in_ranges(reader);
 }
 
 static void
@@ -232,4 +243,21 @@ ec_reader_live(EcReader *reader, uint32 block, uint32 *nlive)
 		find_live(reader, block);
 	*nlive = reader->live.nlive;
 	return reader->live.all ? NULL : reader->live.rows;
+}
+
+bool
+ec_reader_may_hide(const EcReader *reader, uint32 i)
+{
+	const EcListEntry *entry = &reader->list->entries[i];
+
+	return reader->list->ndead > 0 || ec_list_has_masks(reader->list, entry->number);
+}
+
+bool
+ec_reader_hides(EcReader *reader)
+{
+	if (reader->run != NULL)
+		return true;
+	return (has_tombstones(reader) && has_dead_in_ranges(reader)) ||
+		   ec_list_has_masks(reader->list, reader->info.number);
 }
