@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 
 #include "insight/args.h"
+#include "insight/cells.h"
 #include "insight/groups.h"
 #include "insight/measures.h"
 #include "insight/rows.h"
@@ -28,6 +29,7 @@ typedef struct Popular
 	EcInterner *codes;
 	uint32 *ranks;
 	EcGroups groups;
+	uint32 *pairs;		 /* [EC_BLOCK_ROWS] numbers that groups gave */
 	EcMeasures measures; /* by group number */
 	int32 scale;
 } Popular;
@@ -46,38 +48,75 @@ ngroups(const Popular *state)
 	return state->by_code ? ec_interner_count(state->codes) + 1 : state->groups.count;
 }
 
+/* The groups of cells or rows with these categories. */
+static const uint32 *
+find_groups(Popular *state, uint32 n, const int64 *ids, const uint8 *nulls, const uint32 *codes)
+{
+	const uint32 *groups = codes;
+
+	if (!state->by_code)
+	{
+		ec_groups_find(&state->groups, n, ids, nulls, codes, state->pairs);
+		groups = state->pairs;
+	}
+	ec_measures_reserve(&state->measures, ngroups(state));
+	return groups;
+}
+
+static void
+count_cells(Popular *state, EcRows *rows, EcTextColumn *code)
+{
+	EcSlotCells scan;
+
+	ec_slot_cells_begin(&scan, rows, EC_PROJECTION_CATEGORY_HOUR, EC_PROJECTION_CATEGORY_DAY,
+						state->context);
+	while (ec_slot_cells_next(&scan))
+	{
+		const uint8 *nulls = NULL;
+		const int64 *ids = NULL;
+		const uint32 *codes = ec_cells_ids(&scan.cells, EC_CATEGORY_CODE, code);
+
+		if (!state->by_code)
+			ids = ec_cells_ints(&scan.cells, EC_CATEGORY_ID, &nulls);
+		ec_measures_add_cells(&state->measures, &scan.cells,
+							  find_groups(state, scan.cells.n, ids, nulls, codes));
+	}
+	ec_slot_cells_end(&scan);
+}
+
 static void
 count_rows(Popular *state, const EcArgs *args)
 {
 	uint32 columns =
 		EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE);
-	uint32 *pairs = MemoryContextAlloc(state->context, sizeof(uint32) * EC_BLOCK_ROWS);
 	EcTextColumn code;
 	EcIntColumn id;
 	EcRows rows;
+	bool covered;
 
 	ec_text_column_init(&code, EC_COL_CATEGORY_CODE, state->codes, state->context);
 	ec_int_column_init(&id, EC_COL_CATEGORY_ID, state->context);
 	if (!state->by_code)
 		columns |= EC_COL_BIT(EC_COL_CATEGORY_ID);
 	ec_rows_open(&rows, args, columns, state->context);
+	covered = ec_rows_cover(&rows, EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) |
+									   EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_DAY));
 	while (ec_rows_next(&rows))
 	{
-		const uint32 *groups = ec_rows_ids(&rows, &code);
+		const uint32 *codes = ec_rows_ids(&rows, &code);
+		const uint8 *nulls = NULL;
+		const int64 *ids = NULL;
 		EcPrices prices;
 
 		if (!state->by_code)
-		{
-			const uint8 *nulls;
-			const int64 *ids = ec_rows_ints(&rows, &id, &nulls);
-
-			ec_groups_find(&state->groups, rows.n, ids, nulls, groups, pairs);
-			groups = pairs;
-		}
+			ids = ec_rows_ints(&rows, &id, &nulls);
 		ec_rows_prices(&rows, &prices);
-		ec_measures_reserve(&state->measures, ngroups(state));
-		ec_measures_add(&state->measures, rows.n, groups, ec_rows_types(&rows), &prices);
+		ec_measures_add(&state->measures, rows.n, rows.sign,
+						find_groups(state, rows.n, ids, nulls, codes), ec_rows_types(&rows),
+						&prices);
 	}
+	if (covered)
+		count_cells(state, &rows, &code);
 	state->scale = rows.price_scale;
 	ec_rows_close(&rows);
 }
@@ -173,6 +212,7 @@ ec_popular_categories(PG_FUNCTION_ARGS)
 	state->context = context;
 	state->codes = ec_interner_create(context);
 	ec_groups_init(&state->groups, context);
+	state->pairs = MemoryContextAlloc(context, sizeof(uint32) * EC_BLOCK_ROWS);
 	ec_measures_init(&state->measures, context);
 	count_rows(state, &args);
 	state->ranks = ec_interner_ranks(state->codes, context);

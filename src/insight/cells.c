@@ -262,6 +262,12 @@ ec_slot_cells_end(EcSlotCells *scan)
 	scan->is_open = false;
 }
 
+static int64
+length_of(const EcSlotCells *scan, EcProjection projection)
+{
+	return projection == scan->hour ? USECS_PER_HOUR : USECS_PER_DAY;
+}
+
 /* Positions cells before the next range of a set, or of the next set. */
 static bool
 next_range(EcSlotCells *scan)
@@ -282,6 +288,7 @@ next_range(EcSlotCells *scan)
 		ec_cells_open(&scan->cells, scan->rel, scan->set, projection, scan->context);
 	scan->is_open = true;
 	scan->projection = projection;
+	scan->length = length_of(scan, projection);
 	ec_cells_select(&scan->cells, &scan->ranges[scan->range++]);
 	return true;
 }
@@ -300,14 +307,12 @@ ec_slot_cells_next(EcSlotCells *scan)
 int64
 ec_slot_cells_slot(const EcSlotCells *scan, int64 time)
 {
+	int i = 0;
+
 	if (TIMESTAMP_NOT_FINITE(time))
 		return time;
-	for (int i = 0; i < scan->nranges; i++)
-	{
-		if (time >= scan->ranges[i].min && time <= scan->ranges[i].max)
-			return ec_slot_floor(time, scan->projections[i] == scan->day && scan->day != scan->hour
-										   ? USECS_PER_DAY
-										   : USECS_PER_HOUR);
-	}
-	return ec_slot_floor(time, USECS_PER_HOUR);
+	while (i < scan->nranges && (time < scan->ranges[i].min || time > scan->ranges[i].max))
+		i++;
+	return ec_slot_floor(time,
+						 length_of(scan, i < scan->nranges ? scan->projections[i] : scan->hour));
 }

@@ -58,6 +58,7 @@ extern const uint32 *ec_cells_ids(EcCells *cells, int column, EcTextColumn *text
 typedef struct EcSlotCells
 {
 	EcCells cells;
+	int64 length; /* of the slots of these cells, in microseconds */
 
 	/* the rest is cells.c's own */
 	EcRows *rows;

@@ -175,11 +175,9 @@ ec_columns_find(Oid relid, uint32 wanted, EcEvents *events)
 
 	memset(events, 0, sizeof(EcEvents));
 	events->relid = relid;
-	ec_map_read(relid, events->names);
+	read_names(rel, events);
 	for (int i = 0; i < EC_EVENT_COLUMNS; i++)
 	{
-		if (events->names[i] == NULL)
-			events->names[i] = ec_event_column_names[i];
 		if (wanted & EC_COL_BIT(i))
 			find_column(rel, i, events);
 	}

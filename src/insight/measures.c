@@ -43,10 +43,29 @@ ec_measures_reserve(EcMeasures *measures, uint32 count)
 		ec_price_init(&measures->revenues[i]);
 }
 
+static void
+take_away(EcMeasures *measures, uint32 n, const uint32 *groups, const uint32 *types,
+		  const EcPrices *prices)
+{
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32 class = types[i] < EC_TYPE_CLASSES ? types[i] : 0;
+
+		measures->counts[groups[i]][class]--;
+		if (class == EC_TYPE_PURCHASE)
+			ec_prices_take(prices, i, &measures->revenues[groups[i]]);
+	}
+}
+
 void
-ec_measures_add(EcMeasures *measures, uint32 n, const uint32 *groups, const uint32 *types,
+ec_measures_add(EcMeasures *measures, uint32 n, int sign, const uint32 *groups, const uint32 *types,
 				const EcPrices *prices)
 {
+	if (sign < 0)
+	{
+		take_away(measures, n, groups, types, prices);
+		return;
+	}
 	for (uint32 i = 0; i < n; i++)
 	{
 		uint32 class = types[i] < EC_TYPE_CLASSES ? types[i] : 0;
@@ -55,6 +74,22 @@ ec_measures_add(EcMeasures *measures, uint32 n, const uint32 *groups, const uint
 		if (class == EC_TYPE_PURCHASE)
 			ec_prices_add(prices, i, &measures->revenues[groups[i]], measures->context);
 	}
+}
+
+void
+ec_measures_add_cells(EcMeasures *measures, EcCells *cells, const uint32 *groups)
+{
+	const int64 *revenues = ec_cells_ints(cells, EC_CATEGORY_REVENUE, NULL);
+
+	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+	{
+		const int64 *counts = ec_cells_ints(cells, EC_CATEGORY_OTHER + type, NULL);
+
+		for (uint32 i = 0; i < cells->n; i++)
+			measures->counts[groups[i]][type] += counts[i];
+	}
+	for (uint32 i = 0; i < cells->n; i++)
+		measures->revenues[groups[i]].sum += revenues[i];
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "insight/cells.h"
 #include "insight/price.h"
 #include "insight/rows.h"
 
@@ -25,9 +26,12 @@ extern void ec_measures_init(EcMeasures *measures, MemoryContext context);
 /* Room for groups 0 .. count - 1; new ones are empty. */
 extern void ec_measures_reserve(EcMeasures *measures, uint32 count);
 
-/* Adds n rows: row i to groups[i], for which there must be room. */
-extern void ec_measures_add(EcMeasures *measures, uint32 n, const uint32 *groups,
+/* Adds n rows (or takes them away if sign is -1): row i to groups[i], for which there must be room. */
+extern void ec_measures_add(EcMeasures *measures, uint32 n, int sign, const uint32 *groups,
 							const uint32 *types, const EcPrices *prices);
+
+/* Adds the current block's cells of a summary by category: cell i to groups[i]. */
+extern void ec_measures_add_cells(EcMeasures *measures, EcCells *cells, const uint32 *groups);
 
 static inline int64
 ec_measures_interactions(const EcMeasures *measures, uint32 group)

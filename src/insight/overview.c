@@ -104,7 +104,7 @@ count_rows(Overview *overview, const EcArgs *args)
 
 		add_times(overview, rows.n, times, nulls);
 		ec_rows_prices(&rows, &prices);
-		ec_measures_add(&overview->measures, rows.n, groups, types, &prices);
+		ec_measures_add(&overview->measures, rows.n, rows.sign, groups, types, &prices);
 		add_sessions(overview, &rows, &user, &session, types);
 	}
 	overview->scale = rows.price_scale;

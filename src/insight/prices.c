@@ -5,6 +5,9 @@
  * Nearly all prices are small integers (cents) without NULLs.  Those go to an array
  * of plain 64-bit cells, one for each category, which is emptied into the exact
  * totals before it could overflow.
+ *
+ * Cells of summaries are added after the rows, when it is known which rows they count are
+ * hidden: see extremes.h.
  */
 #include "postgres.h"
 
@@ -13,6 +16,8 @@
 #include "utils/memutils.h"
 
 #include "insight/args.h"
+#include "insight/cells.h"
+#include "insight/extremes.h"
 #include "insight/price.h"
 #include "insight/rows.h"
 #include "insight/topk.h"
@@ -47,6 +52,9 @@ typedef struct Sensitivity
 	uint32 capacity;
 	uint32 cell_rows; /* rows in cells */
 	int32 scale;
+	EcTextColumn category;
+	EcIntColumn time;
+	EcExtremes *extremes;
 } Sensitivity;
 
 static const Cell empty_cell = {0, 0, PG_INT64_MAX, PG_INT64_MIN};
@@ -129,31 +137,162 @@ add_any(Sensitivity *state, uint32 n, const uint32 *ids, const EcPrices *prices)
 	}
 }
 
+/* Rows that summaries count and that are hidden. */
 static void
-sum_rows(Sensitivity *state, const EcArgs *args)
+take_hidden(Sensitivity *state, EcRows *rows, const uint32 *ids, const EcPrices *prices,
+			const EcSlotCells *scan)
 {
-	EcTextColumn category;
+	const uint8 *nulls;
+	const int64 *times = ec_rows_times(rows, &state->time, &nulls);
+
+	for (uint32 i = 0; i < rows->n; i++)
+	{
+		Total *total = &state->totals[ids[i]];
+		bool no_time = nulls != NULL && nulls[i];
+
+		total->interactions--;
+		ec_prices_take(prices, i, &total->price);
+		if (prices->states == NULL || prices->states[i] == EC_PRICE_VALUE)
+			ec_extremes_hide(state->extremes, no_time ? 0 : ec_slot_cells_slot(scan, times[i]),
+							 no_time, ids[i], prices->values[i]);
+	}
+}
+
+static void
+add_batch(Sensitivity *state, EcRows *rows, const uint32 *ids, const EcPrices *prices)
+{
+	if (state->cell_rows + rows->n > CELL_ROWS)
+		empty_cells(state);
+	if (prices->are_small)
+		add_small(state, rows->n, ids, prices->values);
+	else
+		add_any(state, rows->n, ids, prices);
+}
+
+static void
+add_cells(Sensitivity *state, EcSlotCells *scan)
+{
+	EcCells *cells = &scan->cells;
+	const uint32 *ids = ec_cells_ids(cells, EC_CATEGORY_CODE, &state->category);
+	const uint8 *no_time;
+	const uint8 *no_price;
+	const int64 *slots = ec_cells_ints(cells, EC_CATEGORY_SLOT, &no_time);
+	const int64 *priced = ec_cells_ints(cells, EC_CATEGORY_PRICED, NULL);
+	const int64 *sums = ec_cells_ints(cells, EC_CATEGORY_PRICE_SUM, NULL);
+	const int64 *mins = ec_cells_ints(cells, EC_CATEGORY_PRICE_MIN, &no_price);
+	const int64 *maxs = ec_cells_ints(cells, EC_CATEGORY_PRICE_MAX, &no_price);
+
+	reserve(state, ec_interner_count(state->categories) + 1);
+	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+	{
+		const int64 *counts = ec_cells_ints(cells, EC_CATEGORY_OTHER + type, NULL);
+
+		for (uint32 i = 0; i < cells->n; i++)
+			state->totals[ids[i]].interactions += counts[i];
+	}
+	for (uint32 i = 0; i < cells->n; i++)
+	{
+		EcPriceSum *price = &state->totals[ids[i]].price;
+
+		price->sum += sums[i];
+		price->n += priced[i];
+		if (priced[i] > 0 &&
+			ec_extremes_hold(state->extremes, slots[i], no_time != NULL && no_time[i], scan->length,
+							 ids[i], mins[i], maxs[i]))
+		{
+			price->min = Min(price->min, mins[i]);
+			price->max = Max(price->max, maxs[i]);
+		}
+	}
+}
+
+static const EcPriceSum *
+price_of(uint32 id, void *arg)
+{
+	return &((Sensitivity *) arg)->totals[id].price;
+}
+
+/* Adds to the extremes what the rows of a range hold. */
+static void
+add_extremes(Sensitivity *state, const EcArgs *args, const EcSlots *range)
+{
+	EcArgs narrowed = ec_extremes_args(args, range);
 	EcRows rows;
 
-	ec_text_column_init(&category, EC_COL_CATEGORY_CODE, state->categories, state->context);
-	ec_rows_open(&rows, args, EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_PRICE),
+	ec_rows_open(&rows, &narrowed, EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_PRICE),
 				 state->context);
-	reserve(state, 1);
 	while (ec_rows_next(&rows))
 	{
-		const uint32 *ids = ec_rows_ids(&rows, &category);
+		const uint32 *ids = ec_rows_ids(&rows, &state->category);
 		EcPrices prices;
 
 		ec_rows_prices(&rows, &prices);
 		reserve(state, ec_interner_count(state->categories) + 1);
-		if (state->cell_rows + rows.n > CELL_ROWS)
-			empty_cells(state);
-		if (prices.are_small)
-			add_small(state, rows.n, ids, prices.values);
+		for (uint32 i = 0; i < rows.n; i++)
+		{
+			EcPriceSum *price = &state->totals[ids[i]].price;
+
+			if (prices.states != NULL && prices.states[i] != EC_PRICE_VALUE)
+				continue; /* odd ones were added before */
+			price->min = Min(price->min, prices.values[i]);
+			price->max = Max(price->max, prices.values[i]);
+		}
+	}
+	ec_rows_close(&rows);
+}
+
+static void
+sum_cells(Sensitivity *state, EcSlotCells *scan, const EcArgs *args)
+{
+	EcSlots range;
+
+	while (ec_slot_cells_next(scan))
+		add_cells(state, scan);
+	ec_slot_cells_end(scan);
+	while (ec_extremes_next_range(state->extremes, price_of, state, &range))
+		add_extremes(state, args, &range);
+}
+
+/* With the column that hidden rows' cells are told by, if summaries are used. */
+static bool
+open_rows(Sensitivity *state, EcRows *rows, const EcArgs *args)
+{
+	uint32 columns = EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_PRICE);
+
+	if (ec_rows_open_covered(rows, args, columns | EC_COL_BIT(EC_COL_TIME),
+							 EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) |
+								 EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_DAY),
+							 state->context))
+		return true;
+	ec_rows_open(rows, args, columns, state->context);
+	return false;
+}
+
+static void
+sum_rows(Sensitivity *state, const EcArgs *args)
+{
+	EcSlotCells scan;
+	EcRows rows;
+	bool covered = open_rows(state, &rows, args);
+
+	if (covered)
+		ec_slot_cells_begin(&scan, &rows, EC_PROJECTION_CATEGORY_HOUR, EC_PROJECTION_CATEGORY_DAY,
+							state->context);
+	while (ec_rows_next(&rows))
+	{
+		const uint32 *ids = ec_rows_ids(&rows, &state->category);
+		EcPrices prices;
+
+		ec_rows_prices(&rows, &prices);
+		reserve(state, ec_interner_count(state->categories) + 1);
+		if (rows.sign > 0)
+			add_batch(state, &rows, ids, &prices);
 		else
-			add_any(state, rows.n, ids, &prices);
+			take_hidden(state, &rows, ids, &prices, &scan);
 	}
 	empty_cells(state);
+	if (covered)
+		sum_cells(state, &scan, args);
 	state->scale = rows.price_scale;
 	ec_rows_close(&rows);
 }
@@ -215,6 +354,10 @@ ec_price_sensitivity(PG_FUNCTION_ARGS)
 	ec_args_get(fcinfo, ARG_COMMON, &args);
 	state->context = context;
 	state->categories = ec_interner_create(context);
+	state->extremes = ec_extremes_create(context);
+	ec_text_column_init(&state->category, EC_COL_CATEGORY_CODE, state->categories, context);
+	ec_int_column_init(&state->time, EC_COL_TIME, context);
+	reserve(state, 1);
 	sum_rows(state, &args);
 	state->ranks = ec_interner_ranks(state->categories, context);
 	ec_topk_init(&top, sizeof(uint32), k, compare_categories, state, context);

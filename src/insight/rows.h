@@ -72,6 +72,19 @@ ec_prices_add(const EcPrices *prices, uint32 i, EcPriceSum *sum, MemoryContext c
 		ec_price_add_odd(sum, prices->odd[i], context);
 }
 
+/* Takes it away again; prices that summaries count are never odd. */
+static inline void
+ec_prices_take(const EcPrices *prices, uint32 i, EcPriceSum *sum)
+{
+	if (prices->states != NULL && prices->states[i] != EC_PRICE_VALUE)
+	{
+		Assert(prices->states[i] == EC_PRICE_NONE);
+		return;
+	}
+	sum->sum -= prices->values[i];
+	sum->n--;
+}
+
 /* Sums of 2^20 such prices stay within 63 bits. */
 #define EC_PRICE_SMALL (INT64CONST(1) << 42)
 
@@ -153,6 +166,13 @@ extern bool ec_rows_cover(EcRows *rows, uint32 projections);
 
 /* The same for summaries that know each row's time: nothing is cut, slots is the range itself. */
 extern bool ec_rows_cover_exact(EcRows *rows, uint32 projections);
+
+/*
+ * Opens rows whose columns are wanted with summaries only: false, and nothing is open, if
+ * there are none.
+ */
+extern bool ec_rows_open_covered(EcRows *rows, const EcArgs *args, uint32 columns,
+								 uint32 projections, MemoryContext context);
 
 /* The sets in use, one after the other; also after all batches. */
 extern bool ec_rows_next_set(EcRows *rows, Relation *rel, const EcSummarySet **set);

@@ -7,7 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "base/guc.h"
@@ -84,6 +90,46 @@ ec_rows_cover_exact(EcRows *rows, uint32 projections)
 {
 	set_slots(rows);
 	return can_cover(rows) && cover_slots(rows, projections);
+}
+
+/* Would ec_rows_open not complain of these columns, whichever the parameters need? */
+static bool
+may_read(Oid relid, uint32 columns)
+{
+	Relation rel = try_relation_open(relid, AccessShareLock);
+	bool may = rel != NULL && (rel->rd_rel->relkind == RELKIND_RELATION ||
+							   rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE);
+	EcEvents events;
+
+	if (may)
+	{
+		ec_columns_probe(rel, &events);
+		may = (columns & ~events.columns) == 0;
+		if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		{
+			for (int i = 0; i < EC_EVENT_COLUMNS && may; i++)
+				may = (columns & EC_COL_BIT(i)) == 0 ||
+					  pg_attribute_aclcheck(relid, events.attnums[i], GetUserId(), ACL_SELECT) ==
+						  ACLCHECK_OK;
+		}
+	}
+	if (rel != NULL)
+		relation_close(rel, NoLock);
+	return may;
+}
+
+bool
+ec_rows_open_covered(EcRows *rows, const EcArgs *args, uint32 columns, uint32 projections,
+					 MemoryContext context)
+{
+	if (!ec_guc_enable_summaries || args->filter_types || args->complete_only ||
+		!may_read(args->relid, columns))
+		return false;
+	ec_rows_open(rows, args, columns, context);
+	if (ec_rows_cover(rows, projections))
+		return true;
+	ec_rows_close(rows);
+	return false;
 }
 
 bool

@@ -37,7 +37,7 @@ ec_series_count(EcSeries *series, const EcArgs *args, bool with_people, MemoryCo
 		ec_buckets_find(&series->buckets, rows.n, times, nulls, buckets);
 		ec_rows_prices(&rows, &prices);
 		ec_measures_reserve(&series->measures, series->buckets.count);
-		ec_measures_add(&series->measures, rows.n, buckets, types, &prices);
+		ec_measures_add(&series->measures, rows.n, rows.sign, buckets, types, &prices);
 		if (with_people)
 		{
 			const int64 *users = ec_rows_ints(&rows, &user, &nulls);
