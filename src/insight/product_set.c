@@ -142,8 +142,7 @@ read_intervals(EcProductSet *set)
 
 		ec_reader_goto_group(set->totals, i * set->ntotal_parts);
 		interval->slot = zone_min(set->totals, EC_PRODUCT_CELL_SLOT, EC_ZONE_CHUNK, &max);
-		interval->part =
-			(uint32) zone_min(set->totals, EC_PRODUCT_TOTAL_PART, EC_ZONE_CHUNK, &max);
+		interval->part = (uint32) zone_min(set->totals, EC_PRODUCT_TOTAL_PART, EC_ZONE_CHUNK, &max);
 		if (interval->part > set->nparts)
 			elog(ERROR, "an interval of summaries by product has no cells");
 	}
@@ -508,8 +507,7 @@ static uint32
 note_last(EcProductSet *set, uint32 block, uint32 first, uint32 end, const uint8 *wanted,
 		  int64 *slots)
 {
-	const int64 *products =
-		get_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
+	const int64 *products = get_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
 	const EcVector *v = ec_reader_block(set->cells, EC_PRODUCT_CELL_SLOT, block);
 	uint32 found = 0;
 

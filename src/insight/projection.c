@@ -44,8 +44,8 @@ static const Projection projections[EC_PROJECTIONS] = {
 	[EC_PROJECTION_CATEGORY_HOUR] = {"category_hour", {CATEGORY_COLUMNS}},
 	[EC_PROJECTION_CATEGORY_DAY] = {"category_day", {CATEGORY_COLUMNS}},
 	[EC_PROJECTION_PRODUCT_HOUR] = {"product_hour", {PRODUCT_COLUMNS, {"product", INT8OID}}},
-	[EC_PROJECTION_PRODUCT_TOTAL] =
-		{"product_total", {PRODUCT_COLUMNS, {"part", INT8OID}, {"reference", INT8OID}}},
+	[EC_PROJECTION_PRODUCT_TOTAL] = {"product_total",
+									 {PRODUCT_COLUMNS, {"part", INT8OID}, {"reference", INT8OID}}},
 	[EC_PROJECTION_PRODUCT] = {"product",
 							   {{"product_id", INT8OID},
 								{"category_code", TEXTOID},

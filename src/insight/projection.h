@@ -86,7 +86,7 @@ typedef enum EcProductCellColumn
 	EC_PRODUCT_CELL_UNPRICED,
 	EC_PRODUCT_CELL_REVENUE,
 	EC_PRODUCT_CELL_PRICE,
-	EC_PRODUCT_CELL_INDEX, /* of hours */
+	EC_PRODUCT_CELL_INDEX,						   /* of hours */
 	EC_PRODUCT_TOTAL_PART = EC_PRODUCT_CELL_INDEX, /* of totals */
 	EC_PRODUCT_TOTAL_REFERENCE
 } EcProductCellColumn;

@@ -201,10 +201,10 @@ read_old_products(EcMaking *making, Products *products)
 			uint32 n = ec_reader_block_rows(reader, block);
 
 			ec_build_ints(reader, EC_PRODUCT_ID, block, products->ints[0], nulls);
-			ec_variants_find(
-				&products->variants, n, products->ints[0], nulls,
-				ec_build_ids(reader, EC_PRODUCT_CODE, block, &making->build->code),
-				ec_build_ids(reader, EC_PRODUCT_BRAND, block, &making->build->brand), numbers);
+			ec_variants_find(&products->variants, n, products->ints[0], nulls,
+							 ec_build_ids(reader, EC_PRODUCT_CODE, block, &making->build->code),
+							 ec_build_ids(reader, EC_PRODUCT_BRAND, block, &making->build->brand),
+							 numbers);
 			numbers += n;
 		}
 	}
@@ -272,14 +272,14 @@ add_cells(EcMaking *making, EcReader *reader, uint32 block)
 	{
 		if ((uint64) indexes[i] >= old->nproducts)
 			elog(ERROR, "a cell of summaries by product is of no product");
-		products->keys[i] = make_key(products->ints[EC_PRODUCT_CELL_SLOT][i],
-									 products->old_numbers[indexes[i]]);
+		products->keys[i] =
+			make_key(products->ints[EC_PRODUCT_CELL_SLOT][i], products->old_numbers[indexes[i]]);
 	}
 	states = ec_making_states(making, n, products->key_words, NULL);
 	for (uint32 i = 0; i < n; i++)
 	{
-		Cell cell = old_cell(products, i,
-							 products->own_references[indexes[i]] + references[indexes[i]]);
+		Cell cell =
+			old_cell(products, i, products->own_references[indexes[i]] + references[indexes[i]]);
 
 		combine(states[i], (uint64 *) &cell);
 	}

@@ -57,13 +57,11 @@ grow(EcVariants *variants)
 	if (variants->capacity > PG_UINT32_MAX / 8)
 		elog(ERROR, "too many products in a summary");
 	pfree(variants->slots);
-	variants->slots =
-		MemoryContextAllocExtended(variants->context, sizeof(uint32) * (Size) size,
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	variants->slots = MemoryContextAllocExtended(variants->context, sizeof(uint32) * (Size) size,
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	variants->mask = size - 1;
 	variants->capacity = size / 2;
-	variants->keys =
-		repalloc_huge(variants->keys, sizeof(EcVariant) * (Size) variants->capacity);
+	variants->keys = repalloc_huge(variants->keys, sizeof(EcVariant) * (Size) variants->capacity);
 	for (uint32 number = 0; number < variants->count; number++)
 		*find_slot(variants, &variants->keys[number]) = number + 1;
 }

@@ -33,9 +33,9 @@ typedef struct EcVariants
 extern void ec_variants_init(EcVariants *variants, MemoryContext context);
 
 /* numbers[i] of row i; nulls may be NULL. */
-extern void ec_variants_find(EcVariants *variants, uint32 n, const int64 *products,
-							 const uint8 *nulls, const uint32 *codes, const uint32 *brands,
-							 uint32 *numbers);
+extern void
+ec_variants_find(EcVariants *variants, uint32 n, const int64 *products, const uint8 *nulls,
+				 const uint32 *codes, const uint32 *brands, uint32 *numbers);
 
 /*
  * The variants by product_id (NULL last): order[i] is the number of the i-th.  Those of a
