@@ -129,8 +129,8 @@ ec_making_text(EcMaking *making, int column, const EcInterner *interner, uint32 
 	ec_builder_append_bytes(making->batch->columns[column], bytes.ptr, bytes.len);
 }
 
-static void
-write_part(EcMaking *making)
+void
+ec_making_end_part(EcMaking *making)
 {
 	if (making->batch->nrows == 0)
 		return;
@@ -144,7 +144,7 @@ ec_making_row(EcMaking *making)
 {
 	ec_batch_row_done(making->batch);
 	if (making->batch->nrows == EC_BUILD_PART_ROWS)
-		write_part(making);
+		ec_making_end_part(making);
 }
 
 /* ---- begin ---- */
@@ -347,6 +347,8 @@ add_parts(EcMaking *making, const EcSummarySet *set)
 	EcReader *reader = ec_summary_reader(making->build->rel, set, projection,
 										 ec_projection_columns(projection), CurrentMemoryContext);
 
+	if (making->maker->begin_cells != NULL)
+		making->maker->begin_cells(making, set);
 	while (ec_reader_next_group(reader))
 	{
 		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
@@ -416,7 +418,7 @@ finish_making(EcMaking *making)
 		maker->finish_cell(making, record, record + maker->key_words);
 	if (maker->finish != NULL)
 		maker->finish(making);
-	write_part(making);
+	ec_making_end_part(making);
 	end_making(making);
 }
 

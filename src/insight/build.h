@@ -70,6 +70,9 @@ typedef struct EcMaker
 	/* optional: a batch of rows */
 	void (*add_rows)(EcMaking *making, const EcBuildRows *batch);
 
+	/* optional: before the first block of a set */
+	void (*begin_cells)(EcMaking *making, const EcSummarySet *set);
+
 	/* a block of a part written before; NULL: a merge has to go back to the rows, or it is fed by others */
 	void (*add_cells)(EcMaking *making, EcReader *reader, uint32 block);
 
@@ -127,6 +130,9 @@ extern void ec_making_null(EcMaking *making, int column);
 extern void
 ec_making_text(EcMaking *making, int column, const EcInterner *interner, uint32 id); /* NULL: 0 */
 extern void ec_making_row(EcMaking *making);
+
+/* Ends the part, so that the next row begins another; index is the next one's. */
+extern void ec_making_end_part(EcMaking *making);
 
 /*
  * The values can't be summed exactly (beyond 64 bits): the set goes without this

@@ -8,6 +8,9 @@
 
 extern const EcMaker ec_category_hour_maker;
 extern const EcMaker ec_category_day_maker;
+extern const EcMaker ec_product_hour_maker;
+extern const EcMaker ec_product_total_maker;
+extern const EcMaker ec_product_maker;
 extern const EcMaker ec_user_maker;
 extern const EcMaker ec_top_category_maker;
 extern const EcMaker ec_top_brand_maker;
@@ -17,6 +20,9 @@ extern const EcMaker ec_visit_maker;
 const EcMaker *const ec_makers[] = {
 	&ec_category_hour_maker,
 	&ec_category_day_maker,
+	&ec_product_hour_maker,
+	&ec_product_total_maker,
+	&ec_product_maker,
 	&ec_user_maker,
 	&ec_top_category_maker,
 	&ec_top_brand_maker,

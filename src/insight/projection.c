@@ -32,9 +32,25 @@ typedef struct Projection
 		"price_max", INT8OID                                                                       \
 	}
 
+/* product_hour and product_total */
+#define PRODUCT_COLUMNS                                                                            \
+	{"slot", INT8OID}, {"rows", INT8OID}, {"carts", INT8OID}, {"purchases", INT8OID},              \
+		{"other", INT8OID}, {"unpriced", INT8OID}, {"revenue", INT8OID},                           \
+	{                                                                                              \
+		"price_rest", INT8OID                                                                      \
+	}
+
 static const Projection projections[EC_PROJECTIONS] = {
 	[EC_PROJECTION_CATEGORY_HOUR] = {"category_hour", {CATEGORY_COLUMNS}},
 	[EC_PROJECTION_CATEGORY_DAY] = {"category_day", {CATEGORY_COLUMNS}},
+	[EC_PROJECTION_PRODUCT_HOUR] = {"product_hour", {PRODUCT_COLUMNS, {"product", INT8OID}}},
+	[EC_PROJECTION_PRODUCT_TOTAL] = {"product_total",
+									 {PRODUCT_COLUMNS, {"part", INT8OID}, {"reference", INT8OID}}},
+	[EC_PROJECTION_PRODUCT] = {"product",
+							   {{"product_id", INT8OID},
+								{"category_code", TEXTOID},
+								{"brand", TEXTOID},
+								{"reference", INT8OID}}},
 	[EC_PROJECTION_USER] = {"user",
 							{{"user_id", INT8OID},
 							 {"category_code", TEXTOID},

@@ -20,7 +20,7 @@ typedef enum EcProjection
 	EC_PROJECTION_CATEGORY_HOUR = 0,
 	EC_PROJECTION_CATEGORY_DAY = 1,
 	EC_PROJECTION_PRODUCT_HOUR = 2,
-	EC_PROJECTION_PRODUCT_DAY = 3,
+	EC_PROJECTION_PRODUCT_TOTAL = 3,
 	EC_PROJECTION_PRODUCT = 4,
 	EC_PROJECTION_USER = 5,
 	EC_PROJECTION_TOP_CATEGORY = 6,
@@ -49,6 +49,47 @@ typedef enum EcCategoryColumn
 	EC_CATEGORY_PRICE_MIN,
 	EC_CATEGORY_PRICE_MAX
 } EcCategoryColumn;
+
+/*
+ * Columns of EC_PROJECTION_PRODUCT: what stands for a product (or for NULL, which comes
+ * last) with one category_code and brand in the other two, by its index: the rows in all
+ * parts are numbered from 0.
+ */
+typedef enum EcProductColumn
+{
+	EC_PRODUCT_ID,
+	EC_PRODUCT_CODE,
+	EC_PRODUCT_BRAND,
+	EC_PRODUCT_REFERENCE /* some price of it; 0 if it has none */
+} EcProductColumn;
+
+/*
+ * Columns of EC_PROJECTION_PRODUCT_HOUR and _TOTAL; views are the rows that carts, purchases
+ * and other don't count.  Hours' cells are in order of slots, which are numbers as
+ * ec_product_slot makes them, and of products' indexes.  They fall into intervals of
+ * whole slots and whole parts.  A price's rest is what the sum of prices is beyond
+ * reference * priced rows, where the reference is the interval's.
+ *
+ * A total is a row for every product in order of indexes, in parts of its own: the sums
+ * of all cells before an interval; there is one more after the last interval.  Its
+ * price's rest is with the product's own reference.  Its slot is the interval's first,
+ * part the first part of its cells (EC_PRODUCT_HOUR), and reference is the interval's,
+ * less the product's own.
+ */
+typedef enum EcProductCellColumn
+{
+	EC_PRODUCT_CELL_SLOT,
+	EC_PRODUCT_CELL_ROWS, /* of all types */
+	EC_PRODUCT_CELL_CARTS,
+	EC_PRODUCT_CELL_PURCHASES,
+	EC_PRODUCT_CELL_OTHER,
+	EC_PRODUCT_CELL_UNPRICED,
+	EC_PRODUCT_CELL_REVENUE,
+	EC_PRODUCT_CELL_PRICE,
+	EC_PRODUCT_CELL_INDEX,						   /* of hours */
+	EC_PRODUCT_TOTAL_PART = EC_PRODUCT_CELL_INDEX, /* of totals */
+	EC_PRODUCT_TOTAL_REFERENCE
+} EcProductCellColumn;
 
 /* Columns of EC_PROJECTION_USER; views are the rows that the last three don't count. */
 typedef enum EcUserColumn

@@ -1,0 +1,556 @@
+/*
+ * product_set.c
+ *	  Reading summaries by product.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "insight/product_set.h"
+
+#define NO_INTERVAL PG_UINT32_MAX
+
+/* A place in the cells: of cells [0, row), reached from a total. */
+typedef struct Place
+{
+	int64 row;
+	uint32 total; /* which one */
+	int64 total_row;
+} Place;
+
+/* ---- slots ---- */
+
+#define FIRST_HOUR (MIN_TIMESTAMP / USECS_PER_HOUR - 1)
+
+int64
+ec_product_slot(int64 time)
+{
+	if (TIMESTAMP_IS_NOBEGIN(time))
+		return EC_PRODUCT_SLOT_FIRST;
+	if (TIMESTAMP_IS_NOEND(time))
+		return EC_PRODUCT_SLOT_LATE;
+	return ec_slot_hour(time) / USECS_PER_HOUR - FIRST_HOUR + 1;
+}
+
+int64
+ec_product_slot_time(int64 slot)
+{
+	if (slot == EC_PRODUCT_SLOT_FIRST)
+		return DT_NOBEGIN;
+	if (slot == EC_PRODUCT_SLOT_LATE)
+		return DT_NOEND;
+	return (slot - 1 + FIRST_HOUR) * USECS_PER_HOUR;
+}
+
+/* ---- columns of blocks ---- */
+
+/* A block's integers, which have no NULLs, in place or in a buffer; NULL if all are zero. */
+static const int64 *
+get_ints(EcReader *reader, int column, uint32 block, int64 *buffer)
+{
+	const EcVector *v = ec_reader_block(reader, column, block);
+
+	if (v->phys != EC_PHYS_INT64 || v->nnulls > 0)
+		elog(ERROR, "a column of summaries by product has NULLs");
+	if (v->form == EC_FORM_FLAT)
+		return v->values.i64;
+	if (v->form == EC_FORM_CONST && v->values.i64[0] == 0)
+		return NULL;
+	for (uint32 i = 0; i < v->nrows; i++)
+		buffer[i] = ec_vector_int64(v, i);
+	return buffer;
+}
+
+/* Column of all rows of parts [first, first + n), NULLs as 0. */
+static void
+read_column(EcReader *reader, uint32 first, uint32 n, int column, int64 *out)
+{
+	for (uint32 part = first; part < first + n; part++)
+	{
+		if (!ec_reader_goto_group(reader, part))
+			elog(ERROR, "a part of summaries by product is missing");
+		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
+		{
+			ec_build_ints(reader, column, block, out, NULL);
+			out += ec_reader_block_rows(reader, block);
+		}
+	}
+}
+
+static int64
+zone_min(EcReader *reader, int column, uint32 block, int64 *max)
+{
+	EcZone zone;
+	EcKind kind;
+	int32 scale;
+
+	if (!ec_reader_zone(reader, column, block, &zone, &kind, &scale))
+		elog(ERROR, "a column of summaries by product has no zone");
+	*max = zone.max;
+	return zone.min;
+}
+
+/* ---- open ---- */
+
+static EcReader *
+open_reader(EcProductSet *set, Relation rel, EcProjection projection)
+{
+	return ec_summary_reader(rel, set->set, projection, ec_projection_columns(projection),
+							 set->context);
+}
+
+/* Sizes are known without reading. */
+static void
+count_parts(EcProductSet *set)
+{
+	uint32 ntotals = 0;
+
+	set->starts = palloc(sizeof(int64) * (set->set->nparts + 1));
+	set->starts[0] = 0;
+	for (uint32 i = 0; i < set->set->nparts; i++)
+	{
+		const EcSummaryPart *part = &set->set->parts[i];
+
+		if (part->projection == EC_PROJECTION_PRODUCT)
+			set->nproducts += part->nrows;
+		ntotals += part->projection == EC_PROJECTION_PRODUCT_TOTAL;
+		if (part->projection != EC_PROJECTION_PRODUCT_HOUR)
+			continue;
+		set->starts[set->nparts + 1] = set->starts[set->nparts] + part->nrows;
+		set->nparts++;
+	}
+	set->ntotal_parts = (set->nproducts + EC_BUILD_PART_ROWS - 1) / EC_BUILD_PART_ROWS;
+	if (set->nproducts > 0 && (ntotals < 2 * set->ntotal_parts || ntotals % set->ntotal_parts != 0))
+		elog(ERROR, "summaries by product have %u parts of totals for %u products", ntotals,
+			 set->nproducts);
+	set->nintervals = set->nproducts > 0 ? ntotals / set->ntotal_parts - 1 : 0;
+}
+
+static void
+read_intervals(EcProductSet *set)
+{
+	int64 max;
+
+	set->intervals = palloc0(sizeof(EcProductInterval) * (set->nintervals + 1));
+	for (uint32 i = 0; i <= set->nintervals && set->nproducts > 0; i++)
+	{
+		EcProductInterval *interval = &set->intervals[i];
+
+		ec_reader_goto_group(set->totals, i * set->ntotal_parts);
+		interval->slot = zone_min(set->totals, EC_PRODUCT_CELL_SLOT, EC_ZONE_CHUNK, &max);
+		interval->part = (uint32) zone_min(set->totals, EC_PRODUCT_TOTAL_PART, EC_ZONE_CHUNK, &max);
+		if (interval->part > set->nparts)
+			elog(ERROR, "an interval of summaries by product has no cells");
+	}
+}
+
+EcProductSet *
+ec_product_set_open(Relation rel, const EcSummarySet *set, MemoryContext parent)
+{
+	MemoryContext context =
+		AllocSetContextCreate(parent, "ecinsight product set", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcProductSet *result = palloc0(sizeof(EcProductSet));
+
+	result->set = set;
+	result->context = context;
+	result->reference_interval = NO_INTERVAL;
+	result->products = open_reader(result, rel, EC_PROJECTION_PRODUCT);
+	result->cells = open_reader(result, rel, EC_PROJECTION_PRODUCT_HOUR);
+	result->totals = open_reader(result, rel, EC_PROJECTION_PRODUCT_TOTAL);
+	count_parts(result);
+	read_intervals(result);
+	for (int i = 0; i < lengthof(result->buffers); i++)
+		result->buffers[i] = palloc(sizeof(int64) * EC_BLOCK_ROWS);
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+void
+ec_product_set_close(EcProductSet *set)
+{
+	ec_reader_end(set->products);
+	ec_reader_end(set->cells);
+	ec_reader_end(set->totals);
+	MemoryContextDelete(set->context);
+}
+
+/* ---- products ---- */
+
+static int64 *
+allocate_ints(EcProductSet *set)
+{
+	return MemoryContextAllocExtended(set->context, sizeof(int64) * Max(set->nproducts, 1),
+									  MCXT_ALLOC_HUGE);
+}
+
+const int64 *
+ec_product_set_ids(EcProductSet *set)
+{
+	EcReader *reader = set->products;
+	uint32 nnull = 0;
+
+	if (set->ids != NULL)
+		return set->ids;
+	set->ids = allocate_ints(set);
+	read_column(reader, 0, ec_reader_ngroups(reader), EC_PRODUCT_ID, set->ids);
+	for (uint32 part = 0; part < ec_reader_ngroups(reader); part++)
+	{
+		ec_reader_goto_group(reader, part);
+		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
+			nnull += ec_reader_block(reader, EC_PRODUCT_ID, block)->nnulls;
+	}
+	set->nnull = nnull;
+	return set->ids;
+}
+
+void
+ec_product_set_own_references(EcProductSet *set, int64 *references)
+{
+	read_column(set->products, 0, ec_reader_ngroups(set->products), EC_PRODUCT_REFERENCE,
+				references);
+}
+
+const int64 *
+ec_product_set_references(EcProductSet *set, uint32 interval)
+{
+	if (set->references == NULL)
+		set->references = allocate_ints(set);
+	if (set->reference_interval != interval)
+		read_column(set->totals, interval * set->ntotal_parts, set->ntotal_parts,
+					EC_PRODUCT_TOTAL_REFERENCE, set->references);
+	set->reference_interval = interval;
+	return set->references;
+}
+
+uint32
+ec_product_set_interval(const EcProductSet *set, uint32 part)
+{
+	uint32 interval = 0;
+
+	while (interval + 1 < set->nintervals && set->intervals[interval + 1].part <= part)
+		interval++;
+	return interval;
+}
+
+void
+ec_product_set_texts(EcProductSet *set, uint32 product, EcTextColumn *code, EcTextColumn *brand,
+					 uint32 *code_id, uint32 *brand_id)
+{
+	uint32 row = product % EC_BUILD_PART_ROWS;
+	uint32 block = row / EC_BLOCK_ROWS;
+
+	ec_reader_goto_group(set->products, product / EC_BUILD_PART_ROWS);
+	*code_id =
+		ec_build_ids(set->products, EC_PRODUCT_CODE, block, code)[row - block * EC_BLOCK_ROWS];
+	*brand_id =
+		ec_build_ids(set->products, EC_PRODUCT_BRAND, block, brand)[row - block * EC_BLOCK_ROWS];
+}
+
+/* ---- places ---- */
+
+/* The first row of the current part whose slot is not before this one. */
+static int64
+find_in_part(EcProductSet *set, int64 slot)
+{
+	EcReader *reader = set->cells;
+
+	for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
+	{
+		uint32 low = 0;
+		uint32 high = ec_reader_block_rows(reader, block);
+		const EcVector *v;
+		int64 max;
+
+		(void) zone_min(reader, EC_PRODUCT_CELL_SLOT, block, &max);
+		if (max < slot)
+			continue;
+		v = ec_reader_block(reader, EC_PRODUCT_CELL_SLOT, block);
+		while (low < high)
+		{
+			uint32 middle = (low + high) / 2;
+
+			if (ec_vector_int64(v, middle) < slot)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		return (int64) block * EC_BLOCK_ROWS + low;
+	}
+	return ec_reader_group(reader)->nrows;
+}
+
+/* The interval where a slot's cells would be. */
+static uint32
+find_interval(const EcProductSet *set, int64 slot)
+{
+	uint32 interval = 0;
+
+	while (interval + 1 < set->nintervals && set->intervals[interval + 1].slot <= slot)
+		interval++;
+	return interval;
+}
+
+/* Of all cells before a slot. */
+static Place
+find_place(EcProductSet *set, int64 slot)
+{
+	uint32 interval = find_interval(set, slot);
+	uint32 end = set->intervals[interval + 1].part;
+	int64 first_row = set->starts[set->intervals[interval].part];
+	int64 last_row = set->starts[end];
+	Place place = {.row = last_row};
+
+	for (uint32 part = set->intervals[interval].part; part < end; part++)
+	{
+		int64 max;
+
+		ec_reader_goto_group(set->cells, part);
+		(void) zone_min(set->cells, EC_PRODUCT_CELL_SLOT, EC_ZONE_CHUNK, &max);
+		if (max < slot)
+			continue;
+		place.row = set->starts[part] + find_in_part(set, slot);
+		break;
+	}
+	place.total = interval + (place.row - first_row > last_row - place.row);
+	place.total_row = set->starts[set->intervals[place.total].part];
+	return place;
+}
+
+/* ---- sums ---- */
+
+#define add_field(field)                                                                           \
+	for (uint32 i = 0; i < n; i++)                                                                 \
+	sums[i].field += sign * values[i]
+
+static void
+add_total_column(EcProductSums *sums, uint32 n, int column, const int64 *values, int sign)
+{
+	switch (column)
+	{
+		case EC_PRODUCT_CELL_ROWS:
+			add_field(rows);
+			break;
+		case EC_PRODUCT_CELL_CARTS:
+			add_field(carts);
+			break;
+		case EC_PRODUCT_CELL_PURCHASES:
+			add_field(purchases);
+			break;
+		case EC_PRODUCT_CELL_OTHER:
+			add_field(other);
+			break;
+		case EC_PRODUCT_CELL_UNPRICED:
+			add_field(unpriced);
+			break;
+		case EC_PRODUCT_CELL_REVENUE:
+			add_field(revenue);
+			break;
+		case EC_PRODUCT_CELL_PRICE:
+			add_field(price);
+			break;
+	}
+}
+
+/* Adds or takes away a total. */
+static void
+add_total(EcProductSet *set, uint32 total, EcProductSums *sums, int sign)
+{
+	uint32 first = total * set->ntotal_parts;
+
+	for (uint32 part = first; part < first + set->ntotal_parts && total > 0; part++)
+	{
+		ec_reader_goto_group(set->totals, part);
+		for (uint32 block = 0; block < ec_reader_group(set->totals)->nblocks; block++)
+		{
+			uint32 n = ec_reader_block_rows(set->totals, block);
+
+			CHECK_FOR_INTERRUPTS();
+			for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
+			{
+				const int64 *values = get_ints(set->totals, column, block, set->buffers[0]);
+
+				if (values != NULL)
+					add_total_column(sums, n, column, values, sign);
+			}
+			sums += n;
+		}
+	}
+}
+
+/* Counts that are mostly 0. */
+#define add_cells_of(column, field)                                                                \
+	do                                                                                             \
+	{                                                                                              \
+		const int64 *values = get_ints(reader, column, block, set->buffers[2]);                    \
+                                                                                                   \
+		for (uint32 i = first; i < end && values != NULL; i++)                                     \
+		{                                                                                          \
+			if (values[i] != 0)                                                                    \
+				sums[products[i]].field += sign * values[i];                                       \
+		}                                                                                          \
+	} while (0)
+
+/* Rows that have no price, which add_block took for having the reference. */
+static void
+add_unpriced(EcProductSet *set, uint32 block, uint32 first, uint32 end, const int64 *products,
+			 const int64 *references, EcProductSums *sums, int sign)
+{
+	const int64 *values = get_ints(set->cells, EC_PRODUCT_CELL_UNPRICED, block, set->buffers[2]);
+
+	for (uint32 i = first; i < end && values != NULL; i++)
+	{
+		EcProductSums *sum = &sums[products[i]];
+
+		sum->unpriced += sign * values[i];
+		sum->price -= sign * values[i] * references[products[i]];
+	}
+}
+
+/* Cells first .. end - 1 of a block. */
+static void
+add_block(EcProductSet *set, uint32 block, uint32 first, uint32 end, const int64 *references,
+		  EcProductSums *sums, int sign)
+{
+	EcReader *reader = set->cells;
+	const int64 *rows = get_ints(reader, EC_PRODUCT_CELL_ROWS, block, set->buffers[1]);
+	const int64 *products = get_ints(reader, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
+
+	if (products == NULL) /* all of product 0 */
+		products = memset(set->buffers[0], 0, sizeof(int64) * EC_BLOCK_ROWS);
+	for (uint32 i = first; i < end; i++)
+	{
+		uint64 product = (uint64) products[i];
+
+		if (unlikely(product >= set->nproducts))
+			elog(ERROR, "a cell of summaries by product is of no product");
+		sums[product].rows += sign * rows[i];
+		sums[product].price += sign * rows[i] * references[product];
+	}
+	add_cells_of(EC_PRODUCT_CELL_PRICE, price);
+	add_cells_of(EC_PRODUCT_CELL_CARTS, carts);
+	add_cells_of(EC_PRODUCT_CELL_PURCHASES, purchases);
+	add_cells_of(EC_PRODUCT_CELL_OTHER, other);
+	add_cells_of(EC_PRODUCT_CELL_REVENUE, revenue);
+	add_unpriced(set, block, first, end, products, references, sums, sign);
+}
+
+/* Cells [from, to). */
+static void
+add_cells(EcProductSet *set, int64 from, int64 to, EcProductSums *sums, int sign)
+{
+	for (uint32 part = 0; part < set->nparts; part++)
+	{
+		const int64 *references;
+
+		if (set->starts[part + 1] <= from || set->starts[part] >= to)
+			continue;
+		references = ec_product_set_references(set, ec_product_set_interval(set, part));
+		ec_reader_goto_group(set->cells, part);
+		for (uint32 block = 0; block < ec_reader_group(set->cells)->nblocks; block++)
+		{
+			int64 start = set->starts[part] + (int64) block * EC_BLOCK_ROWS;
+			int64 end = start + ec_reader_block_rows(set->cells, block);
+
+			CHECK_FOR_INTERRUPTS();
+			if (end > from && start < to)
+				add_block(set, block, (uint32) (Max(from, start) - start),
+						  (uint32) (Min(to, end) - start), references, sums, sign);
+		}
+	}
+}
+
+static void
+add_between(EcProductSet *set, int64 from, int64 to, EcProductSums *sums, int sign)
+{
+	if (from <= to)
+		add_cells(set, from, to, sums, sign);
+	else
+		add_cells(set, to, from, sums, -sign);
+}
+
+void
+ec_product_set_sum(EcProductSet *set, int64 from, int64 to, EcProductSums *sums)
+{
+	Place low;
+	Place high;
+	int64 detour;
+
+	if (from >= to || set->nproducts == 0)
+		return;
+	low = find_place(set, from);
+	high = find_place(set, to);
+	detour = Abs(low.row - low.total_row) + Abs(high.row - high.total_row) +
+			 (low.total == high.total ? 0 : (int64) set->nproducts * 2);
+	if (high.row - low.row <= detour)
+	{
+		add_cells(set, low.row, high.row, sums, 1);
+		return;
+	}
+	if (low.total != high.total)
+	{
+		add_total(set, high.total, sums, 1);
+		add_total(set, low.total, sums, -1);
+	}
+	add_between(set, high.total_row, high.row, sums, 1);
+	add_between(set, low.total_row, low.row, sums, -1);
+}
+
+/* ---- the last slots ---- */
+
+/* Returns how many products of a block's cells were met for the first time. */
+static uint32
+note_last(EcProductSet *set, uint32 block, uint32 first, uint32 end, const uint8 *wanted,
+		  int64 *slots)
+{
+	const int64 *products = get_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
+	const EcVector *v = ec_reader_block(set->cells, EC_PRODUCT_CELL_SLOT, block);
+	uint32 found = 0;
+
+	for (uint32 i = end; i-- > first;)
+	{
+		uint64 product = products != NULL ? (uint64) products[i] : 0;
+
+		if (product >= set->nproducts)
+			elog(ERROR, "a cell of summaries by product is of no product");
+		if (!wanted[product] || slots[product] >= 0)
+			continue;
+		slots[product] = ec_vector_int64(v, i);
+		found++;
+	}
+	return found;
+}
+
+void
+ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint8 *wanted, uint32 n,
+					int64 *slots)
+{
+	int64 low;
+	int64 high;
+
+	memset(slots, 0xFF, sizeof(int64) * set->nproducts);
+	if (from >= to || set->nproducts == 0)
+		return;
+	low = find_place(set, from).row;
+	high = find_place(set, to).row;
+	for (uint32 part = set->nparts; part-- > 0 && n > 0;)
+	{
+		if (set->starts[part + 1] <= low || set->starts[part] >= high)
+			continue;
+		ec_reader_goto_group(set->cells, part);
+		for (uint32 block = ec_reader_group(set->cells)->nblocks; block-- > 0 && n > 0;)
+		{
+			int64 start = set->starts[part] + (int64) block * EC_BLOCK_ROWS;
+			int64 end = start + ec_reader_block_rows(set->cells, block);
+
+			CHECK_FOR_INTERRUPTS();
+			if (end > low && start < high)
+				n -= note_last(set, block, (uint32) (Max(low, start) - start),
+							   (uint32) (Min(high, end) - start), wanted, slots);
+		}
+	}
+}

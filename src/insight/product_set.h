@@ -1,0 +1,109 @@
+/*
+ * product_set.h
+ *	  A set's summaries by product: sums of any range of hours.
+ *
+ * The cells of hours are in order of time, so a range of hours is a range of cells, and
+ * there are totals of all cells before some places (projection.h).  The sum of the first n
+ * cells is the total of the nearest place, and the cells between that and n
+ * added or taken away; the sum of a range is the difference of two such.  So a range costs
+ * two totals and at most as many cells as one interval has.
+ *
+ * Products are meant by their index, 0 .. nproducts - 1, in order of product_id, NULL
+ * last; a product with several categories or brands has several, one behind the other.
+ */
+#ifndef EC_PRODUCT_SET_H
+#define EC_PRODUCT_SET_H
+
+#include "postgres.h"
+
+#include "insight/build.h"
+#include "store/summary.h"
+
+/* What these functions read. */
+#define EC_PRODUCT_PROJECTIONS                                                                     \
+	(EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_HOUR) |                                               \
+	 EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_TOTAL) | EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT))
+
+/* Hours as numbers in order; -infinity, infinity and no time are slots, too. */
+#define EC_PRODUCT_SLOT_FIRST 0 /* -infinity */
+#define EC_PRODUCT_SLOT_LATE 0xFFFFFFFE
+#define EC_PRODUCT_SLOT_NULL 0xFFFFFFFF
+#define EC_PRODUCT_SLOT_END (INT64CONST(0xFFFFFFFF) + 1)
+
+/* time is a timestamptz. */
+extern int64 ec_product_slot(int64 time);
+
+/* The start of a slot that is an hour, or an infinity. */
+extern int64 ec_product_slot_time(int64 slot);
+
+/* Prices at the column's scale. */
+typedef struct EcProductSums
+{
+	int64 rows; /* of all types */
+	int64 carts;
+	int64 purchases;
+	int64 other;
+	int64 unpriced;
+	int64 revenue;
+	int64 price; /* less the product's reference for each row that has a price */
+	int64 padding;
+} EcProductSums;
+
+/* The cells from a place where there are totals to the next one. */
+typedef struct EcProductInterval
+{
+	int64 slot;	 /* of the first cell */
+	uint32 part; /* its part */
+} EcProductInterval;
+
+typedef struct EcProductSet
+{
+	const EcSummarySet *set;
+	MemoryContext context;
+	uint32 nproducts;
+	EcReader *products; /* readers of the three projections */
+	EcReader *cells;
+	EcReader *totals;
+	uint32 nparts;		 /* of cells */
+	int64 *starts;		 /* [nparts + 1] number of each one's first cell */
+	uint32 ntotal_parts; /* of one total */
+	uint32 nintervals;
+	EcProductInterval *intervals; /* [nintervals + 1] */
+	uint32 reference_interval;	  /* whose references these are: */
+	int64 *references;			  /* [nproducts] */
+	int64 *buffers[3];			  /* [EC_BLOCK_ROWS] */
+	int64 *ids;					  /* [nproducts], see ec_product_set_ids */
+	uint32 nnull;				  /* the last of them that are NULL */
+} EcProductSet;
+
+extern EcProductSet *
+ec_product_set_open(Relation rel, const EcSummarySet *set, MemoryContext parent);
+extern void ec_product_set_close(EcProductSet *set);
+
+/* product_ids; those of the last nnull products are NULL. */
+extern const int64 *ec_product_set_ids(EcProductSet *set);
+
+/* The products' own references. */
+extern void ec_product_set_own_references(EcProductSet *set, int64 *references);
+
+/* Of an interval, less the products' own; valid until the next call. */
+extern const int64 *ec_product_set_references(EcProductSet *set, uint32 interval);
+
+/* The interval of a part of cells. */
+extern uint32 ec_product_set_interval(const EcProductSet *set, uint32 part);
+
+/* Ids of category_code and brand. */
+extern void ec_product_set_texts(EcProductSet *set, uint32 product, EcTextColumn *code,
+								 EcTextColumn *brand, uint32 *code_id, uint32 *brand_id);
+
+/* Adds all cells of slots from <= slot < to. */
+extern void ec_product_set_sum(EcProductSet *set, int64 from, int64 to, EcProductSums *sums);
+
+/*
+ * For products with wanted[i] set, of which there are n: their last slot in the range
+ * to slots[i], -1 if there is none.
+ */
+extern void ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint8 *wanted,
+								uint32 n, int64 *slots);
+
+#endif /* EC_PRODUCT_SET_H */
