@@ -43,6 +43,7 @@ ec_companion_open(Relation rel, LOCKMODE lockmode, EcCompanion *c)
 	c->locked = lockmode;
 	c->context = CurrentMemoryContext;
 	c->block = InvalidBlockNumber;
+	c->indexed = -1;
 	return true;
 }
 
@@ -269,8 +270,10 @@ begin_search(EcCompanion *c, EcCatalogKind kind, int64 number, StrategyNumber st
 void
 ec_companion_search(EcCompanion *c, EcCatalogKind kind, int64 number)
 {
-	BlockNumber placed = kind == EC_CATALOG_ROW ? ec_place_find(c, number) : InvalidBlockNumber;
+	BlockNumber placed = InvalidBlockNumber;
 
+	if (kind == EC_CATALOG_ROW && number != c->indexed)
+		placed = ec_place_find(c, number);
 	begin_search(c, kind, number, BTEqualStrategyNumber, F_INT4EQ);
 	c->direction = ForwardScanDirection;
 	c->placed = placed;

@@ -48,6 +48,7 @@ typedef struct EcCompanion
 	BlockNumber placed;
 	OffsetNumber place_next; /* InvalidOffsetNumber: the page is done */
 	bool place_hit;
+	int64 indexed; /* rows with this number have index entries if they have a tuple; -1: unknown */
 } EcCompanion;
 
 /* A tuple of the companion as it is formed, without any memory of its own. */

@@ -28,20 +28,24 @@
 #include "store/delta.h"
 #include "store/dml.h"
 #include "store/fetch.h"
+#include "store/held.h"
 #include "store/logical.h"
 #include "store/slot.h"
 #include "store/target.h"
 #include "store/tid.h"
 #include "store/write_state.h"
 
-/* The writer's handle.  Who has rows has a companion. */
-static void
-open_companion(Relation rel, EcCompanion *c)
+/* The writer's handle: who has rows has a companion. */
+static EcCompanion *
+open_companion(Relation rel, EcCompanion *own)
 {
-	if (!ec_companion_open(rel, RowExclusiveLock, c))
+	EcCompanion *c = ec_held_open(rel, own);
+
+	if (c == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("table \"%s\" has no TOAST table to keep its row groups in",
 							   RelationGetRelationName(rel))));
+	return c;
 }
 
 static void
@@ -176,22 +180,22 @@ TM_Result
 ec_dml_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, Snapshot crosscheck,
 			  bool wait, TM_FailureData *tmfd, bool changing_partition)
 {
-	EcCompanion companion;
+	EcCompanion own;
+	EcCompanion *c;
 	EcTarget target;
 	TM_Result result;
 
 	ec_target_init(&target, tid);
-	open_companion(rel, &companion);
-	result =
-		delete_target(&companion, &target, tid, cid, crosscheck, wait, tmfd, changing_partition);
+	c = open_companion(rel, &own);
+	result = delete_target(c, &target, tid, cid, crosscheck, wait, tmfd, changing_partition);
 	if (result == TM_Ok)
 	{
 		ec_fetch_note_gone(rel, target.number);
-		log_old(&companion, &target, tid, NULL);
+		log_old(c, &target, tid, NULL);
 		check_serializable(rel, tid);
 		pgstat_count_heap_delete(rel);
 	}
-	ec_companion_close(&companion);
+	ec_held_close(c, &own);
 	return result;
 }
 
@@ -246,6 +250,16 @@ same_columns(const Bitmapset *columns, TupleTableSlot *old, TupleTableSlot *new)
 			return false;
 	}
 	return true;
+}
+
+static bool
+has_key(Relation rel)
+{
+	Bitmapset *columns = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	bool any = !bms_is_empty(columns);
+
+	bms_free(columns);
+	return any;
 }
 
 static bool
@@ -339,6 +353,10 @@ compare_key(EcCompanion *c, const EcTarget *target, ItemPointer otid, TupleTable
 	*lockmode = new->key_changed ? LockTupleExclusive : LockTupleNoKeyExclusive;
 }
 
+/*
+ * Tombstone and header can come in either order.  The tombstone first costs less, but for
+ * a moment there is nothing that lets a foreign key's check pass by.
+ */
 static TM_Result
 update_target(EcCompanion *c, EcTarget *target, ItemPointer otid, TupleTableSlot *slot,
 			  NewVersion *new, CommandId cid, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
@@ -348,6 +366,8 @@ update_target(EcCompanion *c, EcTarget *target, ItemPointer otid, TupleTableSlot
 		.cid = cid,
 		.policy = wait ? LockWaitBlock : LockWaitSkip,
 		.oper = XLTW_Update,
+		.tombstone = tombstone_is_enough(crosscheck, false) && !has_key(c->main),
+		.header = true,
 	};
 	EcTargetFound found;
 	TM_Result result;
@@ -373,6 +393,8 @@ update_target(EcCompanion *c, EcTarget *target, ItemPointer otid, TupleTableSlot
 		else
 			result = heap_update_keeping_key(c, target, &new->tuple, cid, crosscheck, wait, tmfd,
 											 lockmode);
+		if (result != TM_Ok)
+			ec_target_take_back(c, target);
 	} while (result == TM_Deleted && ec_target_moved(c, target));
 
 	if (result != TM_Ok)
@@ -385,26 +407,26 @@ ec_dml_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId ci
 			  Snapshot snapshot, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
 			  LockTupleMode *lockmode, EcUpdateIndexes *update_indexes)
 {
-	EcCompanion companion;
+	EcCompanion own;
+	EcCompanion *c;
 	EcTarget target;
 	NewVersion new;
 	TM_Result result;
 
 	ec_target_init(&target, otid);
-	open_companion(rel, &companion);
-	form_new_version(&companion, slot, &new);
-	result =
-		update_target(&companion, &target, otid, slot, &new, cid, crosscheck, wait, tmfd, lockmode);
+	c = open_companion(rel, &own);
+	form_new_version(c, slot, &new);
+	result = update_target(c, &target, otid, slot, &new, cid, crosscheck, wait, tmfd, lockmode);
 	*update_indexes = result == TM_Ok ? EC_COMPAT_UPDATE_ALL : EC_COMPAT_UPDATE_NONE;
 	if (result == TM_Ok)
 	{
-		ec_companion_insert_index(&companion, EC_CATALOG_ROW, new.number, &new.tuple.tuple.t_self);
-		if (target.state == EC_ROW_LIVE)
-			ec_row_insert_mark(&companion, target.number, EC_ROW_DEAD, 0, cid, 0, NULL);
+		ec_companion_insert_index(c, EC_CATALOG_ROW, new.number, &new.tuple.tuple.t_self);
+		if (target.state == EC_ROW_LIVE && !ItemPointerIsValid(&target.tombstone))
+			ec_row_insert_mark(c, target.number, EC_ROW_DEAD, 0, cid, 0, NULL);
 		if (new.wide)
 			ec_dml_write_wide(rel, slot, new.number, cid);
 		ec_fetch_note_gone(rel, target.number);
-		log_old(&companion, &target, otid, slot);
+		log_old(c, &target, otid, slot);
 		check_serializable(rel, otid);
 		CheckForSerializableConflictIn(rel, NULL, InvalidBlockNumber);
 		ec_tid_from_row(new.number, &slot->tts_tid);
@@ -412,7 +434,7 @@ ec_dml_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId ci
 		ec_slot_set_origin(slot, GetCurrentTransactionId(), cid);
 		ec_compat_count_update(rel);
 	}
-	ec_companion_close(&companion);
+	ec_held_close(c, &own);
 	return result;
 }
 
@@ -494,24 +516,25 @@ TM_Result
 ec_dml_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot, CommandId cid,
 			LockTupleMode mode, LockWaitPolicy wait_policy, uint8 flags, TM_FailureData *tmfd)
 {
-	EcCompanion companion;
+	EcCompanion own;
+	EcCompanion *c;
 	EcTarget target;
 	ItemPointerData ctid;
 	TM_Result result;
 
 	tmfd->traversed = false;
 	ec_target_init(&target, tid);
-	open_companion(rel, &companion);
-	result = lock_target(&companion, &target, snapshot, cid, mode, wait_policy, flags, tmfd, &ctid);
+	c = open_companion(rel, &own);
+	result = lock_target(c, &target, snapshot, cid, mode, wait_policy, flags, tmfd, &ctid);
 	if (result == TM_Ok || result == TM_Invisible)
 	{
 		/* tid may be the slot's own, which is cleared */
 		ItemPointerData locked;
 
-		store_locked(&companion, &ctid, &locked, slot);
+		store_locked(c, &ctid, &locked, slot);
 		*tid = locked;
 	}
-	ec_companion_close(&companion);
+	ec_held_close(c, &own);
 	return result;
 }
 

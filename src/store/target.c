@@ -251,7 +251,7 @@ make_header(EcCompanion *c, EcTarget *target, CommandId cid)
 	return ec_target_find(c, target);
 }
 
-/* So many rows in turn had no tuple that the next ones aren't expected to have any. */
+/* After so many rows in turn that had no tuple the next ones aren't expected to have any. */
 #define EXPECT_UNTOUCHED 8
 
 static void
@@ -289,15 +289,33 @@ find_or_make_header(EcCompanion *c, EcTarget *target, CommandId cid, int *untouc
 static bool
 leave_tombstone(EcCompanion *c, EcTarget *target, CommandId cid)
 {
-	ItemPointerData ctid;
-
-	if (!ec_row_insert_mark_alone(c, target->number, EC_ROW_DEAD, cid, 0, &ctid))
+	if (!ec_row_insert_mark_alone(c, target->number, EC_ROW_DEAD, cid, 0, &target->tombstone))
 	{
-		ec_companion_take_back(c, &ctid);
+		ec_target_take_back(c, target);
 		return false;
 	}
 	target->state = EC_ROW_LIVE;
 	return true;
+}
+
+void
+ec_target_take_back(EcCompanion *c, EcTarget *target)
+{
+	if (ItemPointerIsValid(&target->tombstone))
+		ec_companion_take_back(c, &target->tombstone);
+	ItemPointerSetInvalid(&target->tombstone);
+}
+
+/*
+ * An update's header leads to the new version.  Behind the tombstone nobody else makes
+ * one: who comes before it is there waits for us, who has missed the tombstone and
+ * finds the header meets us at heap_update.
+ */
+static EcTargetFound
+leave_header(EcCompanion *c, EcTarget *target, CommandId cid)
+{
+	ec_row_insert_mark(c, target->number, EC_ROW_LIVE, 0, cid, HEAP_INSERT_FROZEN, &target->ctid);
+	return EC_TARGET_FOUND;
 }
 
 static bool
@@ -312,36 +330,61 @@ wait_for_blocker(EcCompanion *c, const EcTarget *target, const EcTargetPurpose *
 	return true;
 }
 
+/* Row numbers first .. end - 1 had no tuples when a command looked. */
+static struct
+{
+	RelFileLocator companion;
+	TransactionId xid;
+	CommandId cid;
+	int64 first;
+	int64 end;
+} gap;
+
 /*
- * A row whose tuple isn't in the index (place.h) isn't found by a check for uniqueness.
- * Rows that a command can see, or find as an update's new version, were inserted before
- * it looked here: numbers that had no such tuple have none as long as it runs.
+ * May there be a tuple of the row?  The check for uniqueness finds neither one without
+ * index entry (place.h) nor one that another transaction has just updated or deleted.
+ * But rows that a command can see were inserted before it looked here, so numbers that
+ * had no tuple then get no other than headers and tombstones as long as it runs.  Rows
+ * that it can't see (new versions, what ON CONFLICT runs into) it locks first, and
+ * whoever locks looks again.
  */
 static bool
-may_be_placed(EcCompanion *c, int64 number, CommandId cid)
+may_have_tuple(EcCompanion *c, int64 number, CommandId cid)
 {
-	static struct
-	{
-		RelFileLocator companion;
-		TransactionId xid;
-		CommandId cid;
-		int64 first;
-		int64 end;
-	} gap;
 	TransactionId xid = GetTopTransactionId();
 
 	if (!RelFileLocatorEquals(gap.companion, c->heap->rd_locator) || gap.xid != xid ||
 		gap.cid != cid || number < gap.first || number >= gap.end)
 	{
-		int64 end = ((number >> EC_CATALOG_SEQ_BITS) + 1) << EC_CATALOG_SEQ_BITS;
-
 		gap.companion = c->heap->rd_locator;
 		gap.xid = xid;
 		gap.cid = cid;
 		gap.first = number;
-		gap.end = ec_place_next_number(c, number, end);
+		gap.end = ec_companion_next_row(c, number);
+		ec_companion_rest(c);
 	}
 	return gap.end == number;
+}
+
+/* EC_TARGET_NONE if there is none, or if that is likely and found out by what comes next. */
+static EcTargetFound
+find_if_expected(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose, int *untouched)
+{
+	EcTargetFound found;
+
+	if (purpose->oper == XLTW_Lock)
+		gap.xid = InvalidTransactionId;
+	if (*untouched == EXPECT_UNTOUCHED && purpose->oper == XLTW_Lock)
+		return EC_TARGET_NONE; /* who makes a header looks anyway */
+	if (*untouched == EXPECT_UNTOUCHED && !may_have_tuple(c, target->number, purpose->cid))
+	{
+		c->indexed = target->number;
+		return EC_TARGET_NONE;
+	}
+	found = ec_target_find(c, target);
+	if (found != EC_TARGET_NONE)
+		*untouched = 0;
+	return found;
 }
 
 EcTargetFound
@@ -350,15 +393,11 @@ ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose)
 	/* rows of groups come in sequences: those nobody has touched need less searching */
 	static int untouched;
 	bool tombstone = purpose->tombstone && !target->moved;
-	EcTargetFound found = EC_TARGET_NONE;
+	EcTargetFound found;
 
 	ItemPointerSetInvalid(&target->made);
-	if (untouched < EXPECT_UNTOUCHED || may_be_placed(c, target->number, purpose->cid))
-	{
-		found = ec_target_find(c, target);
-		if (found != EC_TARGET_NONE)
-			untouched = 0;
-	}
+	ItemPointerSetInvalid(&target->tombstone);
+	found = find_if_expected(c, target, purpose, &untouched);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS(); /* callers come back until they meet a tuple that compaction leaves alone */
@@ -368,7 +407,8 @@ ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose)
 			if (tombstone)
 			{
 				count_untouched(&untouched);
-				return EC_TARGET_TOMBSTONED;
+				return purpose->header ? leave_header(c, target, purpose->cid)
+									   : EC_TARGET_TOMBSTONED;
 			}
 			untouched = 0;
 		}

@@ -24,7 +24,8 @@ typedef struct EcTarget
 	bool moved;			   /* its EC_ROW_DATA was moved to a row group */
 	bool
 		compacted; /* this transaction has deleted a tuple of the row: its compaction, if it sees the row */
-	ItemPointerData made; /* header made beside somebody's tombstone */
+	ItemPointerData made;	   /* header made beside somebody's tombstone */
+	ItemPointerData tombstone; /* left before the header was made; else invalid */
 } EcTarget;
 
 typedef enum EcTargetFound
@@ -42,7 +43,8 @@ typedef struct EcTargetPurpose
 	CommandId cid;
 	LockWaitPolicy policy; /* towards somebody who deletes it */
 	XLTW_Oper oper;
-	bool tombstone; /* if the row has no tuple, it is to get its tombstone, nothing else */
+	bool tombstone; /* if the row has no tuple, it is to get its tombstone at once ... */
+	bool header;	/* ... and then a header all the same */
 } EcTargetPurpose;
 
 extern void ec_target_init(EcTarget *target, ItemPointer tid);
@@ -57,6 +59,9 @@ extern EcTargetFound ec_target_find(EcCompanion *c, EcTarget *target);
  */
 extern EcTargetFound
 ec_target_get(EcCompanion *c, EcTarget *target, const EcTargetPurpose *purpose);
+
+/* Takes back a tombstone that ec_target_get has left in front of a header: the row isn't changed after all. */
+extern void ec_target_take_back(EcCompanion *c, EcTarget *target);
 
 /*
  * The tuple turned out to be deleted: by compaction, which keeps the row?  Then

@@ -28,6 +28,7 @@
 #include "store/delta.h"
 #include "store/groupmap.h"
 #include "store/headers.h"
+#include "store/held.h"
 #include "store/late.h"
 #include "store/options.h"
 #include "store/opened.h"
@@ -136,12 +137,42 @@ executor_start(QueryDesc *queryDesc, int eflags)
 }
 
 static void
-run_executor(EC_COMPAT_EXECUTOR_RUN_ARGS)
+pass_on_run(EC_COMPAT_EXECUTOR_RUN_ARGS)
 {
 	if (previous_run != NULL)
 		previous_run(EC_COMPAT_EXECUTOR_RUN_PASS);
 	else
 		standard_ExecutorRun(EC_COMPAT_EXECUTOR_RUN_PASS);
+}
+
+static bool
+is_reading(const QueryDesc *queryDesc)
+{
+	return queryDesc->operation == CMD_SELECT && !queryDesc->plannedstmt->hasModifyingCTE;
+}
+
+static void
+run_executor(EC_COMPAT_EXECUTOR_RUN_ARGS)
+{
+	EcHeldRun run;
+
+	if (is_reading(queryDesc))
+	{
+		pass_on_run(EC_COMPAT_EXECUTOR_RUN_PASS);
+		return;
+	}
+	ec_held_begin(&run, queryDesc->estate->es_query_cxt);
+	PG_TRY();
+	{
+		pass_on_run(EC_COMPAT_EXECUTOR_RUN_PASS);
+	}
+	PG_CATCH();
+	{
+		ec_held_leave(&run);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	ec_held_end(&run);
 }
 
 /*
@@ -177,7 +208,7 @@ static void
 executor_end(QueryDesc *queryDesc)
 {
 	/* reading statements have no command id of their own */
-	if (queryDesc->operation != CMD_SELECT || queryDesc->plannedstmt->hasModifyingCTE)
+	if (!is_reading(queryDesc))
 		ec_write_flush_command(queryDesc->estate->es_output_cid);
 	if (previous_end != NULL)
 		previous_end(queryDesc);
