@@ -335,28 +335,37 @@ ec_summary_checksum(const EcDiskSummary *summary, int64 number)
 										 sizeof(*summary) - SUMMARY_CHECKSUM_START, number);
 }
 
-void
-ec_summary_header(Relation rel, int64 number, const uint8 *payload, Size len,
-				  EcDiskSummary *summary)
+static bool
+summary_possible(const EcDiskSummary *summary, int64 number)
 {
-	bool cover;
+	if (summary->kind == EC_SUMMARY_COVER)
+		return summary->set == number;
+	return summary->kind == EC_SUMMARY_PART && summary->set != number &&
+		   summary->projection < EC_SUMMARY_PROJECTIONS;
+}
 
+const char *
+ec_summary_header(int64 number, const uint8 *payload, Size len, EcDiskSummary *summary)
+{
 	memset(summary, 0, sizeof(*summary));
 	memcpy(summary, payload, Min(len, sizeof(*summary)));
-	cover = summary->kind == EC_SUMMARY_COVER;
 	if (summary->magic != EC_SUMMARY_MAGIC ||
 		summary->checksum != ec_summary_checksum(summary, number) ||
 		len < sizeof(*summary) + sizeof(EcDiskDescriptor))
-		descriptor_damaged(rel, EC_CATALOG_SUMMARY, number, "Its header is damaged.");
+		return "Its header is damaged.";
 	if (summary->version > EC_SUMMARY_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("summaries of table \"%s\" were written by a newer version of ecinsight",
-						RelationGetRelationName(rel)),
-				 errhint("Install the newer version of the extension's library.")));
-	if ((!cover && summary->kind != EC_SUMMARY_PART) || cover != (summary->set == number) ||
-		summary->projection >= EC_SUMMARY_PROJECTIONS)
-		descriptor_damaged(rel, EC_CATALOG_SUMMARY, number, "Its header is impossible.");
+		return "It was written by a newer version of ecinsight.";
+	return summary_possible(summary, number) ? NULL : "Its header is impossible.";
+}
+
+void
+ec_summary_check_header(Relation rel, int64 number, const uint8 *payload, Size len,
+						EcDiskSummary *summary)
+{
+	const char *problem = ec_summary_header(number, payload, len, summary);
+
+	if (problem != NULL)
+		descriptor_damaged(rel, EC_CATALOG_SUMMARY, number, problem);
 }
 
 bool
@@ -369,7 +378,7 @@ ec_catalog_read_summary(Relation rel, HeapTuple tuple, EcDiskSummary *summary, E
 	ec_catalog_open_tuple(rel, tuple, &opened);
 	if (opened.kind != EC_CATALOG_SUMMARY)
 		return false;
-	ec_summary_header(rel, opened.number, opened.payload, opened.len, summary);
+	ec_summary_check_header(rel, opened.number, opened.payload, opened.len, summary);
 	len = opened.len - sizeof(*summary);
 	payload = palloc(len);
 	memcpy(payload, opened.payload + sizeof(*summary), len);

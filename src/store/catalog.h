@@ -79,9 +79,11 @@ extern bool ec_catalog_read_tuple(Relation rel, HeapTuple tuple, EcDescriptor *d
 extern bool
 ec_catalog_read_summary(Relation rel, HeapTuple tuple, EcDiskSummary *summary, EcDescriptor *desc);
 
-/* What a SUMMARY tuple says before its descriptor, checked. */
-extern void ec_summary_header(Relation rel, int64 number, const uint8 *payload, Size len,
-							  EcDiskSummary *summary);
+/* What a SUMMARY tuple says before its descriptor; tells what is wrong about it, or NULL; or makes that an error. */
+extern const char *
+ec_summary_header(int64 number, const uint8 *payload, Size len, EcDiskSummary *summary);
+extern void ec_summary_check_header(Relation rel, int64 number, const uint8 *payload, Size len,
+									EcDiskSummary *summary);
 extern uint32 ec_summary_checksum(const EcDiskSummary *summary, int64 number);
 extern HeapTuple ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc);
 

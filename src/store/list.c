@@ -331,14 +331,18 @@ check_free(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 static void
 list_summary(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 {
-	EcDiskDescriptor disk;
+	EcDiskDescriptor disk = {0};
 	EcListSummary *summary;
 	EcDiskSummary header;
+	bool damaged;
 
-	ec_summary_header(list->rel, opened->number, opened->payload, opened->len, &header);
+	damaged = ec_summary_header(opened->number, opened->payload, opened->len, &header) != NULL;
+	if (header.magic != EC_SUMMARY_MAGIC)
+		ec_catalog_tuple_damaged(list->rel, tuple, "It is no summary.");
 	if (list->context == NULL || list->guard != NULL || list->snapshot == SnapshotAny)
 		return;
-	memcpy(&disk, opened->payload + sizeof(header), sizeof(disk));
+	if (!damaged)
+		memcpy(&disk, opened->payload + sizeof(header), sizeof(disk));
 	list->summaries =
 		grow(list, list->summaries, list->nsummaries, &list->summaries_size, sizeof(EcListSummary));
 	summary = &list->summaries[list->nsummaries++];
@@ -347,6 +351,7 @@ list_summary(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 	summary->tid = tuple->t_self;
 	summary->nrows = disk.nrows;
 	summary->bytes = disk.image_len;
+	summary->damaged = damaged;
 }
 
 static void

@@ -57,13 +57,14 @@ typedef struct EcListMask
 	ItemPointerData tid;
 } EcListMask;
 
-/* A SUMMARY tuple: its header is checked, what its descriptor says is not. */
+/* A SUMMARY tuple: what its header says, and, unchecked, its descriptor. */
 typedef struct EcListSummary
 {
 	EcDiskSummary header;
 	int64 number;
 	ItemPointerData tid;
 	uint32 nrows;
+	bool damaged; /* only number and tid are known; a problem for those only who want summaries */
 	uint64 bytes;
 } EcListSummary;
 

@@ -134,7 +134,7 @@ check_tuple(Relation rel, HeapTuple tuple)
 	else if (opened.kind == EC_CATALOG_PLACE)
 		(void) read_block(rel, tuple, &opened);
 	else if (opened.kind == EC_CATALOG_SUMMARY)
-		ec_summary_header(rel, opened.number, opened.payload, opened.len, &summary);
+		ec_summary_check_header(rel, opened.number, opened.payload, opened.len, &summary);
 	else if (opened.kind == EC_CATALOG_COUNTERS)
 		ec_counters_check(rel, tuple, &opened);
 }

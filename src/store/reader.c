@@ -157,7 +157,8 @@ pass_summary_header(EcReader *reader, EcListPayload *payload)
 {
 	EcDiskSummary header;
 
-	ec_summary_header(reader->rel, reader->entry->number, payload->data, payload->len, &header);
+	ec_summary_check_header(reader->rel, reader->entry->number, payload->data, payload->len,
+							&header);
 	payload->data += sizeof(header);
 	payload->len -= sizeof(header);
 }

@@ -136,6 +136,11 @@ collect_sets(EcList *list, EcSummaries *whole, EcSummaries *broken)
 {
 	const EcListSummary *listed = list->summaries;
 
+	for (uint32 i = 0; i < list->nsummaries; i++)
+	{
+		if (listed[i].damaged)
+			ec_summary_damaged(list->rel, listed[i].number, "Its header is damaged.");
+	}
 	qsort(list->summaries, list->nsummaries, sizeof(EcListSummary), compare_summaries);
 	for (uint32 first = 0, end; first < list->nsummaries; first = end)
 	{
@@ -283,7 +288,7 @@ void
 ec_summary_damaged(Relation rel, int64 number, const char *what)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("summary set " INT64_FORMAT " of table \"%s\" is damaged", number,
+					errmsg("summary " INT64_FORMAT " of table \"%s\" is damaged", number,
 						   RelationGetRelationName(rel)),
 					errdetail_internal("%s", what)));
 }

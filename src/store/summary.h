@@ -144,7 +144,11 @@ typedef struct EcSummaryMaker
 extern void ec_summary_set_maker(const EcSummaryMaker *maker);
 extern const EcSummaryMaker *ec_summary_maker(void);
 
-/* Lets the maker do its work, if there is one; the callers are those said above. */
-extern bool ec_summary_maintain(Relation rel, EcCompanion *c);
+/*
+ * Lets the maker do its work, if there is one; the callers are those said above.  What
+ * goes wrong is a warning, as nobody depends on it.  Without summaries by the table's
+ * option all are dropped, without looking what they are.
+ */
+extern bool ec_summary_maintain(Relation rel);
 
 #endif /* EC_STORE_SUMMARY_H */

@@ -13,6 +13,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #include "base/stoppoint.h"
 #include "store/group.h"
@@ -153,13 +155,13 @@ ec_summary_end(EcSummaryWriter *writer, uint32 projections, uint32 refused)
 int64 ec_summary_rows_dropped;
 
 static void
-drop_tuple(EcCompanion *c, const EcSummarySet *set, const ItemPointerData *tid, CommandId cid)
+drop_tuple(EcCompanion *c, int64 number, const ItemPointerData *tid, CommandId cid)
 {
 	ItemPointerData copy = *tid;
 
 	if (!ec_companion_claim(c, &copy, cid))
-		elog(ERROR, "summary set " INT64_FORMAT " of table \"%s\" has been changed by another",
-			 set->number, RelationGetRelationName(c->main));
+		elog(ERROR, "summary " INT64_FORMAT " of table \"%s\" has been changed by another", number,
+			 RelationGetRelationName(c->main));
 }
 
 void
@@ -168,24 +170,106 @@ ec_summary_drop(EcCompanion *c, const EcSummarySet *set)
 	CommandId cid = GetCurrentCommandId(true);
 
 	if (ItemPointerIsValid(&set->cover.tid))
-		drop_tuple(c, set, &set->cover.tid, cid);
+		drop_tuple(c, set->number, &set->cover.tid, cid);
 	for (uint32 i = 0; i < set->nparts; i++)
 	{
-		drop_tuple(c, set, &set->parts[i].pick.tid, cid);
+		drop_tuple(c, set->parts[i].pick.number, &set->parts[i].pick.tid, cid);
 		ec_summary_rows_dropped += set->parts[i].nrows;
 	}
 	CommandCounterIncrement();
 }
 
-bool
-ec_summary_maintain(Relation rel, EcCompanion *c)
+static void
+drop_all(Relation rel, EcCompanion *c)
 {
-	const EcSummaryMaker *maker = ec_summary_maker();
+	CommandId cid = GetCurrentCommandId(true);
+	EcList *list;
 
-	if (maker == NULL || IsBinaryUpgrade)
+	PushActiveSnapshot(GetLatestSnapshot());
+	list = ec_list_begin(rel, GetActiveSnapshot());
+	for (uint32 i = 0; i < list->nsummaries; i++)
+	{
+		drop_tuple(c, list->summaries[i].number, &list->summaries[i].tid, cid);
+		ec_summary_rows_dropped += list->summaries[i].nrows;
+	}
+	ec_list_end(list);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+}
+
+static bool
+maintain(Relation rel)
+{
+	EcCompanion c;
+	bool more = false;
+
+	if (!ec_companion_open(rel, RowExclusiveLock, &c))
+		return false;
+	if (ec_options_get(rel).summaries == EC_SUMMARIES_OFF)
+		drop_all(rel, &c);
+	else
+		more = ec_summary_maker()->maintain(rel, &c);
+	ec_companion_close(&c);
+	return more;
+}
+
+/* Not what ends the statement, or can be tried again as it is. */
+static bool
+is_tolerable(const ErrorData *error)
+{
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category != ERRCODE_OPERATOR_INTERVENTION && category != ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+static void
+warn(Relation rel, ErrorData *error)
+{
+	ereport(WARNING, (errcode(error->sqlerrcode),
+					  errmsg("could not make summaries of table \"%s\": %s",
+							 RelationGetRelationName(rel), error->message),
+					  error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
+					  error->hint != NULL ? errhint("%s", error->hint) : 0));
+}
+
+/* In a subtransaction, with handles of its own: VACUUM's other work must not fail with it. */
+bool
+ec_summary_maintain(Relation rel)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext context;
+	volatile bool more = false;
+
+	if (ec_summary_maker() == NULL || IsBinaryUpgrade)
 		return false;
 
 	/* what compaction has done in this transaction */
 	CommandCounterIncrement();
-	return maker->maintain(rel, c);
+	context = AllocSetContextCreate(old, "ecinsight summaries", ALLOCSET_DEFAULT_SIZES);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		more = maintain(rel);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(old);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (!is_tolerable(error))
+			ReThrowError(error);
+		warn(rel, error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	CurrentResourceOwner = owner;
+	MemoryContextDelete(context);
+	return more;
 }

@@ -151,24 +151,21 @@ survey_group(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 	MemoryContextReset(context);
 }
 
-/* Only space_move.c wants to know them; a rewrite drops them. */
+/* Only space_move.c wants to know them, and checks them when it comes to them; a rewrite drops them. */
 static void
-survey_summary(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, MemoryContext context)
+survey_summary(EcSurvey *survey, HeapTuple tuple, const EcCatalogTuple *opened)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
-	EcSurveyGroup *summary;
-	EcDiskSummary header;
-	EcDescriptor desc;
+	EcSurveyGroup *summary =
+		one_more(&survey->summaries, &survey->nsummaries, &survey->summaries_capacity);
+	EcDiskDescriptor disk = {0};
 
-	ec_catalog_read_summary(c->main, tuple, &header, &desc);
-	MemoryContextSwitchTo(old);
-	summary = one_more(&survey->summaries, &survey->nsummaries, &survey->summaries_capacity);
-	summary->number = desc.number;
+	if (opened->len >= sizeof(EcDiskSummary) + sizeof(disk))
+		memcpy(&disk, opened->payload + sizeof(EcDiskSummary), sizeof(disk));
+	summary->number = opened->number;
 	summary->tid = tuple->t_self;
 	summary->summary = true;
-	summary->form = desc.form;
-	summary->first_block = desc.first_block;
-	MemoryContextReset(context);
+	summary->form = disk.form;
+	summary->first_block = disk.first_block;
 }
 
 static void
@@ -201,7 +198,7 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 			break;
 		case EC_CATALOG_SUMMARY:
 			if (settled && !survey->rewrite)
-				survey_summary(c, survey, tuple, context);
+				survey_summary(survey, tuple, &opened);
 			break;
 		case EC_CATALOG_RESERVE:
 		case EC_CATALOG_FREE:

@@ -253,7 +253,7 @@ compact_and_summarize(Relation rel, EcCompanion *c, EcCompaction *compaction)
 	ec_compact_relation(rel, c, false, compaction);
 	if (in_statement)
 		return;
-	(void) ec_summary_maintain(rel, c);
+	(void) ec_summary_maintain(rel);
 	compaction->rows_dropped += ec_summary_rows_dropped - dropped;
 }
 
@@ -426,8 +426,8 @@ summarize_again(Oid relid)
 	rel = open_again(relid, &c);
 	if (rel == NULL)
 		return false;
-	more = ec_summary_maintain(rel, &c);
 	ec_companion_close(&c);
+	more = ec_summary_maintain(rel);
 	table_close(rel, NoLock);
 	if (ec_summary_rows_dropped > dropped)
 		remember_table(&reclaim_later, relid);
@@ -572,8 +572,8 @@ ec_compact_table(PG_FUNCTION_ARGS)
 	if (open_companion(rel, &c))
 	{
 		ec_compact_relation(rel, &c, true, &result);
-		(void) ec_summary_maintain(rel, &c);
 		ec_companion_close(&c);
+		(void) ec_summary_maintain(rel);
 	}
 	table_close(rel, NoLock);
 	values[0] = Int64GetDatum(result.groups_merged);

@@ -132,7 +132,10 @@ ec_verify_summaries(EcVerify *verify)
 
 	ec_verify_try(verify, check_sets, -1, -1);
 	for (uint32 i = 0; i < reader->list->nsummaries; i++)
-		check_summary(verify, &reader->list->summaries[i]);
+	{
+		if (!reader->list->summaries[i].damaged) /* which check_sets has told */
+			check_summary(verify, &reader->list->summaries[i]);
+	}
 	verify->reader = reader;
 	verify->subject = NULL;
 }
