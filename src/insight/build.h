@@ -33,6 +33,26 @@
 typedef struct EcBuild EcBuild;
 typedef struct EcMaking EcMaking;
 
+/* A batch of rows as makers want them; what no maker asked for isn't set. */
+typedef struct EcBuildRows
+{
+	EcRows *rows;
+	uint32 n;
+	const int64 *times;		  /* event_time */
+	const int64 *hours;		  /* its slots */
+	const uint8 *no_time;	  /* 1 where event_time is NULL (0 in times, hours); may be NULL */
+	const uint32 *types;	  /* EC_TYPE_*, or others */
+	const uint32 *codes;	  /* ids */
+	const uint32 *brands;	  /* ids */
+	const int64 *users;		  /* user_id */
+	const uint8 *no_user;	  /* likewise */
+	const int64 *categories;  /* category_id */
+	const uint8 *no_category; /* likewise */
+	const int64 *products;	  /* product_id */
+	const uint8 *no_product;  /* likewise */
+	EcPrices prices;
+} EcBuildRows;
+
 typedef struct EcMaker
 {
 	EcProjection projection;
@@ -47,8 +67,8 @@ typedef struct EcMaker
 	/* optional: makes making->private */
 	void (*begin)(EcMaking *making);
 
-	/* optional: a batch of rows, all of them (sign is +1) */
-	void (*add_rows)(EcMaking *making, EcRows *rows);
+	/* optional: a batch of rows */
+	void (*add_rows)(EcMaking *making, const EcBuildRows *batch);
 
 	/* a block of a part written before */
 	void (*add_cells)(EcMaking *making, EcReader *reader, uint32 block);
@@ -70,21 +90,21 @@ struct EcMaking
 	EcBatch *batch; /* of the next part */
 	void *private;
 
-	/* build.c's own */
-	uint64 record[EC_SORTER_WORDS_MAX];
-	bool has_record;
-	bool reading; /* cells of an older set */
+	uint32 index; /* of the next part */
 };
 
 struct EcBuild
 {
+	EcCompanion *companion;
 	Relation rel;
 	MemoryContext context;
 	EcSummaryWriter *writer;
-	EcInterner *codes;	/* category_code; ids are in no order */
-	EcInterner *brands; /* brand */
-	uint32 projections; /* bits of those being made */
-	uint32 unfit; /* of these, the ones that turned out not to be possible: see ec_build_refuse */
+	EcInterner *codes;	/* of category_code; ids are in no order */
+	EcInterner *brands; /* of brand */
+	EcTextColumn code;	/* over them, for stored texts too: ec_build_ids */
+	EcTextColumn brand;
+	uint32 projections;				  /* bits of those being made */
+	uint32 refused;					  /* of these, the ones that can't be */
 	EcMaking makings[EC_PROJECTIONS]; /* by projection; maker is NULL if it isn't made */
 };
 
@@ -101,8 +121,12 @@ ec_making_states(EcMaking *making, uint32 n, const uint64 *const *keys, const ui
 /* A record of a maker without tally. */
 extern void ec_making_put(EcMaking *making, const uint64 *record);
 
-/* Writes one row's columns; the row is complete with the last. */
-extern void ec_making_write(EcMaking *making, const Datum *values, const bool *nulls);
+/* Writes a cell, column by column in their order; then ec_making_row. */
+extern void ec_making_int(EcMaking *making, int column, int64 value);
+extern void ec_making_null(EcMaking *making, int column);
+extern void
+ec_making_text(EcMaking *making, int column, const EcInterner *interner, uint32 id); /* NULL: 0 */
+extern void ec_making_row(EcMaking *making);
 
 /*
  * The values can't be summed exactly (beyond 64 bits): the set goes without this
@@ -110,20 +134,24 @@ extern void ec_making_write(EcMaking *making, const Datum *values, const bool *n
  */
 extern void ec_build_refuse(EcMaking *making);
 
-/* Columns of a stored block as words of keys and states: integers (NULL: 0, and nulls set), ids of texts. */
-extern const int64 *
-ec_build_ints(EcReader *reader, int column, uint32 block, int64 *space, uint8 *nulls);
-extern void ec_build_ids(EcMaking *making, EcReader *reader, int column, uint32 block,
-						 EcInterner *interner, uint32 *ids);
+/* A column of a stored block: integers (NULL: 0, and nulls[i] set; nulls may be NULL), ids of texts. */
+extern void ec_build_ints(EcReader *reader, int column, uint32 block, int64 *values, uint8 *nulls);
 
-/* Makes one set out of these row groups and sets (whose row groups it covers too). */
-extern void ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, uint32 npicks,
-						 const EcReaderPick *picks, uint32 nsets, const EcSummarySet *sets);
+/* The start of an hour; infinities are slots of their own. */
+extern int64 ec_slot_hour(int64 time);
+extern int64 ec_slot_day(int64 time);
+
+extern const uint32 *ec_build_ids(EcReader *reader, int column, uint32 block, EcTextColumn *text);
+
+/*
+ * Makes one set out of these row groups, which have nrows rows, and sets, which it
+ * replaces.
+ */
+extern void
+ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, uint32 npicks,
+			 const EcReaderPick *picks, uint64 nrows, uint32 nsets, const EcSummarySet *sets);
 
 /* The makers, in the order of finishing; NULL at the end. */
 extern const EcMaker *const ec_makers[];
-
-/* Bits of the projections that a set of these event columns can have. */
-extern uint32 ec_build_possible(const EcEvents *events);
 
 #endif /* EC_BUILD_H */

@@ -17,6 +17,7 @@
 #include "insight/interner.h"
 #include "insight/price.h"
 #include "scan/source.h"
+#include "store/reader.h"
 
 /* Ids of event types that the measures know; other types have greater ones, NULL has EC_ID_NULL. */
 #define EC_TYPE_VIEW 1
@@ -135,6 +136,9 @@ typedef struct EcRows
  * Uses the active snapshot.  Everything is palloc'd below context.
  */
 extern void ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext context);
+/* All rows of these row groups, whatever their visibility; nothing is filtered. */
+extern void ec_rows_open_groups(EcRows *rows, Relation rel, const EcReaderPick *picks,
+								uint32 npicks, uint32 columns, MemoryContext context);
 extern bool ec_rows_next(EcRows *rows);
 extern void ec_rows_close(EcRows *rows);
 

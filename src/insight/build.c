@@ -1,0 +1,483 @@
+/*
+ * build.c
+ *	  Sets of summaries: from rows and older cells to sorted parts.
+ *
+ * Everything goes through once: rows in batches of a block to all makers that take rows,
+ * then the cells of the sets that the new one replaces, then one projection after the
+ * other is sorted, combined and written.
+ */
+#include "postgres.h"
+
+#include "executor/nodeHash.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "insight/build.h"
+
+/* Of a making's memory, what its tally may have; the rest is its sorter's. */
+#define TALLY_PART 0.5
+
+/* Columns of a batch, in memory that all batches use. */
+typedef struct Batches
+{
+	EcBuildRows batch;
+	EcIntColumn times;
+	EcIntColumn users;
+	EcIntColumn categories;
+	EcIntColumn products;
+	int64 *hours; /* [EC_BLOCK_ROWS] */
+} Batches;
+
+int64
+ec_slot_hour(int64 time)
+{
+	int64 rest = time % USECS_PER_HOUR;
+
+	if (TIMESTAMP_NOT_FINITE(time))
+		return time;
+	return time - rest - (rest < 0 ? USECS_PER_HOUR : 0);
+}
+
+int64
+ec_slot_day(int64 time)
+{
+	int64 rest = time % USECS_PER_DAY;
+
+	if (TIMESTAMP_NOT_FINITE(time))
+		return time;
+	return time - rest - (rest < 0 ? USECS_PER_DAY : 0);
+}
+
+/* ---- cells in the making ---- */
+
+EcMaking *
+ec_build_making(EcBuild *build, EcProjection projection)
+{
+	EcMaking *making = &build->makings[projection];
+
+	return making->maker != NULL ? making : NULL;
+}
+
+void
+ec_build_refuse(EcMaking *making)
+{
+	making->build->refused |= EC_PROJECTION_BIT(making->maker->projection);
+}
+
+/* What a tally holds becomes records. */
+static void
+put_slot(const uint64 *key, uint64 *state, void *arg)
+{
+	ec_sorter_put(((EcMaking *) arg)->sorter, key); /* the state stands behind it */
+}
+
+static void
+make_room(EcMaking *making)
+{
+	if (ec_tally_is_full(making->tally))
+		ec_tally_drain(making->tally, put_slot, making);
+}
+
+uint64 *
+ec_making_state(EcMaking *making, const uint64 *key)
+{
+	make_room(making);
+	return ec_tally_find_one(making->tally, key);
+}
+
+uint64 *const *
+ec_making_states(EcMaking *making, uint32 n, const uint64 *const *keys, const uint8 *skip)
+{
+	make_room(making);
+	return ec_tally_find(making->tally, n, keys, skip);
+}
+
+void
+ec_making_put(EcMaking *making, const uint64 *record)
+{
+	ec_sorter_put(making->sorter, record);
+}
+
+/* ---- cells out ---- */
+
+void
+ec_making_int(EcMaking *making, int column, int64 value)
+{
+	ec_builder_append_int64(making->batch->columns[column], value);
+}
+
+void
+ec_making_null(EcMaking *making, int column)
+{
+	ec_builder_append_null(making->batch->columns[column]);
+}
+
+void
+ec_making_text(EcMaking *making, int column, const EcInterner *interner, uint32 id)
+{
+	EcBytes bytes;
+
+	if (id == EC_ID_NULL)
+	{
+		ec_making_null(making, column);
+		return;
+	}
+	bytes = ec_interner_get(interner, id);
+	ec_builder_append_bytes(making->batch->columns[column], bytes.ptr, bytes.len);
+}
+
+static void
+write_part(EcMaking *making)
+{
+	if (making->batch->nrows == 0)
+		return;
+	ec_summary_put(making->build->writer, making->maker->projection, making->batch);
+	ec_batch_reset(making->batch);
+	making->index++;
+}
+
+void
+ec_making_row(EcMaking *making)
+{
+	ec_batch_row_done(making->batch);
+	if (making->batch->nrows == EC_BUILD_PART_ROWS)
+		write_part(making);
+}
+
+/* ---- begin ---- */
+
+static double
+memory_of_all(const EcBuild *build)
+{
+	double sum = 0;
+
+	for (int i = 0; i < EC_PROJECTIONS; i++)
+		sum += build->makings[i].maker != NULL ? build->makings[i].maker->memory : 0;
+	return sum;
+}
+
+static void
+begin_making(EcBuild *build, EcMaking *making, double all)
+{
+	const EcMaker *maker = making->maker;
+	double share = maintenance_work_mem * 1024.0 / get_hash_memory_limit() * maker->memory / all;
+	int words = maker->key_words + maker->state_words;
+
+	making->build = build;
+	if (maker->combine != NULL)
+		making->tally = ec_tally_create(build->context, maker->key_words, maker->state_words,
+										maker->combine, share * TALLY_PART);
+	making->sorter =
+		ec_sorter_create(build->context, words, maker->key_words, share * (1 - TALLY_PART));
+	making->batch = ec_batch_create(ec_projection_columns(maker->projection), build->context);
+	if (maker->begin != NULL)
+		maker->begin(making);
+}
+
+static void
+end_making(EcMaking *making)
+{
+	if (making->tally != NULL)
+		ec_tally_destroy(making->tally);
+	ec_sorter_destroy(making->sorter);
+	ec_batch_destroy(making->batch);
+	making->tally = NULL;
+	making->sorter = NULL;
+	making->batch = NULL;
+}
+
+static EcBuild *
+begin_build(EcCompanion *c, uint32 projections)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight summary", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EcBuild *build = palloc0(sizeof(EcBuild));
+	double all;
+
+	build->companion = c;
+	build->rel = c->main;
+	build->context = context;
+	build->projections = projections;
+	build->codes = ec_interner_create(context);
+	build->brands = ec_interner_create(context);
+	ec_text_column_init(&build->code, EC_COL_CATEGORY_CODE, build->codes, context);
+	ec_text_column_init(&build->brand, EC_COL_BRAND, build->brands, context);
+	for (int i = 0; ec_makers[i] != NULL; i++)
+	{
+		if (projections & EC_PROJECTION_BIT(ec_makers[i]->projection))
+			build->makings[ec_makers[i]->projection].maker = ec_makers[i];
+	}
+	all = memory_of_all(build);
+	for (int i = 0; i < EC_PROJECTIONS; i++)
+	{
+		if (build->makings[i].maker != NULL)
+			begin_making(build, &build->makings[i], all);
+	}
+	MemoryContextSwitchTo(old);
+	return build;
+}
+
+/* ---- rows ---- */
+
+static void
+init_batches(Batches *batches, MemoryContext context)
+{
+	ec_int_column_init(&batches->times, EC_COL_TIME, context);
+	ec_int_column_init(&batches->users, EC_COL_USER, context);
+	ec_int_column_init(&batches->categories, EC_COL_CATEGORY_ID, context);
+	ec_int_column_init(&batches->products, EC_COL_PRODUCT, context);
+	batches->hours = MemoryContextAlloc(context, sizeof(int64) * EC_BLOCK_ROWS);
+}
+
+static const int64 *
+get_ints(EcRows *rows, uint32 columns, EcIntColumn *ints, const uint8 **nulls)
+{
+	*nulls = NULL;
+	return columns & EC_COL_BIT(ints->column) ? ec_rows_ints(rows, ints, nulls) : NULL;
+}
+
+static void
+get_batch(EcBuild *build, Batches *batches, EcRows *rows, uint32 columns)
+{
+	EcBuildRows *batch = &batches->batch;
+
+	batch->rows = rows;
+	batch->n = rows->n;
+	if (columns & EC_COL_BIT(EC_COL_TIME))
+	{
+		batch->times = ec_rows_times(rows, &batches->times, &batch->no_time);
+		for (uint32 i = 0; i < batch->n; i++)
+			batches->hours[i] = ec_slot_hour(batch->times[i]);
+		batch->hours = batches->hours;
+	}
+	if (columns & EC_COL_BIT(EC_COL_TYPE))
+		batch->types = ec_rows_types(rows);
+	if (columns & EC_COL_BIT(EC_COL_CATEGORY_CODE))
+		batch->codes = ec_rows_ids(rows, &build->code);
+	if (columns & EC_COL_BIT(EC_COL_BRAND))
+		batch->brands = ec_rows_ids(rows, &build->brand);
+	if (columns & EC_COL_BIT(EC_COL_PRICE))
+		ec_rows_prices(rows, &batch->prices);
+	batch->users = get_ints(rows, columns, &batches->users, &batch->no_user);
+	batch->categories = get_ints(rows, columns, &batches->categories, &batch->no_category);
+	batch->products = get_ints(rows, columns, &batches->products, &batch->no_product);
+}
+
+static void
+add_batch(EcBuild *build, const EcBuildRows *batch)
+{
+	for (int i = 0; i < EC_PROJECTIONS; i++)
+	{
+		EcMaking *making = &build->makings[i];
+
+		if (making->maker != NULL && making->maker->add_rows != NULL)
+			making->maker->add_rows(making, batch);
+	}
+}
+
+static void
+add_rows(EcBuild *build, uint32 npicks, const EcReaderPick *picks)
+{
+	uint32 columns = 0;
+	Batches batches = {0};
+	EcRows rows;
+
+	for (int i = 0; i < EC_PROJECTIONS; i++)
+		columns |= build->makings[i].maker != NULL ? build->makings[i].maker->columns : 0;
+	init_batches(&batches, build->context);
+	ec_rows_open_groups(&rows, build->rel, picks, npicks, columns, build->context);
+	while (ec_rows_next(&rows))
+	{
+		ec_compat_vacuum_delay_point();
+		get_batch(build, &batches, &rows, columns);
+		add_batch(build, &batches.batch);
+	}
+	ec_rows_close(&rows);
+}
+
+/* ---- older cells ---- */
+
+void
+ec_build_ints(EcReader *reader, int column, uint32 block, int64 *values, uint8 *nulls)
+{
+	const EcVector *v = ec_reader_block(reader, column, block);
+
+	for (uint32 i = 0; i < v->nrows; i++)
+	{
+		bool isnull = v->nnulls > 0 && ec_vector_is_null(v, i);
+
+		values[i] = isnull ? 0 : ec_vector_int64(v, i);
+		if (nulls != NULL)
+			nulls[i] = isnull;
+	}
+}
+
+const uint32 *
+ec_build_ids(EcReader *reader, int column, uint32 block, EcTextColumn *text)
+{
+	const EcVector *v = ec_reader_block(reader, column, block);
+
+	ec_text_column_map(text, v, NULL, v->nrows);
+	return text->ids;
+}
+
+static void
+add_parts(EcMaking *making, const EcSummarySet *set)
+{
+	uint16 projection = making->maker->projection;
+	EcReader *reader = ec_summary_reader(making->build->rel, set, projection,
+										 ec_projection_columns(projection), CurrentMemoryContext);
+
+	while (ec_reader_next_group(reader))
+	{
+		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
+		{
+			ec_compat_vacuum_delay_point();
+			making->maker->add_cells(making, reader, block);
+		}
+	}
+	ec_reader_end(reader);
+}
+
+static void
+add_set(EcBuild *build, const EcSummarySet *set)
+{
+	for (int i = 0; i < EC_PROJECTIONS; i++)
+	{
+		EcMaking *making = &build->makings[i];
+
+		if (making->maker == NULL || making->maker->needs != 0)
+			continue;
+		if (set->projections & EC_PROJECTION_BIT(i))
+			add_parts(making, set);
+		else
+			ec_build_refuse(making);
+	}
+}
+
+/* ---- finish ---- */
+
+static void
+finish_combined(EcMaking *making)
+{
+	const EcMaker *maker = making->maker;
+	Size key_size = sizeof(uint64) * maker->key_words;
+	uint64 cell[EC_SORTER_WORDS_MAX];
+	bool has_cell = false;
+	const uint64 *record;
+
+	while ((record = ec_sorter_next(making->sorter)) != NULL)
+	{
+		if (has_cell && memcmp(cell, record, key_size) == 0)
+		{
+			maker->combine(cell + maker->key_words, record + maker->key_words);
+			continue;
+		}
+		if (has_cell)
+			maker->finish_cell(making, cell, cell + maker->key_words);
+		memcpy(cell, record, key_size + sizeof(uint64) * maker->state_words);
+		has_cell = true;
+	}
+	if (has_cell)
+		maker->finish_cell(making, cell, cell + maker->key_words);
+}
+
+static void
+finish_making(EcMaking *making)
+{
+	const EcMaker *maker = making->maker;
+	const uint64 *record;
+
+	if (making->tally != NULL)
+		ec_tally_drain(making->tally, put_slot, making);
+	ec_sorter_sort(making->sorter);
+	if (maker->combine != NULL)
+		finish_combined(making);
+	while (maker->combine == NULL && (record = ec_sorter_next(making->sorter)) != NULL)
+		maker->finish_cell(making, record, record + maker->key_words);
+	if (maker->finish != NULL)
+		maker->finish(making);
+	write_part(making);
+	end_making(making);
+}
+
+/* Who is fed from refused cells has none either. */
+static void
+finish_all(EcBuild *build)
+{
+	for (int i = 0; ec_makers[i] != NULL; i++)
+	{
+		EcMaking *making = ec_build_making(build, ec_makers[i]->projection);
+
+		if (making == NULL)
+			continue;
+		if (ec_makers[i]->needs & build->refused)
+			ec_build_refuse(making);
+		if (build->refused & EC_PROJECTION_BIT(ec_makers[i]->projection))
+			end_making(making);
+		else
+			finish_making(making);
+	}
+}
+
+/* ---- a set ---- */
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int64 *
+list_groups(uint32 npicks, const EcReaderPick *picks, uint32 nsets, const EcSummarySet *sets,
+			uint32 *ngroups)
+{
+	uint32 n = npicks;
+	int64 *groups;
+
+	for (uint32 i = 0; i < nsets; i++)
+		n += sets[i].ngroups;
+	groups = palloc_extended(sizeof(int64) * Max(n, 1), MCXT_ALLOC_HUGE);
+	*ngroups = n;
+	n = 0;
+	for (uint32 i = 0; i < npicks; i++)
+		groups[n++] = picks[i].number;
+	for (uint32 i = 0; i < nsets; i++)
+	{
+		memcpy(groups + n, sets[i].groups, sizeof(int64) * sets[i].ngroups);
+		n += sets[i].ngroups;
+	}
+	qsort(groups, n, sizeof(int64), compare_numbers);
+	return groups;
+}
+
+void
+ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, uint32 npicks,
+			 const EcReaderPick *picks, uint64 nrows, uint32 nsets, const EcSummarySet *sets)
+{
+	EcBuild *build = begin_build(c, projections);
+	MemoryContext old = MemoryContextSwitchTo(build->context);
+	uint32 ngroups;
+	int64 *groups = list_groups(npicks, picks, nsets, sets, &ngroups);
+
+	for (uint32 i = 0; i < nsets; i++)
+		nrows += sets[i].nrows;
+	if (npicks > 0)
+		add_rows(build, npicks, picks);
+	for (uint32 i = 0; i < nsets; i++)
+		add_set(build, &sets[i]);
+	build->writer = ec_summary_begin(c, signature, ngroups, groups, nrows);
+	finish_all(build);
+	ec_summary_end(build->writer, build->projections & ~build->refused, build->refused);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(build->context);
+	for (uint32 i = 0; i < nsets; i++)
+		ec_summary_drop(c, &sets[i]);
+}

@@ -1,0 +1,16 @@
+/*
+ * makers.c
+ *	  All kinds of summaries, in the order in which a set's are finished.
+ */
+#include "postgres.h"
+
+#include "insight/build.h"
+
+extern const EcMaker ec_category_hour_maker;
+extern const EcMaker ec_category_day_maker;
+
+const EcMaker *const ec_makers[] = {
+	&ec_category_hour_maker,
+	&ec_category_day_maker,
+	NULL,
+};
