@@ -40,10 +40,15 @@ static const Projection projections[EC_PROJECTIONS] = {
 							 {"category_code", TEXTOID},
 							 {"brand", TEXTOID},
 							 {"slot", TIMESTAMPTZOID},
-							 {"other", INT8OID},
-							 {"views", INT8OID},
+							 {"rows", INT8OID},
 							 {"carts", INT8OID},
-							 {"purchases", INT8OID}}},
+							 {"purchases", INT8OID},
+							 {"other", INT8OID}}},
+	[EC_PROJECTION_TOP_CATEGORY] =
+		{"top_category", {{"user_id", INT8OID}, {"category_code", TEXTOID}, {"rows", INT8OID}}},
+	[EC_PROJECTION_TOP_BRAND] =
+		{"top_brand",
+		 {{"user_id", INT8OID}, {"category_code", TEXTOID}, {"brand", TEXTOID}, {"rows", INT8OID}}},
 	[EC_PROJECTION_PURCHASE] = {"purchase",
 								{{"user_id", INT8OID},
 								 {"event_time", TIMESTAMPTZOID},

@@ -50,18 +50,41 @@ typedef enum EcCategoryColumn
 	EC_CATEGORY_PRICE_MAX
 } EcCategoryColumn;
 
-/* Columns of EC_PROJECTION_USER. */
+/* Columns of EC_PROJECTION_USER; views are the rows that the last three don't count. */
 typedef enum EcUserColumn
 {
 	EC_USER_ID,
 	EC_USER_CODE,
 	EC_USER_BRAND,
 	EC_USER_SLOT, /* hour */
-	EC_USER_OTHER,
-	EC_USER_VIEWS,
+	EC_USER_ROWS, /* of all types */
 	EC_USER_CARTS,
-	EC_USER_PURCHASES
+	EC_USER_PURCHASES,
+	EC_USER_OTHER
 } EcUserColumn;
+
+/*
+ * Columns of EC_PROJECTION_TOP_CATEGORY: the (user, category) that have most rows, by
+ * these, descending.  Less than EC_TOP_ROWS: all there are; else no other has more rows
+ * than the last.
+ */
+#define EC_TOP_ROWS 16384
+
+typedef enum EcTopCategoryColumn
+{
+	EC_TOP_CATEGORY_ID,
+	EC_TOP_CATEGORY_CODE,
+	EC_TOP_CATEGORY_ROWS
+} EcTopCategoryColumn;
+
+/* Columns of EC_PROJECTION_TOP_BRAND: likewise (user, category, brand). */
+typedef enum EcTopBrandColumn
+{
+	EC_TOP_BRAND_ID,
+	EC_TOP_BRAND_CODE,
+	EC_TOP_BRAND_NAME,
+	EC_TOP_BRAND_ROWS
+} EcTopBrandColumn;
 
 /* Columns of EC_PROJECTION_PURCHASE: the rows themselves, by user and time. */
 typedef enum EcPurchaseColumn
