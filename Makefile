@@ -71,4 +71,6 @@ test-all:
 	@scripts/test --all
 bench:
 	@scripts/bench
-.PHONY: tools demo demo-stop test test-all bench
+bench-insight:
+	@scripts/bench-insight
+.PHONY: tools demo demo-stop test test-all bench bench-insight
