@@ -267,34 +267,42 @@ get_batch(EcBuild *build, Batches *batches, EcRows *rows, uint32 columns)
 	batch->products = get_ints(rows, columns, &batches->products, &batch->no_product);
 }
 
+/* Is it made from rows: from those that older cells stand for, too? */
+static bool
+takes_rows(const EcMaking *making, bool old)
+{
+	return making->maker != NULL && making->maker->add_rows != NULL &&
+		   (!old || making->maker->add_cells == NULL);
+}
+
 static void
-add_batch(EcBuild *build, const EcBuildRows *batch)
+add_batch(EcBuild *build, const EcBuildRows *batch, bool old)
 {
 	for (int i = 0; i < EC_PROJECTIONS; i++)
 	{
-		EcMaking *making = &build->makings[i];
-
-		if (making->maker != NULL && making->maker->add_rows != NULL)
-			making->maker->add_rows(making, batch);
+		if (takes_rows(&build->makings[i], old))
+			build->makings[i].maker->add_rows(&build->makings[i], batch);
 	}
 }
 
 static void
-add_rows(EcBuild *build, uint32 npicks, const EcReaderPick *picks)
+add_rows(EcBuild *build, uint32 npicks, const EcReaderPick *picks, bool old)
 {
 	uint32 columns = 0;
 	Batches batches = {0};
 	EcRows rows;
 
 	for (int i = 0; i < EC_PROJECTIONS; i++)
-		columns |= build->makings[i].maker != NULL ? build->makings[i].maker->columns : 0;
+		columns |= takes_rows(&build->makings[i], old) ? build->makings[i].maker->columns : 0;
+	if (npicks == 0 || columns == 0)
+		return;
 	init_batches(&batches, build->context);
 	ec_rows_open_groups(&rows, build->rel, picks, npicks, columns, build->context);
 	while (ec_rows_next(&rows))
 	{
 		ec_compat_vacuum_delay_point();
 		get_batch(build, &batches, &rows, columns);
-		add_batch(build, &batches.batch);
+		add_batch(build, &batches.batch, old);
 	}
 	ec_rows_close(&rows);
 }
@@ -350,7 +358,7 @@ add_set(EcBuild *build, const EcSummarySet *set)
 	{
 		EcMaking *making = &build->makings[i];
 
-		if (making->maker == NULL || making->maker->needs != 0)
+		if (making->maker == NULL || making->maker->add_cells == NULL)
 			continue;
 		if (set->projections & EC_PROJECTION_BIT(i))
 			add_parts(making, set);
@@ -436,48 +444,48 @@ compare_numbers(const void *a, const void *b)
 }
 
 static int64 *
-list_groups(uint32 npicks, const EcReaderPick *picks, uint32 nsets, const EcSummarySet *sets,
-			uint32 *ngroups)
+list_groups(const EcBuildInput *input, uint32 *ngroups)
 {
-	uint32 n = npicks;
+	uint32 n = input->npicks;
 	int64 *groups;
 
-	for (uint32 i = 0; i < nsets; i++)
-		n += sets[i].ngroups;
+	for (uint32 i = 0; i < input->nsets; i++)
+		n += input->sets[i].ngroups;
 	groups = palloc_extended(sizeof(int64) * Max(n, 1), MCXT_ALLOC_HUGE);
 	*ngroups = n;
 	n = 0;
-	for (uint32 i = 0; i < npicks; i++)
-		groups[n++] = picks[i].number;
-	for (uint32 i = 0; i < nsets; i++)
+	for (uint32 i = 0; i < input->npicks; i++)
+		groups[n++] = input->picks[i].number;
+	for (uint32 i = 0; i < input->nsets; i++)
 	{
-		memcpy(groups + n, sets[i].groups, sizeof(int64) * sets[i].ngroups);
-		n += sets[i].ngroups;
+		memcpy(groups + n, input->sets[i].groups, sizeof(int64) * input->sets[i].ngroups);
+		n += input->sets[i].ngroups;
 	}
 	qsort(groups, n, sizeof(int64), compare_numbers);
 	return groups;
 }
 
 void
-ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, uint32 npicks,
-			 const EcReaderPick *picks, uint64 nrows, uint32 nsets, const EcSummarySet *sets)
+ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, const EcBuildInput *input)
 {
 	EcBuild *build = begin_build(c, projections);
 	MemoryContext old = MemoryContextSwitchTo(build->context);
+	uint64 nrows = input->nrows;
 	uint32 ngroups;
-	int64 *groups = list_groups(npicks, picks, nsets, sets, &ngroups);
+	int64 *groups = list_groups(input, &ngroups);
 
-	for (uint32 i = 0; i < nsets; i++)
-		nrows += sets[i].nrows;
-	if (npicks > 0)
-		add_rows(build, npicks, picks);
-	for (uint32 i = 0; i < nsets; i++)
-		add_set(build, &sets[i]);
+	add_rows(build, input->npicks, input->picks, false);
+	add_rows(build, input->nold, input->old, true);
+	for (uint32 i = 0; i < input->nsets; i++)
+	{
+		add_set(build, &input->sets[i]);
+		nrows += input->sets[i].nrows;
+	}
 	build->writer = ec_summary_begin(c, signature, ngroups, groups, nrows);
 	finish_all(build);
 	ec_summary_end(build->writer, build->projections & ~build->refused, build->refused);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(build->context);
-	for (uint32 i = 0; i < nsets; i++)
-		ec_summary_drop(c, &sets[i]);
+	for (uint32 i = 0; i < input->nsets; i++)
+		ec_summary_drop(c, &input->sets[i]);
 }

@@ -70,7 +70,7 @@ typedef struct EcMaker
 	/* optional: a batch of rows */
 	void (*add_rows)(EcMaking *making, const EcBuildRows *batch);
 
-	/* a block of a part written before */
+	/* a block of a part written before; NULL: a merge has to go back to the rows, or it is fed by others */
 	void (*add_cells)(EcMaking *making, EcReader *reader, uint32 block);
 
 	/* one cell, in order of keys: write it by ec_making_batch, feed others */
@@ -143,13 +143,20 @@ extern int64 ec_slot_day(int64 time);
 
 extern const uint32 *ec_build_ids(EcReader *reader, int column, uint32 block, EcTextColumn *text);
 
-/*
- * Makes one set out of these row groups, which have nrows rows, and sets, which it
- * replaces.
- */
+/* What a set is made of. */
+typedef struct EcBuildInput
+{
+	uint32 npicks;
+	const EcReaderPick *picks; /* row groups that no set covers */
+	uint64 nrows;			   /* in them */
+	uint32 nsets;
+	const EcSummarySet *sets; /* which it replaces */
+	uint32 nold;
+	const EcReaderPick *old; /* the row groups that these cover */
+} EcBuildInput;
+
 extern void
-ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, uint32 npicks,
-			 const EcReaderPick *picks, uint64 nrows, uint32 nsets, const EcSummarySet *sets);
+ec_build_set(EcCompanion *c, uint32 signature, uint32 projections, const EcBuildInput *input);
 
 /* The makers, in the order of finishing; NULL at the end. */
 extern const EcMaker *const ec_makers[];

@@ -58,6 +58,11 @@ static const Projection projections[EC_PROJECTIONS] = {
 								 {"category_code", TEXTOID},
 								 {"brand", TEXTOID},
 								 {"price", INT8OID}}},
+	[EC_PROJECTION_VISIT] = {"visit",
+							 {{"kind", INT8OID},
+							  {"slot", TIMESTAMPTZOID},
+							  {"previous", TIMESTAMPTZOID},
+							  {"visits", INT8OID}}},
 };
 
 const char *

@@ -99,6 +99,25 @@ typedef enum EcPurchaseColumn
 	EC_PURCHASE_PRICE /* NULL: none that counts */
 } EcPurchaseColumn;
 
+/* Columns of EC_PROJECTION_VISIT (summary_visit.c). */
+typedef enum EcVisitColumn
+{
+	EC_VISIT_KIND,	   /* EcVisitKind */
+	EC_VISIT_SLOT,	   /* hour; NULL: rows without a time, which come last */
+	EC_VISIT_PREVIOUS, /* hour of the visit before; NULL: none */
+	EC_VISIT_COUNT
+} EcVisitColumn;
+
+typedef enum EcVisitKind
+{
+	EC_VISIT_USER,
+	EC_VISIT_BUYER,
+	EC_VISIT_SESSION,
+	EC_VISIT_ORDER
+} EcVisitKind;
+
+#define EC_VISIT_KINDS 4
+
 extern const char *ec_projection_name(uint16 projection);
 
 /* What its parts are written and read with, in the current memory context. */

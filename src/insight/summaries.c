@@ -113,15 +113,6 @@ possible_projections(const EcEvents *events)
  * ------------------------------------------------------------------------
  */
 
-/* Row groups that no set covers, up to ROWS_MAX rows. */
-typedef struct Uncovered
-{
-	EcReaderPick *picks;
-	uint32 n;
-	uint64 nrows;
-	bool more;
-} Uncovered;
-
 static int
 compare_numbers(const void *a, const void *b)
 {
@@ -131,79 +122,111 @@ compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The numbers of the row groups that these sets cover. */
 static int64 *
-covered_groups(const EcSummaries *sets, const bool *stale, uint32 *n)
+covered_groups(uint32 nsets, const EcSummarySet *sets, uint32 *n)
 {
 	uint32 total = 0;
 	int64 *groups;
 
-	for (uint32 i = 0; i < sets->nsets; i++)
-		total += stale[i] ? 0 : sets->sets[i].ngroups;
+	for (uint32 i = 0; i < nsets; i++)
+		total += sets[i].ngroups;
 	groups = palloc_extended(sizeof(int64) * Max(total, 1), MCXT_ALLOC_HUGE);
 	*n = 0;
-	for (uint32 i = 0; i < sets->nsets; i++)
+	for (uint32 i = 0; i < nsets; i++)
 	{
-		if (stale[i])
-			continue;
-		memcpy(groups + *n, sets->sets[i].groups, sizeof(int64) * sets->sets[i].ngroups);
-		*n += sets->sets[i].ngroups;
+		memcpy(groups + *n, sets[i].groups, sizeof(int64) * sets[i].ngroups);
+		*n += sets[i].ngroups;
 	}
 	qsort(groups, *n, sizeof(int64), compare_numbers);
 	return groups;
 }
 
-static void
-find_uncovered(const EcList *list, const EcSummaries *sets, const bool *stale, Uncovered *out)
+static EcReaderPick *
+allocate_picks(const EcList *list)
 {
-	uint32 ncovered;
-	int64 *covered = covered_groups(sets, stale, &ncovered);
+	return palloc_extended(sizeof(EcReaderPick) * Max(list->nentries, 1), MCXT_ALLOC_HUGE);
+}
 
-	memset(out, 0, sizeof(*out));
-	out->picks = palloc_extended(sizeof(EcReaderPick) * Max(list->nentries, 1), MCXT_ALLOC_HUGE);
+/*
+ * The row groups that sets cover, or do not cover; of these up to ROWS_MAX rows.  Returns
+ * whether there are more.
+ */
+static bool
+pick_groups(const EcList *list, uint32 nsets, const EcSummarySet *sets, bool covered,
+			EcReaderPick *picks, uint32 *npicks, uint64 *nrows)
+{
+	uint32 n;
+	int64 *groups = covered_groups(nsets, sets, &n);
+
+	*npicks = 0;
+	*nrows = 0;
 	for (uint32 i = 0; i < list->nentries; i++)
 	{
 		const EcListEntry *entry = &list->entries[i];
 
 		if (entry->kind != EC_ENTRY_GROUP ||
-			bsearch(&entry->number, covered, ncovered, sizeof(int64), compare_numbers) != NULL)
+			covered != (bsearch(&entry->number, groups, n, sizeof(int64), compare_numbers) != NULL))
 			continue;
-		out->more = out->nrows >= ROWS_MAX;
-		if (out->more)
-			break;
-		out->picks[out->n].number = entry->number;
-		out->picks[out->n].tid = entry->tid;
-		out->nrows += entry->nrows;
-		out->n++;
+		if (!covered && *nrows >= ROWS_MAX)
+			return true;
+		picks[*npicks].number = entry->number;
+		picks[*npicks].tid = entry->tid;
+		*nrows += entry->nrows;
+		(*npicks)++;
 	}
-	pfree(covered);
+	pfree(groups);
+	return false;
 }
 
-/* How many of the newest sets are merged with so many new rows?  Stale ones don't count. */
+/* How many of the newest sets, which are ordered by age, are merged with so many new rows? */
 static uint32
-choose_merged(const EcSummaries *sets, const bool *stale, uint64 nrows, EcSummarySet *merged)
+choose_merged(uint32 nsets, const EcSummarySet *sets, uint64 nrows)
 {
 	uint32 n = 0;
 
-	for (uint32 i = sets->nsets; i-- > 0;)
-	{
-		if (stale[i])
-			continue;
-		if (sets->sets[i].nrows > nrows * MERGE_FACTOR)
-			break;
-		merged[n++] = sets->sets[i];
-		nrows += sets->sets[i].nrows;
-	}
+	while (n < nsets && sets[nsets - 1 - n].nrows <= nrows * MERGE_FACTOR)
+		nrows += sets[nsets - 1 - n++].nrows;
 	return n;
 }
 
-static void
-drop_all(EcCompanion *c, const EcSummaries *sets, const bool *which)
+/* Makes a set of what is new and of the newest sets, if there is enough. */
+static bool
+make_set(EcCompanion *c, EcList *list, uint32 signature, uint32 wanted, uint32 nsets,
+		 const EcSummarySet *sets)
 {
+	EcReaderPick *picks = allocate_picks(list);
+	EcReaderPick *old = allocate_picks(list);
+	EcBuildInput input = {.picks = picks, .old = old};
+	uint64 nold;
+	bool more = pick_groups(list, nsets, sets, false, picks, &input.npicks, &input.nrows);
+
+	if (input.nrows < ec_guc_summary_rows)
+		return false;
+	input.nsets = choose_merged(nsets, sets, input.nrows);
+	input.sets = sets + nsets - input.nsets;
+	(void) pick_groups(list, input.nsets, input.sets, true, old, &input.nold, &nold);
+	ec_build_set(c, signature, wanted, &input);
+	return more;
+}
+
+/* Drops what is of no use; the others are left in the array, in their order. */
+static uint32
+drop_useless(EcCompanion *c, EcSummaries *sets, uint32 signature, uint32 wanted)
+{
+	uint32 n = 0;
+
 	for (uint32 i = 0; i < sets->nsets; i++)
 	{
-		if (which == NULL || which[i])
-			ec_summary_drop(c, &sets->sets[i]);
+		const EcSummarySet *set = &sets->sets[i];
+
+		if (wanted == 0 || set->signature != signature ||
+			(set->projections | set->refused) != wanted)
+			ec_summary_drop(c, set);
+		else
+			sets->sets[n++] = *set;
 	}
+	return n;
 }
 
 static bool
@@ -211,29 +234,12 @@ maintain_listed(EcCompanion *c, EcList *list, uint32 signature, uint32 wanted)
 {
 	EcSummaries *broken;
 	EcSummaries *sets = ec_summary_list(list, &broken);
-	bool *stale = palloc0(sizeof(bool) * Max(sets->nsets, 1));
-	EcSummarySet *merged = palloc(sizeof(EcSummarySet) * Max(sets->nsets, 1));
-	Uncovered uncovered;
-	uint32 nmerged;
+	uint32 nsets;
 
-	drop_all(c, broken, NULL);
-	for (uint32 i = 0; i < sets->nsets; i++)
-	{
-		const EcSummarySet *set = &sets->sets[i];
-
-		stale[i] = wanted == 0 || set->signature != signature ||
-				   (set->projections | set->refused) != wanted;
-	}
-	drop_all(c, sets, stale);
-	if (wanted == 0)
-		return false;
-	find_uncovered(list, sets, stale, &uncovered);
-	if (uncovered.nrows < ec_guc_summary_rows)
-		return false;
-	nmerged = choose_merged(sets, stale, uncovered.nrows, merged);
-	ec_build_set(c, signature, wanted, uncovered.n, uncovered.picks, uncovered.nrows, nmerged,
-				 merged);
-	return uncovered.more;
+	for (uint32 i = 0; i < broken->nsets; i++)
+		ec_summary_drop(c, &broken->sets[i]);
+	nsets = drop_useless(c, sets, signature, wanted);
+	return wanted != 0 && make_set(c, list, signature, wanted, nsets, sets->sets);
 }
 
 /* ------------------------------------------------------------------------
