@@ -11,15 +11,16 @@ extern const EcMaker ec_category_day_maker;
 extern const EcMaker ec_user_maker;
 extern const EcMaker ec_top_category_maker;
 extern const EcMaker ec_top_brand_maker;
-
-const EcMaker *const ec_makers[] = {
-	&ec_category_hour_maker, &ec_category_day_maker, &ec_user_maker,
-	&ec_top_category_maker,	 &ec_top_brand_maker,	 NULL,
 extern const EcMaker ec_visit_maker;
 
+/* clang-format off */
 const EcMaker *const ec_makers[] = {
 	&ec_category_hour_maker,
 	&ec_category_day_maker,
+	&ec_user_maker,
+	&ec_top_category_maker,
+	&ec_top_brand_maker,
 	&ec_visit_maker,
 	NULL,
 };
+/* clang-format on */
