@@ -91,6 +91,20 @@ has_plain_types(const EcEvents *events)
 	return events->types[EC_COL_TYPE].kind == EC_KIND_TEXT;
 }
 
+/* numeric(p,0) may hold NaN, which is no id. */
+static bool
+has_plain_ids(const EcEvents *events, uint32 columns)
+{
+	static const EcEventColumn ids[] = {EC_COL_PRODUCT, EC_COL_CATEGORY_ID, EC_COL_USER};
+
+	for (int i = 0; i < lengthof(ids); i++)
+	{
+		if ((columns & EC_COL_BIT(ids[i])) != 0 && events->types[ids[i]].kind != EC_KIND_INT)
+			return false;
+	}
+	return true;
+}
+
 static uint32
 possible_projections(const EcEvents *events)
 {
@@ -101,6 +115,7 @@ possible_projections(const EcEvents *events)
 		const EcMaker *maker = ec_makers[i];
 
 		if ((maker->columns & ~events->columns) == 0 && (maker->needs & ~possible) == 0 &&
+			has_plain_ids(events, maker->columns) &&
 			((maker->columns & EC_COL_BIT(EC_COL_TYPE)) == 0 || has_plain_types(events)) &&
 			((maker->columns & EC_COL_BIT(EC_COL_PRICE)) == 0 || has_plain_price(events)))
 			possible |= EC_PROJECTION_BIT(maker->projection);
