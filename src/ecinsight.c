@@ -9,6 +9,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "ingest/ingest.h"
+#include "insight/summaries.h"
 #include "scan/scan.h"
 #include "store/store.h"
 
@@ -23,4 +24,5 @@ _PG_init(void)
 	ec_ingest_init();
 	ec_store_init();
 	ec_scan_init();
+	ec_summaries_init();
 }

@@ -314,6 +314,13 @@ ec_build_ints(EcReader *reader, int column, uint32 block, int64 *values, uint8 *
 {
 	const EcVector *v = ec_reader_block(reader, column, block);
 
+	if (v->form == EC_FORM_FLAT && v->nnulls == 0)
+	{
+		memcpy(values, v->values.i64, sizeof(int64) * v->nrows);
+		if (nulls != NULL)
+			memset(nulls, 0, v->nrows);
+		return;
+	}
 	for (uint32 i = 0; i < v->nrows; i++)
 	{
 		bool isnull = v->nnulls > 0 && ec_vector_is_null(v, i);

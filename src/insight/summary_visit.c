@@ -47,8 +47,10 @@ typedef struct Last
 typedef struct Visits
 {
 	EcSessionColumn sessions;
-	uint64 *words[2]; /* [EC_BLOCK_ROWS] users, hours */
-	EcTally *cells;	  /* to their numbers */
+	uint64 *words[2];		  /* [EC_BLOCK_ROWS] users, hours */
+	EcTally *cells;			  /* to their numbers */
+	uint64 *keys[CELL_WORDS]; /* [EC_BLOCK_ROWS] of visits that aren't counted yet */
+	uint32 nkeys;
 	uint64 session[3];
 	bool any_session;
 	Last last_session;
@@ -74,6 +76,8 @@ begin(EcMaking *making)
 	visits->words[1] = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
 	visits->cells =
 		ec_tally_create(making->build->context, CELL_WORDS, 1, add_number, making->maker->memory);
+	for (int i = 0; i < CELL_WORDS; i++)
+		visits->keys[i] = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
 	visits->capacity = FEW_VISITS;
 	visits->visits = palloc(sizeof(Visit) * visits->capacity);
 	making->private = visits;
@@ -114,11 +118,26 @@ combine(uint64 *into, const uint64 *from)
 /* ---- visits in order ---- */
 
 static void
+count_keys(Visits *visits)
+{
+	const uint64 *keys[CELL_WORDS] = {visits->keys[0], visits->keys[1], visits->keys[2]};
+	uint64 *const *states = ec_tally_find(visits->cells, visits->nkeys, keys, NULL);
+
+	for (uint32 i = 0; i < visits->nkeys; i++)
+		states[i][0]++;
+	visits->nkeys = 0;
+}
+
+static void
 count_visit(Visits *visits, EcVisitKind kind, Last *last, uint64 hour)
 {
-	uint64 key[CELL_WORDS] = {(uint64) kind << 1 | last->any, hour, last->any ? last->hour : 0};
+	uint32 i = visits->nkeys++;
 
-	(*ec_tally_find_one(visits->cells, key))++;
+	visits->keys[0][i] = (uint64) kind << 1 | last->any;
+	visits->keys[1][i] = hour;
+	visits->keys[2][i] = last->any ? last->hour : 0;
+	if (visits->nkeys == EC_BLOCK_ROWS)
+		count_keys(visits);
 	last->any = true;
 	last->hour = hour;
 }
@@ -139,7 +158,8 @@ finish_user(Visits *visits)
 	Last user = {0};
 	Last buyer = {0};
 
-	qsort(visits->visits, visits->nvisits, sizeof(Visit), compare_visits);
+	if (visits->nvisits > 1)
+		qsort(visits->visits, visits->nvisits, sizeof(Visit), compare_visits);
 	for (uint32 i = 0; i < visits->nvisits; i++)
 	{
 		const Visit *visit = &visits->visits[i];
@@ -213,6 +233,7 @@ finish(EcMaking *making)
 	const uint64 *cell;
 
 	finish_user(visits);
+	count_keys(visits);
 	ec_tally_visit(visits->cells, put_cell, sorter);
 	ec_sorter_sort(sorter);
 	while ((cell = ec_sorter_next(sorter)) != NULL)
