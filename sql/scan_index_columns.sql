@@ -25,7 +25,7 @@ SET enable_mergejoin = off;
 SET enable_memoize = off;
 
 -- what a nested loop doesn't need is not fetched for it
-EXPLAIN (VERBOSE, COSTS OFF) SELECT d FROM ic_ids w JOIN ic_c t ON t.id = w.id;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT d FROM generate_series(1, 20000, 51) w(id) JOIN ic_c t ON t.id = w.id;
 EXPLAIN (VERBOSE, COSTS OFF) SELECT count(c) FROM ic_c t WHERE a = 5 AND b LIKE 'b1%';
 
 -- the same rows; %s is the table

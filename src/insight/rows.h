@@ -149,6 +149,9 @@ typedef struct EcRows
  * Uses the active snapshot.  Everything is palloc'd below context.
  */
 extern void ec_rows_open(EcRows *rows, const EcArgs *args, uint32 columns, MemoryContext context);
+/* All rows of these row groups, whatever their visibility; nothing is filtered. */
+extern void ec_rows_open_groups(EcRows *rows, Relation rel, const EcReaderPick *picks,
+								uint32 npicks, uint32 columns, MemoryContext context);
 extern bool ec_rows_next(EcRows *rows);
 
 /* Selects the rows of a batch that the caller has put to rows->batch, by the filters of the parameters. */

@@ -105,22 +105,24 @@ has_plain_ids(const EcEvents *events, uint32 columns)
 	return true;
 }
 
+/* Those that the table can have, and whose dimension its option asks for. */
 static uint32
-possible_projections(const EcEvents *events)
+wanted_projections(const EcEvents *events, const EcTableOptions *options)
 {
-	uint32 possible = 0;
+	uint32 wanted = 0;
 
 	for (int i = 0; ec_makers[i] != NULL; i++)
 	{
 		const EcMaker *maker = ec_makers[i];
 
-		if ((maker->columns & ~events->columns) == 0 && (maker->needs & ~possible) == 0 &&
+		if (ec_options_wants(options, maker->dimension) &&
+			(maker->columns & ~events->columns) == 0 && (maker->needs & ~wanted) == 0 &&
 			has_plain_ids(events, maker->columns) &&
 			((maker->columns & EC_COL_BIT(EC_COL_TYPE)) == 0 || has_plain_types(events)) &&
 			((maker->columns & EC_COL_BIT(EC_COL_PRICE)) == 0 || has_plain_price(events)))
-			possible |= EC_PROJECTION_BIT(maker->projection);
+			wanted |= EC_PROJECTION_BIT(maker->projection);
 	}
-	return possible;
+	return wanted;
 }
 
 /* ------------------------------------------------------------------------
@@ -268,14 +270,14 @@ maintain(Relation rel, EcCompanion *c)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight summaries", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	EcTableOptions options = ec_options_get(rel);
 	EcEvents events;
 	EcList *list;
 	uint32 wanted;
 	bool more;
 
 	ec_columns_probe(rel, &events);
-	wanted = possible_projections(&events);
-	CommandCounterIncrement();
+	wanted = wanted_projections(&events, &options);
 	PushActiveSnapshot(GetLatestSnapshot());
 	list = ec_list_begin(rel, GetActiveSnapshot());
 	more = maintain_listed(c, list, ec_summaries_signature(rel, events.names), wanted);
