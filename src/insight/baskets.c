@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "insight/args.h"
+#include "insight/buyers.h"
 #include "insight/groups.h"
 #include "insight/pairs.h"
 #include "insight/rows.h"
@@ -21,6 +22,7 @@
 #define ARG_MIN_BASKETS 4
 #define ARG_COMMON 5
 
+#define BUYERS_SHARE 0.4
 #define INT64_DIGITS 24 /* sign, digits, zero byte */
 
 PG_FUNCTION_INFO_V1(ec_cross_sell);
@@ -79,12 +81,10 @@ init_items(const CrossSell *state, ItemColumn *column)
 
 /* A product's id is that of its text: both are given in the order of appearance. */
 static void
-find_products(CrossSell *state, EcRows *rows, ItemColumn *column)
+find_products(CrossSell *state, uint32 n, const int64 *products, const uint8 *nulls,
+			  ItemColumn *column)
 {
-	const uint8 *nulls;
-	const int64 *products = ec_rows_ints(rows, &column->product, &nulls);
-
-	ec_groups_find(&state->products, rows->n, products, NULL, column->no_minors, column->ids);
+	ec_groups_find(&state->products, n, products, NULL, column->no_minors, column->ids);
 	for (uint32 i = ec_interner_count(state->items); i < state->products.count; i++)
 	{
 		char digits[INT64_DIGITS];
@@ -92,59 +92,185 @@ find_products(CrossSell *state, EcRows *rows, ItemColumn *column)
 
 		ec_interner_intern(state->items, digits, len);
 	}
-	for (uint32 i = 0; i < rows->n; i++)
+	for (uint32 i = 0; i < n; i++)
 		column->ids[i] = nulls != NULL && nulls[i] ? EC_ID_NULL : column->ids[i] + 1;
 }
 
 static const uint32 *
 find_items(CrossSell *state, EcRows *rows, ItemColumn *column)
 {
+	const uint8 *nulls;
+	const int64 *products;
+
 	if (state->level != LEVEL_PRODUCT)
 		return ec_rows_ids(rows, &column->text);
-	find_products(state, rows, column);
+	products = ec_rows_ints(rows, &column->product, &nulls);
+	find_products(state, rows->n, products, nulls, column);
 	return column->ids;
+}
+
+static EcEventColumn
+item_column(const CrossSell *state)
+{
+	if (state->level == LEVEL_PRODUCT)
+		return EC_COL_PRODUCT;
+	return state->level == LEVEL_BRAND ? EC_COL_BRAND : EC_COL_CATEGORY_CODE;
 }
 
 static uint32
 wanted_columns(const CrossSell *state)
 {
-	uint32 columns = EC_COL_BIT(EC_COL_USER);
+	uint32 columns = EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(item_column(state));
 
-	if (state->basket == BASKET_SESSION)
-		columns |= EC_COL_BIT(EC_COL_SESSION);
-	if (state->level == LEVEL_PRODUCT)
-		return columns | EC_COL_BIT(EC_COL_PRODUCT);
-	return columns | EC_COL_BIT(state->level == LEVEL_BRAND ? EC_COL_BRAND : EC_COL_CATEGORY_CODE);
+	return state->basket == BASKET_SESSION ? columns | EC_COL_BIT(EC_COL_SESSION) : columns;
 }
 
 static void
-count_rows(CrossSell *state, const EcArgs *args)
+count_rows(CrossSell *state, EcRows *rows)
 {
 	uint8 *skip = MemoryContextAlloc(state->context, EC_BLOCK_ROWS);
 	bool by_session = state->basket == BASKET_SESSION;
 	ItemColumn column;
 	EcIntColumn user;
 	EcSessionColumn session;
-	EcRows rows;
 
 	init_items(state, &column);
 	ec_int_column_init(&user, EC_COL_USER, state->context);
 	ec_session_column_init(&session, state->context);
-	ec_rows_open(&rows, args, wanted_columns(state), state->context);
-	while (ec_rows_next(&rows))
+	while (ec_rows_next(rows))
 	{
-		const uint32 *items = find_items(state, &rows, &column);
+		const uint32 *items = find_items(state, rows, &column);
 		const uint8 *nulls;
-		const int64 *users = ec_rows_ints(&rows, &user, &nulls);
+		const int64 *users = ec_rows_ints(rows, &user, &nulls);
 		const uint64 *key[3] = {(const uint64 *) users, session.first, session.second};
 
 		if (by_session)
-			ec_rows_sessions(&rows, &session);
-		for (uint32 i = 0; i < rows.n; i++)
+			ec_rows_sessions(rows, &session);
+		for (uint32 i = 0; i < rows->n; i++)
 			skip[i] = items[i] == EC_ID_NULL || (nulls != NULL && nulls[i]) ||
 					  (by_session && session.nulls[i]);
-		ec_pairs_add(state->pairs, rows.n, key, items, skip);
+		ec_pairs_add(state->pairs, rows->n, key, items, skip);
 	}
+}
+
+/* ---- purchases, buyer by buyer ---- */
+
+/* The items of one basket. */
+typedef struct Items
+{
+	uint32 n;
+	uint32 capacity;
+	uint32 *items;
+} Items;
+
+static void
+add_item(Items *items, uint32 item)
+{
+	if (item == EC_ID_NULL)
+		return;
+	if (items->n == items->capacity)
+	{
+		items->capacity *= 2;
+		items->items = repalloc_huge(items->items, sizeof(uint32) * (Size) items->capacity);
+	}
+	items->items[items->n++] = item;
+}
+
+static uint32
+item_of(CrossSell *state, const uint64 *row, int word, uint64 flags, ItemColumn *column)
+{
+	uint8 isnull = (flags & EC_BUYERS_NULL(EC_COL_PRODUCT)) != 0;
+
+	if (state->level != LEVEL_PRODUCT)
+		return (uint32) row[word];
+	find_products(state, 1, (const int64 *) &row[word], &isnull, column);
+	return column->ids[0];
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+	uint32 x = *(const uint32 *) a;
+	uint32 y = *(const uint32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Counts the basket, each item once. */
+static void
+end_basket(CrossSell *state, Items *items)
+{
+	uint32 n = 0;
+
+	if (items->n > 1)
+		qsort(items->items, items->n, sizeof(uint32), compare_items);
+	for (uint32 i = 0; i < items->n; i++)
+	{
+		if (n == 0 || items->items[i] != items->items[n - 1])
+			items->items[n++] = items->items[i];
+	}
+	ec_pairs_add_basket(state->pairs, items->items, n);
+	items->n = 0;
+}
+
+/* A buyer's baskets: all of the purchases, or those of each session. */
+static void
+count_baskets(CrossSell *state, EcBuyer *buyer, int item, int session, Items *items,
+			  ItemColumn *column)
+{
+	if (session >= 0)
+		ec_buyer_group(buyer, session);
+	for (uint32 i = 0; i < buyer->n; i++)
+	{
+		const uint64 *row = buyer->rows + (Size) i * buyer->words;
+		uint64 flags = ec_buyer_flags(buyer, i);
+
+		if (session >= 0 && i > 0 &&
+			memcmp(row + session, row + session - buyer->words, sizeof(uint64) * 2) != 0)
+		{
+			end_basket(state, items);
+		}
+		if (session < 0 || (flags & EC_BUYERS_NULL(EC_COL_SESSION)) == 0)
+			add_item(items, item_of(state, row, item, flags, column));
+	}
+	end_basket(state, items);
+}
+
+static void
+count_buyers(CrossSell *state, EcBuyers *buyers)
+{
+	int item = ec_buyers_word(buyers, item_column(state));
+	int session = ec_buyers_word(buyers, EC_COL_SESSION);
+	Items items = {.capacity = 64};
+	ItemColumn column;
+	EcBuyer buyer;
+
+	if (state->level != LEVEL_PRODUCT)
+		state->items = ec_buyers_texts(buyers, item_column(state));
+	init_items(state, &column);
+	items.items = MemoryContextAlloc(state->context, sizeof(uint32) * items.capacity);
+	while (ec_rows_next(ec_buyers_rows(buyers)))
+		ec_buyers_add(buyers);
+	ec_buyers_sort(buyers);
+	while (ec_buyers_next(buyers, &buyer))
+		count_baskets(state, &buyer, item, session, &items, &column);
+}
+
+static void
+count(CrossSell *state, const EcArgs *args)
+{
+	EcBuyers *buyers;
+	EcRows rows;
+
+	if (ec_buyers_are_all(args))
+	{
+		buyers = ec_buyers_open(args, wanted_columns(state), BUYERS_SHARE, state->context);
+		count_buyers(state, buyers);
+		ec_buyers_close(buyers);
+		return;
+	}
+	ec_rows_open(&rows, args, wanted_columns(state), state->context);
+	count_rows(state, &rows);
 	ec_rows_close(&rows);
 }
 
@@ -234,7 +360,7 @@ ec_cross_sell(PG_FUNCTION_ARGS)
 	state->items = ec_interner_create(context);
 	ec_groups_init(&state->products, context);
 	state->pairs = ec_pairs_create(context, state->basket == BASKET_SESSION ? 3 : 1);
-	count_rows(state, &args);
+	count(state, &args);
 	ec_pairs_finish(state->pairs, ec_interner_count(state->items) + 1, state->min_baskets);
 	state->ranks = ec_interner_ranks(state->items, context);
 	ec_topk_init(&state->top, sizeof(EcPair), k, compare_pairs, state, context);

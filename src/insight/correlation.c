@@ -15,8 +15,8 @@
 
 #include "insight/args.h"
 #include "insight/pairs.h"
-#include "insight/rows.h"
 #include "insight/topk.h"
+#include "insight/user_query.h"
 
 #define ARG_K 1
 #define ARG_MIN_USERS 2
@@ -33,6 +33,8 @@ typedef struct Correlation
 	int64 min_users;
 	EcInterner *categories;
 	EcPairs *pairs;
+	uint32 *basket; /* the present user's categories */
+	uint32 basket_capacity;
 	uint32 *ranks;
 	EcTopK top;
 } Correlation;
@@ -44,30 +46,109 @@ typedef struct CorrelatedPair
 	double phi;
 } CorrelatedPair;
 
+/* ---- counting ---- */
+
 static void
-count_rows(Correlation *state, const EcArgs *args)
+count_rows(Correlation *state, EcRows *rows)
 {
 	uint8 *skip = MemoryContextAlloc(state->context, EC_BLOCK_ROWS);
 	EcTextColumn category;
 	EcIntColumn user;
-	EcRows rows;
 
 	ec_text_column_init(&category, EC_COL_CATEGORY_CODE, state->categories, state->context);
 	ec_int_column_init(&user, EC_COL_USER, state->context);
-	ec_rows_open(&rows, args, EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_CATEGORY_CODE),
-				 state->context);
-	while (ec_rows_next(&rows))
+	while (ec_rows_next(rows))
 	{
-		const uint32 *categories = ec_rows_ids(&rows, &category);
+		const uint32 *categories = ec_rows_ids(rows, &category);
 		const uint8 *nulls;
-		const uint64 *users = (const uint64 *) ec_rows_ints(&rows, &user, &nulls);
+		const uint64 *users = (const uint64 *) ec_rows_ints(rows, &user, &nulls);
 
-		for (uint32 i = 0; i < rows.n; i++)
+		for (uint32 i = 0; i < rows->n; i++)
 			skip[i] = categories[i] == EC_ID_NULL || (nulls != NULL && nulls[i]);
-		ec_pairs_add(state->pairs, rows.n, &users, categories, skip);
+		ec_pairs_add(state->pairs, rows->n, &users, categories, skip);
 	}
-	ec_rows_close(&rows);
 }
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	uint32 x = *(const uint32 *) a;
+	uint32 y = *(const uint32 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts few numbers; many are what nobody has. */
+static void
+sort_ids(uint32 *ids, uint32 n)
+{
+	if (n > 32)
+	{
+		qsort(ids, n, sizeof(uint32), compare_ids);
+		return;
+	}
+	for (uint32 i = 1; i < n; i++)
+	{
+		uint32 id = ids[i];
+		uint32 to = i;
+
+		for (; to > 0 && ids[to - 1] > id; to--)
+			ids[to] = ids[to - 1];
+		ids[to] = id;
+	}
+}
+
+static void
+count_user(Correlation *state, const EcUserSlice *slice)
+{
+	uint32 n = 0;
+
+	if (slice->n > state->basket_capacity)
+	{
+		state->basket_capacity = slice->n * 2;
+		state->basket =
+			repalloc_huge(state->basket, sizeof(uint32) * (Size) state->basket_capacity);
+	}
+	for (uint32 i = 0; i < slice->n; i++)
+	{
+		uint32 category = slice->codes[i];
+
+		if (category != EC_ID_NULL && (n == 0 || state->basket[n - 1] != category))
+			state->basket[n++] = category;
+	}
+	sort_ids(state->basket, n);
+	ec_pairs_add_basket(state->pairs, state->basket, n);
+}
+
+static void
+count_cells(Correlation *state, EcUserQuery *query)
+{
+	EcUserSlice slice;
+
+	state->basket_capacity = 1024;
+	state->basket = MemoryContextAlloc(state->context, sizeof(uint32) * state->basket_capacity);
+	ec_user_query_read(query);
+	while (ec_user_cells_next(query->cells, &slice))
+	{
+		if (!slice.isnull)
+			count_user(state, &slice);
+	}
+}
+
+static void
+count_all(Correlation *state, const EcArgs *args)
+{
+	EcUserQuery query;
+
+	if (ec_user_query_open(&query, args, EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_CATEGORY_CODE),
+						   EC_USER_WANT_CODES, 0, state->categories, NULL, state->context))
+		count_cells(state, &query);
+	else
+		count_rows(state, &query.rows);
+	ec_user_query_close(&query);
+}
+
+/* ---- results ---- */
 
 /* (N ab - a b) / sqrt(a b (N - a) (N - b)); false if that is 0 / 0 */
 static bool
@@ -166,7 +247,7 @@ ec_category_correlation(PG_FUNCTION_ARGS)
 	state->min_users = ec_args_get_int(fcinfo, ARG_MIN_USERS, "min_users", 1, PG_INT32_MAX);
 	state->categories = ec_interner_create(context);
 	state->pairs = ec_pairs_create(context, 1);
-	count_rows(state, &args);
+	count_all(state, &args);
 	ec_pairs_finish(state->pairs, ec_interner_count(state->categories) + 1, state->min_users);
 	state->ranks = ec_interner_ranks(state->categories, context);
 	ec_topk_init(&state->top, sizeof(CorrelatedPair), k, compare_pairs, state, context);

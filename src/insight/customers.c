@@ -11,8 +11,8 @@
  *	firsts	 a user's first interaction, and the first that is selected: the user is
  *			 new in the bucket of the first if the other lies there too (buckets follow
  *			 one another in time)
- *	orders	 (user, session, bucket) of purchases with the earliest time there; sorted,
- *			 they give each user's orders one after another
+ *	buyers	 the purchases of each user, with or without the filter by time; those of a
+ *			 session are an order
  */
 #include "postgres.h"
 
@@ -22,8 +22,8 @@
 
 #include "insight/args.h"
 #include "insight/buckets.h"
+#include "insight/buyers.h"
 #include "insight/people.h"
-#include "insight/sessions.h"
 #include "insight/sorter.h"
 
 #define ARG_BUCKET 1
@@ -44,14 +44,6 @@
 #define FIRST_SELECTED 1
 #define FIRST_FLAGS 2
 #define FIRST_WORDS 3
-
-#define ORDER_USER 0
-#define ORDER_SESSION 1 /* two words */
-#define ORDER_BUCKET 3	/* its number plus 1; 0: not selected */
-#define ORDER_KEY_WORDS 4
-#define ORDER_TIME 4
-#define ORDER_FLAGS 5
-#define ORDER_WORDS 6
 
 PG_FUNCTION_INFO_V1(ec_customer_trend);
 
@@ -74,8 +66,7 @@ typedef struct Customers
 	uint32 nbuckets; /* those with a selected row */
 	EcPeople people;
 	EcTally *firsts;
-	EcTally *orders;
-	EcSorter *sorter;
+	EcBuyers *buyers;
 	EcPeopleCounts *counts; /* by bucket */
 	int64 *new_users;
 	int64 *repeat_buyers;
@@ -109,13 +100,6 @@ combine_firsts(uint64 *into, const uint64 *from)
 	into[FIRST_FLAGS] |= from[FIRST_FLAGS];
 }
 
-static void
-combine_orders(uint64 *into, const uint64 *from)
-{
-	into[0] = Max(into[0], from[0]);
-	into[1] |= from[1];
-}
-
 static inline bool
 is_selected(const Customers *state, TimestampTz time, bool isnull)
 {
@@ -125,41 +109,69 @@ is_selected(const Customers *state, TimestampTz time, bool isnull)
 		   (!state->has_until || time < state->until);
 }
 
+/* Columns of a batch. */
+typedef struct Reader
+{
+	EcIntColumn time;
+	EcIntColumn user;
+	uint32 n;
+	const int64 *times;
+	const uint8 *time_nulls;
+	const int64 *users;
+	const uint8 *user_nulls;
+	const uint32 *types;
+} Reader;
+
+static void
+init_reader(Reader *reader, MemoryContext context)
+{
+	ec_int_column_init(&reader->time, EC_COL_TIME, context);
+	ec_int_column_init(&reader->user, EC_COL_USER, context);
+}
+
 /* Packs the selected rows and finds their buckets. */
 static void
-select_rows(Customers *state, uint32 n, const int64 *times, const uint8 *time_nulls,
-			const int64 *users, const uint8 *user_nulls, const uint32 *types)
+select_rows(Customers *state, const Reader *batch)
 {
 	state->n = 0;
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 i = 0; i < batch->n; i++)
 	{
-		bool isnull = time_nulls != NULL && time_nulls[i];
+		bool isnull = batch->time_nulls != NULL && batch->time_nulls[i];
 		uint32 at = state->n;
 
-		state->selected[i] = is_selected(state, times[i], isnull);
-		state->times[at] = times[i];
+		state->selected[i] = is_selected(state, batch->times[i], isnull);
+		state->times[at] = batch->times[i];
 		state->time_nulls[at] = isnull;
-		state->users[at] = users[i];
-		state->user_nulls[at] = user_nulls != NULL && user_nulls[i];
-		state->types[at] = types[i];
+		state->users[at] = batch->users[i];
+		state->user_nulls[at] = batch->user_nulls != NULL && batch->user_nulls[i];
+		state->types[at] = batch->types[i];
 		state->n += state->selected[i];
 	}
 	ec_buckets_find(&state->buckets, state->n, state->times, state->time_nulls, state->numbers);
 }
 
 static void
-add_firsts(Customers *state, uint32 n, const int64 *times, const uint8 *time_nulls,
-		   const int64 *users, const uint8 *user_nulls)
+read_batch(Customers *state, EcRows *rows, Reader *batch)
 {
-	const uint64 *keys[1] = {(const uint64 *) users};
-	uint64 *const *states = ec_tally_find(state->firsts, n, keys, user_nulls);
+	batch->n = rows->n;
+	batch->times = ec_rows_times(rows, &batch->time, &batch->time_nulls);
+	batch->users = ec_rows_ints(rows, &batch->user, &batch->user_nulls);
+	batch->types = ec_rows_types(rows);
+	select_rows(state, batch);
+}
 
-	for (uint32 i = 0; i < n; i++)
+static void
+add_firsts(Customers *state, const Reader *batch)
+{
+	const uint64 *keys[1] = {(const uint64 *) batch->users};
+	uint64 *const *states = ec_tally_find(state->firsts, batch->n, keys, batch->user_nulls);
+
+	for (uint32 i = 0; i < batch->n; i++)
 	{
 		uint64 *first = states[i];
-		uint64 time = backward(times[i]);
+		uint64 time = backward(batch->times[i]);
 
-		if (time_nulls != NULL && time_nulls[i])
+		if (batch->time_nulls != NULL && batch->time_nulls[i])
 		{
 			first[FIRST_FLAGS] |= state->selected[i] ? SELECTED_NULL : 0;
 			continue;
@@ -175,72 +187,62 @@ add_firsts(Customers *state, uint32 n, const int64 *times, const uint8 *time_nul
 }
 
 static void
-add_orders(Customers *state, EcRows *rows, EcSessionColumn *session, const int64 *times,
-		   const uint8 *time_nulls, const int64 *users, const uint8 *user_nulls,
-		   const uint32 *types)
+add_people(Customers *state, EcRows *rows, Reader *batch)
 {
-	uint32 at = 0; /* among the selected rows */
+	read_batch(state, rows, batch);
+	ec_people_add(&state->people, state->n, state->numbers, state->users, state->user_nulls,
+				  state->types);
+	add_firsts(state, batch);
+}
 
-	ec_rows_sessions(rows, session);
-	for (uint32 i = 0; i < rows->n; at += state->selected[i], i++)
-	{
-		uint64 key[ORDER_KEY_WORDS] = {(uint64) users[i], session->first[i], session->second[i],
-									   state->selected[i] ? state->numbers[at] + UINT64CONST(1)
-														  : 0};
-		uint64 *order;
+/* All rows, if those of the buyers aren't all. */
+static void
+count_others(Customers *state, Reader *batch)
+{
+	uint32 columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER);
+	EcRows rows;
 
-		if (types[i] != EC_TYPE_PURCHASE || (user_nulls != NULL && user_nulls[i]))
-			continue;
-		order = ec_tally_find_one(state->orders, key);
-		if (time_nulls != NULL && time_nulls[i])
-			continue;
-		order[0] = Max(order[0], backward(times[i]));
-		order[1] |= HAS_TIME;
-	}
+	ec_rows_open(&rows, &state->args, columns, state->context);
+	while (ec_rows_next(&rows))
+		add_people(state, &rows, batch);
+	ec_rows_close(&rows);
 }
 
 static void
 count_rows(Customers *state)
 {
-	uint32 columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER) |
-					 EC_COL_BIT(EC_COL_SESSION);
-	EcIntColumn time;
-	EcIntColumn user;
-	EcSessionColumn session;
-	EcRows rows;
+	Reader *batch = MemoryContextAllocZero(state->context, sizeof(Reader));
+	EcRows *rows = ec_buyers_rows(state->buyers);
+	bool all_rows = !ec_buyers_are_covered(state->buyers);
 
-	ec_int_column_init(&time, EC_COL_TIME, state->context);
-	ec_int_column_init(&user, EC_COL_USER, state->context);
-	ec_session_column_init(&session, state->context);
-	ec_rows_open(&rows, &state->args, columns, state->context);
-	while (ec_rows_next(&rows))
+	init_reader(batch, state->context);
+	while (ec_rows_next(rows))
 	{
-		const uint8 *time_nulls;
-		const uint8 *user_nulls;
-		const int64 *times = ec_rows_times(&rows, &time, &time_nulls);
-		const int64 *users = ec_rows_ints(&rows, &user, &user_nulls);
-		const uint32 *types = ec_rows_types(&rows);
-
-		select_rows(state, rows.n, times, time_nulls, users, user_nulls, types);
-		ec_people_add(&state->people, state->n, state->numbers, state->users, state->user_nulls,
-					  state->types);
-		add_firsts(state, rows.n, times, time_nulls, users, user_nulls);
-		add_orders(state, &rows, &session, times, time_nulls, users, user_nulls, types);
+		if (all_rows)
+			add_people(state, rows, batch);
+		ec_buyers_add(state->buyers);
 	}
-	ec_rows_close(&rows);
+	if (!all_rows)
+		count_others(state, batch);
 	state->nbuckets = state->buckets.count;
 }
 
 /* ---- new users ---- */
 
 static uint32
-bucket_of(Customers *state, uint64 backward_time)
+bucket_of(Customers *state, TimestampTz time, bool isnull)
 {
-	int64 time = ec_sorter_int64(~backward_time);
+	uint8 null = isnull;
 	uint32 number;
 
-	ec_buckets_find(&state->buckets, 1, &time, NULL, &number);
+	ec_buckets_find(&state->buckets, 1, &time, &null, &number);
 	return number;
+}
+
+static uint32
+bucket_of_state(Customers *state, uint64 backward_time)
+{
+	return bucket_of(state, ec_sorter_int64(~backward_time), false);
 }
 
 static void
@@ -256,10 +258,10 @@ visit_first(const uint64 *key, uint64 *first, void *arg)
 	}
 	else if ((flags & HAS_SELECTED) != 0)
 	{
-		uint32 bucket = bucket_of(state, first[FIRST_SELECTED]);
+		uint32 bucket = bucket_of_state(state, first[FIRST_SELECTED]);
 
 		if (first[FIRST_SELECTED] == first[FIRST_ANY] ||
-			bucket == bucket_of(state, first[FIRST_ANY]))
+			bucket == bucket_of_state(state, first[FIRST_ANY]))
 			state->new_users[bucket]++;
 	}
 }
@@ -267,23 +269,14 @@ visit_first(const uint64 *key, uint64 *first, void *arg)
 /* ---- repeat buyers ---- */
 
 static void
-visit_order(const uint64 *key, uint64 *order, void *arg)
-{
-	Customers *state = arg;
-	uint64 record[ORDER_WORDS] = {key[0], key[1], key[2], key[3], order[0], order[1]};
-
-	ec_sorter_put(state->sorter, record);
-}
-
-static void
-add_visit(Customers *state, uint64 bucket)
+add_visit(Customers *state, uint32 bucket)
 {
 	if (state->nvisits == state->visit_capacity)
 	{
 		state->visit_capacity *= 2;
 		state->visits = repalloc_huge(state->visits, sizeof(Visit) * state->visit_capacity);
 	}
-	state->visits[state->nvisits++].bucket = bucket - 1;
+	state->visits[state->nvisits++].bucket = bucket;
 }
 
 /* The order that began with visit `start` is complete: its time is known. */
@@ -318,42 +311,47 @@ finish_user(Customers *state)
 	state->first_order = 0;
 }
 
-/* Reads the purchases of each order, and the orders of each user, together. */
 static void
-read_orders(Customers *state)
+count_buyer(Customers *state, EcBuyer *buyer, int time_word, int session)
 {
-	uint64 last[ORDER_BUCKET]; /* user and session of the order being read */
-	bool reading = false;
+	uint64 time = 0; /* backward, of the order being read */
 	bool has_time = false;
-	uint64 time = 0;
 	int64 start = 0;
-	const uint64 *record;
 
-	ec_sorter_sort(state->sorter);
-	while ((record = ec_sorter_next(state->sorter)) != NULL)
+	ec_buyer_group(buyer, session);
+	for (uint32 i = 0; i < buyer->n; i++)
 	{
-		if (!reading || memcmp(last, record, sizeof(last)) != 0)
+		const uint64 *row = buyer->rows + (Size) i * buyer->words;
+		bool isnull = (ec_buyer_flags(buyer, i) & EC_BUYERS_NULL(EC_COL_TIME)) != 0;
+		TimestampTz at = (TimestampTz) row[time_word];
+
+		if (i > 0 && memcmp(row + session, row - buyer->words + session, sizeof(uint64) * 2) != 0)
 		{
-			if (reading)
-				finish_order(state, start, time, has_time);
-			if (reading && last[ORDER_USER] != record[ORDER_USER])
-				finish_user(state);
-			reading = true;
-			memcpy(last, record, sizeof(last));
+			finish_order(state, start, time, has_time);
 			has_time = false;
 			time = 0;
 			start = state->nvisits;
 		}
-		time = Max(time, record[ORDER_TIME]);
-		has_time |= (record[ORDER_FLAGS] & HAS_TIME) != 0;
-		if (record[ORDER_BUCKET] != 0)
-			add_visit(state, record[ORDER_BUCKET]);
+		if (!isnull)
+			time = Max(time, backward(at));
+		has_time |= !isnull;
+		if (is_selected(state, at, isnull))
+			add_visit(state, bucket_of(state, at, isnull));
 	}
-	if (reading)
-	{
-		finish_order(state, start, time, has_time);
-		finish_user(state);
-	}
+	finish_order(state, start, time, has_time);
+	finish_user(state);
+}
+
+static void
+count_buyers(Customers *state)
+{
+	int time = ec_buyers_word(state->buyers, EC_COL_TIME);
+	int session = ec_buyers_word(state->buyers, EC_COL_SESSION);
+	EcBuyer buyer;
+
+	ec_buyers_sort(state->buyers);
+	while (ec_buyers_next(state->buyers, &buyer))
+		count_buyer(state, &buyer, time, session);
 }
 
 /* ---- results ---- */
@@ -375,11 +373,8 @@ finish_counts(Customers *state)
 	ec_people_count(&state->people, state->counts);
 	ec_tally_visit(state->firsts, visit_first, state);
 	ec_tally_destroy(state->firsts);
-	state->sorter = ec_sorter_create(state->context, ORDER_WORDS, ORDER_KEY_WORDS, 0.5);
-	ec_tally_visit(state->orders, visit_order, state);
-	ec_tally_destroy(state->orders);
-	read_orders(state);
-	ec_sorter_destroy(state->sorter);
+	count_buyers(state);
+	ec_buyers_close(state->buyers);
 }
 
 static void
@@ -420,8 +415,8 @@ init_state(Customers *state, MemoryContext context)
 	state->args.has_since = state->args.has_until = false;
 	ec_people_init(&state->people, context, 0.5);
 	state->firsts = ec_tally_create(context, 1, FIRST_WORDS, combine_firsts, 0.25);
-	state->orders = ec_tally_create(context, ORDER_KEY_WORDS, ORDER_WORDS - ORDER_KEY_WORDS,
-									combine_orders, 0.25);
+	state->buyers = ec_buyers_open(
+		&state->args, EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_SESSION), 0.25, context);
 	state->times = MemoryContextAlloc(context, sizeof(int64) * EC_BLOCK_ROWS);
 	state->time_nulls = MemoryContextAlloc(context, EC_BLOCK_ROWS);
 	state->users = MemoryContextAlloc(context, sizeof(int64) * EC_BLOCK_ROWS);

@@ -10,10 +10,12 @@
 #include "insight/args.h"
 #include "insight/people.h"
 #include "insight/topk.h"
+#include "insight/user_query.h"
 
 #define ARG_BY 1
 #define ARG_COMMON 2
 #define COLUMNS 7
+#define SEEN 1
 
 PG_FUNCTION_INFO_V1(ec_funnel);
 
@@ -32,9 +34,9 @@ typedef struct Funnel
 	FunnelKey by;
 	EcInterner *keys; /* a group is the key's id; by none it is EC_ID_NULL */
 	uint32 *ranks;
-	EcPeople people;
-	EcPeopleCounts *counts; /* by group */
-	bool *seen;				/* [capacity] by group: has it rows? */
+	EcPeopleCounts *counts; /* [capacity] by group */
+	uint64 *
+		last; /* [capacity] the last user's number << EC_TYPE_CLASSES, his types, SEEN; 0: no rows */
 	uint32 capacity;
 } Funnel;
 
@@ -44,52 +46,132 @@ ngroups(const Funnel *state)
 	return ec_interner_count(state->keys) + 1;
 }
 
+/* Room for all groups that there are; new ones are empty. */
 static void
-mark_seen(Funnel *state, uint32 n, const uint32 *groups)
+reserve_groups(Funnel *state)
 {
 	uint32 old = state->capacity;
+	uint32 capacity = ngroups(state) * 2;
 
-	if (ngroups(state) > old)
+	if (ngroups(state) <= old)
+		return;
+	if (old == 0)
 	{
-		state->capacity = ngroups(state) * 2;
-		state->seen = repalloc_huge(state->seen, state->capacity);
-		memset(state->seen + old, 0, state->capacity - old);
+		state->counts = MemoryContextAllocHuge(state->context, sizeof(EcPeopleCounts) * capacity);
+		state->last = MemoryContextAllocHuge(state->context, sizeof(uint64) * capacity);
 	}
-	for (uint32 i = 0; i < n; i++)
-		state->seen[groups[i]] = true;
+	else
+	{
+		state->counts = repalloc_huge(state->counts, sizeof(EcPeopleCounts) * (Size) capacity);
+		state->last = repalloc_huge(state->last, sizeof(uint64) * (Size) capacity);
+	}
+	memset(state->counts + old, 0, sizeof(EcPeopleCounts) * (capacity - old));
+	memset(state->last + old, 0, sizeof(uint64) * (capacity - old));
+	state->capacity = capacity;
+}
+
+/* ---- rows ---- */
+
+static void
+count_rows(Funnel *state, EcRows *rows)
+{
+	EcEventColumn column = state->by == BY_BRAND ? EC_COL_BRAND : EC_COL_CATEGORY_CODE;
+	const uint32 *groups = MemoryContextAllocZero(state->context, sizeof(uint32) * EC_BLOCK_ROWS);
+	EcPeople people;
+	EcTextColumn key;
+	EcIntColumn user;
+
+	ec_people_init(&people, state->context, 1.0);
+	ec_text_column_init(&key, column, state->keys, state->context);
+	ec_int_column_init(&user, EC_COL_USER, state->context);
+	while (ec_rows_next(rows))
+	{
+		const uint8 *nulls;
+		const int64 *users = ec_rows_ints(rows, &user, &nulls);
+
+		if (state->by != BY_NONE)
+			groups = ec_rows_ids(rows, &key);
+		reserve_groups(state);
+		for (uint32 i = 0; i < rows->n; i++)
+			state->last[groups[i]] = SEEN;
+		ec_people_add(&people, rows->n, groups, users, nulls, ec_rows_types(rows));
+	}
+	reserve_groups(state);
+	ec_people_count(&people, state->counts);
+}
+
+/* ---- summaries ---- */
+
+static inline uint64
+types_of(const EcUserSlice *slice, uint32 i)
+{
+	return (uint64) (ec_user_views(slice, i) > 0) << EC_TYPE_VIEW |
+		   (uint64) (slice->counts[EC_USER_COUNT_CARTS][i] > 0) << EC_TYPE_CART |
+		   (uint64) (slice->counts[EC_USER_COUNT_PURCHASES][i] > 0) << EC_TYPE_PURCHASE;
+}
+
+/* Counts a user once for what he did in each group. */
+static void
+count_user(Funnel *state, const EcUserSlice *slice, uint64 serial)
+{
+	const uint32 *groups = state->by == BY_BRAND ? slice->brands : slice->codes;
+
+	reserve_groups(state);
+	for (uint32 i = 0; i < slice->n; i++)
+	{
+		uint32 group = state->by == BY_NONE ? EC_ID_NULL : groups[i];
+		uint64 last = state->last[group];
+		uint64 types = types_of(slice, i);
+
+		if (last >> EC_TYPE_CLASSES != serial)
+			last = serial << EC_TYPE_CLASSES | SEEN;
+		state->last[group] = last | types;
+		if (slice->isnull)
+			continue;
+		types &= ~last;
+		for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
+			state->counts[group][type] += types >> type & 1;
+	}
 }
 
 static void
-count_rows(Funnel *state, const EcArgs *args)
+count_cells(Funnel *state, EcUserQuery *query)
 {
-	EcEventColumn column = state->by == BY_BRAND ? EC_COL_BRAND : EC_COL_CATEGORY_CODE;
-	uint32 columns = EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER);
-	const uint32 *groups = MemoryContextAllocZero(state->context, sizeof(uint32) * EC_BLOCK_ROWS);
-	EcTextColumn key;
-	EcIntColumn user;
-	EcRows rows;
+	uint64 serial = 0;
+	EcUserSlice slice;
 
-	if (state->by != BY_NONE)
-		columns |= EC_COL_BIT(column);
-	ec_text_column_init(&key, column, state->keys, state->context);
-	ec_int_column_init(&user, EC_COL_USER, state->context);
-	ec_rows_open(&rows, args, columns, state->context);
-	while (ec_rows_next(&rows))
-	{
-		const uint8 *nulls;
-		const int64 *users = ec_rows_ints(&rows, &user, &nulls);
-
-		if (state->by != BY_NONE)
-			groups = ec_rows_ids(&rows, &key);
-		mark_seen(state, rows.n, groups);
-		ec_people_add(&state->people, rows.n, groups, users, nulls, ec_rows_types(&rows));
-	}
-	ec_rows_close(&rows);
-	state->counts =
-		MemoryContextAllocExtended(state->context, sizeof(EcPeopleCounts) * (Size) ngroups(state),
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	ec_people_count(&state->people, state->counts);
+	ec_user_query_read(query);
+	while (ec_user_cells_next(query->cells, &slice))
+		count_user(state, &slice, ++serial);
 }
+
+static void
+count_all(Funnel *state, const EcArgs *args)
+{
+	uint32 columns = EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER);
+	uint32 want = EC_USER_WANT_TYPES;
+	EcUserQuery query;
+
+	if (state->by == BY_CATEGORY)
+	{
+		columns |= EC_COL_BIT(EC_COL_CATEGORY_CODE);
+		want |= EC_USER_WANT_CODES;
+	}
+	else if (state->by == BY_BRAND)
+	{
+		columns |= EC_COL_BIT(EC_COL_BRAND);
+		want |= EC_USER_WANT_BRANDS;
+	}
+	reserve_groups(state);
+	if (ec_user_query_open(&query, args, columns, want, 0, state->keys, state->keys,
+						   state->context))
+		count_cells(state, &query);
+	else
+		count_rows(state, &query.rows);
+	ec_user_query_close(&query);
+}
+
+/* ---- results ---- */
 
 /* Items are groups: viewers DESC, key NULLS LAST. */
 static int
@@ -113,7 +195,7 @@ order_groups(Funnel *state, EcTopK *groups)
 	ec_topk_init(groups, sizeof(uint32), EC_K_ALL, compare_groups, state, state->context);
 	for (uint32 group = 0; group < ngroups(state); group++)
 	{
-		if (state->by == BY_NONE || (group < state->capacity && state->seen[group]))
+		if (state->by == BY_NONE || state->last[group] != 0)
 			ec_topk_offer(groups, &group);
 	}
 	ec_topk_finish(groups);
@@ -158,9 +240,7 @@ ec_funnel(PG_FUNCTION_ARGS)
 	state->by = ec_args_get_word(fcinfo, ARG_BY, "by", key_names);
 	state->context = context;
 	state->keys = ec_interner_create(context);
-	state->seen = MemoryContextAllocZero(context, 1);
-	ec_people_init(&state->people, context, 1.0);
-	count_rows(state, &args);
+	count_all(state, &args);
 	order_groups(state, &groups);
 	put_rows(state, &groups, fcinfo);
 	MemoryContextDelete(context);

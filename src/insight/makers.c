@@ -15,6 +15,7 @@ extern const EcMaker ec_user_maker;
 extern const EcMaker ec_top_category_maker;
 extern const EcMaker ec_top_brand_maker;
 extern const EcMaker ec_visit_maker;
+extern const EcMaker ec_purchase_maker;
 
 /* clang-format off */
 const EcMaker *const ec_makers[] = {
@@ -27,6 +28,7 @@ const EcMaker *const ec_makers[] = {
 	&ec_top_category_maker,
 	&ec_top_brand_maker,
 	&ec_visit_maker,
+	&ec_purchase_maker,
 	NULL,
 };
 /* clang-format on */

@@ -30,14 +30,17 @@ struct EcPairs
 	uint32 nkeys;
 	uint32 nitems;
 	int64 least;
+	bool whole; /* baskets come whole */
 	int64 nbaskets;
 	int64 *items; /* [nitems] baskets with it */
 	EcSorter *sorter;
 	uint32 *basket; /* the present one's items, ascending */
 	uint32 nbasket;
 	uint32 basket_capacity;
-	uint64 *cells; /* [b (b - 1) / 2 + a]; NULL: the tally counts */
-	EcTally *tally;
+	uint64 *cells; /* [b (b - 1) / 2 + a], b < ncells; NULL: the tally counts */
+	uint32 ncells;
+	uint32 max_cells; /* items whose pairs may have cells, if baskets come whole */
+	EcTally *tally;	  /* for pairs without a cell */
 };
 
 EcPairs *
@@ -82,17 +85,37 @@ combine_counts(uint64 *into, const uint64 *from)
 	*into += *from;
 }
 
+static uint64
+cells_of(uint64 nitems)
+{
+	return nitems * Max(nitems, 1) / 2;
+}
+
+static uint64
+cells_that_fit(void)
+{
+	return Max(get_hash_memory_limit() * SHARE / sizeof(uint64), MIN_CELLS);
+}
+
+static void
+create_tally(EcPairs *pairs)
+{
+	pairs->tally = ec_tally_create(pairs->context, 1, 1, combine_counts, SHARE);
+}
+
 static void
 create_counters(EcPairs *pairs)
 {
-	uint64 ncells = (uint64) pairs->nitems * Max(pairs->nitems, 1) / 2;
-	Size fit = get_hash_memory_limit() * SHARE / sizeof(uint64);
+	uint64 ncells = cells_of(pairs->nitems);
 
-	if (ncells <= Max(fit, MIN_CELLS))
-		pairs->cells = MemoryContextAllocExtended(pairs->context, sizeof(uint64) * Max(ncells, 1),
-												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	else
-		pairs->tally = ec_tally_create(pairs->context, 1, 1, combine_counts, SHARE);
+	if (ncells > cells_that_fit())
+	{
+		create_tally(pairs);
+		return;
+	}
+	pairs->cells = MemoryContextAllocExtended(pairs->context, sizeof(uint64) * Max(ncells, 1),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	pairs->ncells = pairs->nitems;
 }
 
 static void
@@ -111,7 +134,7 @@ count_keys(EcPairs *pairs)
 static void
 count_item(EcPairs *pairs, uint32 b, const uint32 *before, uint32 n)
 {
-	if (pairs->cells != NULL)
+	if (b < pairs->ncells)
 	{
 		uint64 *cells = pairs->cells + (uint64) b * (b - 1) / 2;
 
@@ -181,6 +204,76 @@ count_baskets(EcPairs *pairs)
 		count_keys(pairs);
 }
 
+/* ---- whole baskets ---- */
+
+/* Items below nitems can be counted, and their pairs have cells as far as these fit. */
+static void
+reserve_items(EcPairs *pairs, uint32 nitems)
+{
+	uint32 capacity = Max(nitems * 2, 256);
+	uint32 ncells = Min(capacity, pairs->max_cells);
+
+	pairs->items = pairs->items == NULL
+					   ? MemoryContextAllocHuge(pairs->context, sizeof(int64) * capacity)
+					   : repalloc_huge(pairs->items, sizeof(int64) * (Size) capacity);
+	memset(pairs->items + pairs->nitems, 0, sizeof(int64) * (capacity - pairs->nitems));
+	pairs->nitems = capacity;
+	if (ncells > pairs->ncells)
+	{
+		Size old = cells_of(pairs->ncells);
+		Size size = cells_of(ncells);
+
+		pairs->cells = pairs->cells == NULL
+						   ? MemoryContextAllocHuge(pairs->context, sizeof(uint64) * size)
+						   : repalloc_huge(pairs->cells, sizeof(uint64) * size);
+		memset(pairs->cells + old, 0, sizeof(uint64) * (size - old));
+		pairs->ncells = ncells;
+	}
+	if (capacity > pairs->max_cells && pairs->tally == NULL)
+		create_tally(pairs);
+}
+
+/* So many items have no more pairs than cells that fit. */
+static void
+begin_baskets(EcPairs *pairs)
+{
+	uint64 fit = cells_that_fit();
+
+	while (cells_of((uint64) pairs->max_cells * 2 + 64) <= fit)
+		pairs->max_cells = pairs->max_cells * 2 + 64;
+	pairs->whole = true;
+}
+
+void
+ec_pairs_add_basket(EcPairs *pairs, const uint32 *items, uint32 n)
+{
+	if (!pairs->whole)
+		begin_baskets(pairs);
+	if (n == 0)
+		return;
+	if (items[n - 1] >= pairs->nitems)
+		reserve_items(pairs, items[n - 1] + 1);
+	pairs->nbaskets++;
+	if (n >= 1024)
+		CHECK_FOR_INTERRUPTS();
+	for (uint32 i = 0; i < n; i++)
+	{
+		pairs->items[items[i]]++;
+		count_item(pairs, items[i], items, i);
+	}
+}
+
+static void
+finish_baskets(EcPairs *pairs, uint32 nitems)
+{
+	if (nitems > pairs->nitems)
+		reserve_items(pairs, nitems);
+	if (pairs->tally != NULL)
+		count_keys(pairs);
+	ec_tally_destroy(pairs->seen);
+	pairs->seen = NULL;
+}
+
 /* ---- all together ---- */
 
 static void
@@ -197,6 +290,11 @@ ec_pairs_finish(EcPairs *pairs, uint32 nitems, int64 least)
 {
 	int words = pairs->basket_words + 1;
 
+	if (pairs->whole)
+	{
+		finish_baskets(pairs, nitems);
+		return;
+	}
 	pairs->nitems = nitems;
 	pairs->least = least;
 	pairs->items = MemoryContextAllocExtended(pairs->context, sizeof(int64) * Max((Size) nitems, 1),
@@ -243,7 +341,7 @@ visit_cells(const EcPairs *pairs, EcPairVisitor visit, void *arg)
 {
 	const uint64 *cell = pairs->cells;
 
-	for (uint32 b = 1; b < pairs->nitems; b++)
+	for (uint32 b = 1; b < pairs->ncells; b++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		for (uint32 a = 0; a < b; a++, cell++)
@@ -261,8 +359,7 @@ ec_pairs_visit(EcPairs *pairs, EcPairVisitor visit, void *arg)
 {
 	Visit both = {visit, arg};
 
-	if (pairs->cells != NULL)
-		visit_cells(pairs, visit, arg);
-	else
+	visit_cells(pairs, visit, arg);
+	if (pairs->tally != NULL)
 		ec_tally_visit(pairs->tally, visit_pair, &both);
 }

@@ -29,6 +29,12 @@ extern EcPairs *ec_pairs_create(MemoryContext context, int basket_words);
 extern void ec_pairs_add(EcPairs *pairs, uint32 n, const uint64 *const *baskets,
 						 const uint32 *items, const uint8 *skip);
 
+/*
+ * Instead of that: whole baskets at once, each item once, ascending; their keys aren't needed
+ * then.  Memory: pairs of few items have a cell of an array, those of others go to a tally.
+ */
+extern void ec_pairs_add_basket(EcPairs *pairs, const uint32 *items, uint32 n);
+
 /* Counts: items are below nitems; pairs that are in less than least baskets may be left out. */
 extern void ec_pairs_finish(EcPairs *pairs, uint32 nitems, int64 least);
 

@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -44,6 +43,16 @@ ec_product_slot_time(int64 slot)
 	if (slot == EC_PRODUCT_SLOT_LATE)
 		return DT_NOEND;
 	return (slot - 1 + FIRST_HOUR) * USECS_PER_HOUR;
+}
+
+void
+ec_product_slots(const EcSlots *slots, int64 *from, int64 *to)
+{
+	*from = slots->min == DT_NOBEGIN ? EC_PRODUCT_SLOT_FIRST
+									 : Max(ec_product_slot(slots->min), EC_PRODUCT_SLOT_FIRST + 1);
+	*to = slots->max == DT_NOEND ? EC_PRODUCT_SLOT_NULL : ec_product_slot(slots->max) + 1;
+	if (slots->nulls)
+		*to = EC_PRODUCT_SLOT_END;
 }
 
 /* ---- columns of blocks ---- */
@@ -237,18 +246,39 @@ ec_product_set_interval(const EcProductSet *set, uint32 part)
 	return interval;
 }
 
-void
-ec_product_set_texts(EcProductSet *set, uint32 product, EcTextColumn *code, EcTextColumn *brand,
-					 uint32 *code_id, uint32 *brand_id)
+static uint32 *
+read_texts(EcProductSet *set, int column, EcTextColumn *text)
 {
-	uint32 row = product % EC_BUILD_PART_ROWS;
-	uint32 block = row / EC_BLOCK_ROWS;
+	EcReader *reader = set->products;
+	uint32 *ids = MemoryContextAllocExtended(set->context, sizeof(uint32) * Max(set->nproducts, 1),
+											 MCXT_ALLOC_HUGE);
+	Size at = 0;
 
-	ec_reader_goto_group(set->products, product / EC_BUILD_PART_ROWS);
-	*code_id =
-		ec_build_ids(set->products, EC_PRODUCT_CODE, block, code)[row - block * EC_BLOCK_ROWS];
-	*brand_id =
-		ec_build_ids(set->products, EC_PRODUCT_BRAND, block, brand)[row - block * EC_BLOCK_ROWS];
+	for (uint32 part = 0; part < ec_reader_ngroups(reader); part++)
+	{
+		ec_reader_goto_group(reader, part);
+		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
+		{
+			uint32 n = ec_reader_block_rows(reader, block);
+
+			memcpy(ids + at, ec_build_ids(reader, column, block, text), sizeof(uint32) * n);
+			at += n;
+		}
+	}
+	return ids;
+}
+
+void
+ec_product_set_texts(EcProductSet *set, EcTextColumn *code, EcTextColumn *brand,
+					 const uint32 **codes, const uint32 **brands)
+{
+	if (set->codes == NULL)
+	{
+		set->codes = read_texts(set, EC_PRODUCT_CODE, code);
+		set->brands = read_texts(set, EC_PRODUCT_BRAND, brand);
+	}
+	*codes = set->codes;
+	*brands = set->brands;
 }
 
 /* ---- places ---- */
@@ -502,55 +532,93 @@ ec_product_set_sum(EcProductSet *set, int64 from, int64 to, EcProductSums *sums)
 
 /* ---- the last slots ---- */
 
-/* Returns how many products of a block's cells were met for the first time. */
-static uint32
-note_last(EcProductSet *set, uint32 block, uint32 first, uint32 end, const uint8 *wanted,
-		  int64 *slots)
+typedef struct LastSearch
+{
+	const uint32 *groups;
+	EcProductLast *last;
+	uint32 missing; /* groups not met yet */
+	int64 least;	/* slot of the one met last */
+} LastSearch;
+
+/* Cells end - 1 .. first of a block; false: all is known. */
+static bool
+note_last(EcProductSet *set, LastSearch *search, uint32 block, uint32 first, uint32 end)
 {
 	const int64 *products = get_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
-	const EcVector *v = ec_reader_block(set->cells, EC_PRODUCT_CELL_SLOT, block);
-	uint32 found = 0;
+	const EcVector *slots = ec_reader_block(set->cells, EC_PRODUCT_CELL_SLOT, block);
 
 	for (uint32 i = end; i-- > first;)
 	{
 		uint64 product = products != NULL ? (uint64) products[i] : 0;
+		EcProductLast *last;
+		int64 slot;
 
 		if (product >= set->nproducts)
 			elog(ERROR, "a cell of summaries by product is of no product");
-		if (!wanted[product] || slots[product] >= 0)
+		if (search->groups[product] == 0)
 			continue;
-		slots[product] = ec_vector_int64(v, i);
-		found++;
+		last = &search->last[search->groups[product] - 1];
+		slot = ec_vector_int64(slots, i);
+		if (last->slot < 0)
+		{
+			last->slot = search->least = slot;
+			last->product = (uint32) product;
+			search->missing--;
+		}
+		else
+			last->tied |= last->slot == slot;
 	}
-	return found;
+	return search->missing > 0 || ec_vector_int64(slots, first) >= search->least;
+}
+
+static bool
+note_last_part(EcProductSet *set, LastSearch *search, uint32 part, int64 low, int64 high)
+{
+	ec_reader_goto_group(set->cells, part);
+	for (uint32 block = ec_reader_group(set->cells)->nblocks; block-- > 0;)
+	{
+		int64 start = set->starts[part] + (int64) block * EC_BLOCK_ROWS;
+		int64 end = start + ec_reader_block_rows(set->cells, block);
+
+		CHECK_FOR_INTERRUPTS();
+		if (end > low && start < high &&
+			!note_last(set, search, block, (uint32) (Max(low, start) - start),
+					   (uint32) (Min(high, end) - start)))
+			return false;
+	}
+	return true;
+}
+
+/* Of the slots [from, to); groups that have one already keep it. */
+static void
+find_last(EcProductSet *set, int64 from, int64 to, LastSearch *search)
+{
+	int64 low = find_place(set, from).row;
+	int64 high = find_place(set, to).row;
+
+	for (uint32 part = set->nparts; part-- > 0;)
+	{
+		if (set->starts[part + 1] > low && set->starts[part] < high &&
+			!note_last_part(set, search, part, low, high))
+			return;
+	}
 }
 
 void
-ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint8 *wanted, uint32 n,
-					int64 *slots)
+ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint32 *groups, uint32 n,
+					EcProductLast *last)
 {
-	int64 low;
-	int64 high;
+	LastSearch search = {groups, last, n, 0};
 
-	memset(slots, 0xFF, sizeof(int64) * set->nproducts);
-	if (from >= to || set->nproducts == 0)
-		return;
-	low = find_place(set, from).row;
-	high = find_place(set, to).row;
-	for (uint32 part = set->nparts; part-- > 0 && n > 0;)
+	for (uint32 i = 0; i < n; i++)
 	{
-		if (set->starts[part + 1] <= low || set->starts[part] >= high)
-			continue;
-		ec_reader_goto_group(set->cells, part);
-		for (uint32 block = ec_reader_group(set->cells)->nblocks; block-- > 0 && n > 0;)
-		{
-			int64 start = set->starts[part] + (int64) block * EC_BLOCK_ROWS;
-			int64 end = start + ec_reader_block_rows(set->cells, block);
-
-			CHECK_FOR_INTERRUPTS();
-			if (end > low && start < high)
-				n -= note_last(set, block, (uint32) (Max(low, start) - start),
-							   (uint32) (Min(high, end) - start), wanted, slots);
-		}
+		last[i].slot = -1;
+		last[i].tied = false;
 	}
+	if (set->nproducts == 0)
+		return;
+	if (from < EC_PRODUCT_SLOT_NULL)
+		find_last(set, from, Min(to, EC_PRODUCT_SLOT_NULL), &search);
+	if (to > EC_PRODUCT_SLOT_NULL && search.missing > 0)
+		find_last(set, EC_PRODUCT_SLOT_NULL, to, &search);
 }

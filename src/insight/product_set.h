@@ -33,6 +33,9 @@
 /* time is a timestamptz. */
 extern int64 ec_product_slot(int64 time);
 
+/* The slots that summaries stand for: from <= slot < to. */
+extern void ec_product_slots(const EcSlots *slots, int64 *from, int64 *to);
+
 /* The start of a slot that is an hour, or an infinity. */
 extern int64 ec_product_slot_time(int64 slot);
 
@@ -74,6 +77,8 @@ typedef struct EcProductSet
 	int64 *buffers[3];			  /* [EC_BLOCK_ROWS] */
 	int64 *ids;					  /* [nproducts], see ec_product_set_ids */
 	uint32 nnull;				  /* the last of them that are NULL */
+	uint32 *codes;				  /* [nproducts], see ec_product_set_texts */
+	uint32 *brands;				  /* likewise */
 } EcProductSet;
 
 extern EcProductSet *
@@ -92,18 +97,23 @@ extern const int64 *ec_product_set_references(EcProductSet *set, uint32 interval
 /* The interval of a part of cells. */
 extern uint32 ec_product_set_interval(const EcProductSet *set, uint32 part);
 
-/* Ids of category_code and brand. */
-extern void ec_product_set_texts(EcProductSet *set, uint32 product, EcTextColumn *code,
-								 EcTextColumn *brand, uint32 *code_id, uint32 *brand_id);
+/* Ids of category_code and brand of all products; the same columns every time. */
+extern void ec_product_set_texts(EcProductSet *set, EcTextColumn *code, EcTextColumn *brand,
+								 const uint32 **codes, const uint32 **brands);
 
 /* Adds all cells of slots from <= slot < to. */
 extern void ec_product_set_sum(EcProductSet *set, int64 from, int64 to, EcProductSums *sums);
 
-/*
- * For products with wanted[i] set, of which there are n: their last slot in the range
- * to slots[i], -1 if there is none.
- */
-extern void ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint8 *wanted,
-								uint32 n, int64 *slots);
+/* The last slot in which one of a group of products has a cell; without time comes before all others. */
+typedef struct EcProductLast
+{
+	int64 slot;		/* -1: none */
+	uint32 product; /* one of them */
+	bool tied;		/* there are others */
+} EcProductLast;
+
+/* Of groups 1 .. n in a range of slots; product i is in groups[i], 0: in none. */
+extern void ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint32 *groups,
+								uint32 n, EcProductLast *last);
 
 #endif /* EC_PRODUCT_SET_H */

@@ -11,11 +11,7 @@
 #include "fmgr.h"
 #include "utils/memutils.h"
 
-#include "insight/args.h"
-#include "insight/revenue.h"
-#include "insight/rows.h"
-#include "insight/tally.h"
-#include "insight/topk.h"
+#include "insight/products.h"
 
 #define ARG_K 1
 #define ARG_ORDER_BY 2
@@ -24,60 +20,7 @@
 
 PG_FUNCTION_INFO_V1(ec_product_performance);
 
-typedef enum ProductOrder
-{
-	BY_REVENUE,
-	BY_PURCHASES,
-	BY_VIEWS,
-	BY_CONVERSION
-} ProductOrder;
-
 static const char *const order_names[] = {"revenue", "purchases", "views", "conversion", NULL};
-
-typedef struct Products
-{
-	MemoryContext context;
-	ProductOrder order;
-	EcInterner *categories;
-	EcInterner *brands;
-	EcTally *tally;
-	uint64 *null_words; /* [EC_BLOCK_ROWS] first words of keys: 1 if the product is NULL */
-	EcTopK top;
-	int32 scale;
-} Products;
-
-/* A product's latest event so far. */
-typedef struct Latest
-{
-	TimestampTz time; /* 0 without one */
-	uint32 category;
-	uint32 brand;
-	bool known; /* there was an event */
-	bool has_time;
-} Latest;
-
-/* A tally's state: all zeros for a new product. */
-typedef struct Product
-{
-	Products *products; /* for combine */
-	int64 counts[EC_TYPE_CLASSES];
-	uint64 revenue[EC_REVENUE_WORDS]; /* prices of purchases */
-	uint64 price[EC_REVENUE_WORDS];	  /* the same of all rows with a price */
-	int64 npriced;
-	Latest latest;
-} Product;
-
-#define KEY_WORDS 2 /* is it NULL, product_id */
-#define STATE_WORDS (sizeof(Product) / sizeof(uint64))
-
-typedef struct ProductItem
-{
-	uint64 key[KEY_WORDS];
-	Product product;
-} ProductItem;
-
-StaticAssertDecl(sizeof(Product) % sizeof(uint64) == 0 && STATE_WORDS <= EC_TALLY_STATE_MAX,
-				 "a product must be a state of a tally");
 
 /* ---- counting ---- */
 
@@ -93,7 +36,7 @@ compare_texts(const EcInterner *interner, uint32 a, uint32 b)
 
 /* Is a event later than b, or else first by category and brand? */
 static bool
-is_later(const Products *products, const Latest *a, const Latest *b)
+is_later(const EcProducts *products, const EcProductLatest *a, const EcProductLatest *b)
 {
 	int order;
 
@@ -101,26 +44,33 @@ is_later(const Products *products, const Latest *a, const Latest *b)
 		return a->has_time || !b->known;
 	if (a->time != b->time)
 		return a->time > b->time;
-	order = compare_texts(products->categories, a->category, b->category);
+	order = compare_texts(products->category.interner, a->category, b->category);
 	if (order == 0)
-		order = compare_texts(products->brands, a->brand, b->brand);
+		order = compare_texts(products->brand.interner, a->brand, b->brand);
 	return order < 0;
 }
 
-static inline void
-take_latest(Product *product, const Products *products, const Latest *event)
+void
+ec_products_take_other(EcProductLatest *latest, const EcProducts *products,
+					   const EcProductLatest *event)
 {
-	if (likely(product->latest.time < event->time) && event->has_time)
-		product->latest = *event;
-	else if (is_later(products, event, &product->latest))
-		product->latest = *event;
+	EcProductLatest before = *latest;
+
+	before.varies |= before.known;
+	if (is_later(products, event, &before))
+	{
+		*latest = *event;
+		latest->hidden = before.hidden;
+		latest->covered = before.covered;
+	}
+	latest->varies = before.varies;
 }
 
 static void
 combine_products(uint64 *into, const uint64 *from)
 {
-	Product *a = (Product *) into;
-	const Product *b = (const Product *) from;
+	EcProduct *a = (EcProduct *) into;
+	const EcProduct *b = (const EcProduct *) from;
 
 	a->products = b->products;
 	for (int class = 0; class < EC_TYPE_CLASSES; class ++)
@@ -128,16 +78,19 @@ combine_products(uint64 *into, const uint64 *from)
 	ec_revenue_combine(a->revenue, b->revenue);
 	ec_revenue_combine(a->price, b->price);
 	a->npriced += b->npriced;
-	if (is_later(b->products, &b->latest, &a->latest))
-		a->latest = b->latest;
+	a->latest.hidden |= b->latest.hidden;
+	a->latest.covered |= b->latest.covered;
+	if (b->latest.known)
+		ec_products_take_latest(&a->latest, b->products, &b->latest);
+	a->latest.varies |= b->latest.varies;
 }
 
 static uint64 *const *
-find_products(Products *products, EcRows *rows, EcIntColumn *product)
+find_products(EcProducts *products, EcRows *rows, EcIntColumn *product)
 {
 	const uint8 *nulls;
 	const int64 *ids = ec_rows_ints(rows, product, &nulls);
-	const uint64 *keys[KEY_WORDS] = {products->null_words, (const uint64 *) ids};
+	const uint64 *keys[EC_PRODUCT_KEY_WORDS] = {products->null_words, (const uint64 *) ids};
 
 	for (uint32 i = 0; i < rows->n; i++)
 		products->null_words[i] = nulls != NULL && nulls[i];
@@ -145,12 +98,11 @@ find_products(Products *products, EcRows *rows, EcIntColumn *product)
 }
 
 static void
-add_rows(Products *products, EcRows *rows, uint64 *const *states, EcTextColumn *category,
-		 EcTextColumn *brand, EcIntColumn *time)
+add_rows(EcProducts *products, EcRows *rows, uint64 *const *states, EcIntColumn *time)
 {
 	const uint32 *types = ec_rows_types(rows);
-	const uint32 *categories = ec_rows_ids(rows, category);
-	const uint32 *brands = ec_rows_ids(rows, brand);
+	const uint32 *categories = ec_rows_ids(rows, &products->category);
+	const uint32 *brands = ec_rows_ids(rows, &products->brand);
 	const uint8 *nulls;
 	const int64 *times = ec_rows_times(rows, time, &nulls);
 	EcPrices prices;
@@ -158,10 +110,10 @@ add_rows(Products *products, EcRows *rows, uint64 *const *states, EcTextColumn *
 	ec_rows_prices(rows, &prices);
 	for (uint32 i = 0; i < rows->n; i++)
 	{
-		Product *product = (Product *) states[i];
+		EcProduct *product = (EcProduct *) states[i];
 		uint32 class = types[i] < EC_TYPE_CLASSES ? types[i] : 0;
 		bool has_time = nulls == NULL || !nulls[i];
-		Latest event = {times[i], categories[i], brands[i], true, has_time};
+		EcProductLatest event = {times[i], categories[i], brands[i], true, has_time};
 
 		product->products = products;
 		product->counts[class]++;
@@ -169,35 +121,62 @@ add_rows(Products *products, EcRows *rows, uint64 *const *states, EcTextColumn *
 		ec_revenue_add(product->price, &prices, i, products->context);
 		if (class == EC_TYPE_PURCHASE)
 			ec_revenue_add(product->revenue, &prices, i, products->context);
-		take_latest(product, products, &event);
+		ec_products_take_latest(&product->latest, products, &event);
+	}
+}
+
+/* Rows that summaries count though they are hidden; none of them has an odd price. */
+static void
+take_rows_away(EcProducts *products, EcRows *rows, uint64 *const *states)
+{
+	const uint32 *types = ec_rows_types(rows);
+	EcPrices prices;
+
+	ec_rows_prices(rows, &prices);
+	for (uint32 i = 0; i < rows->n; i++)
+	{
+		EcProduct *product = (EcProduct *) states[i];
+		uint32 class = types[i] < EC_TYPE_CLASSES ? types[i] : 0;
+
+		product->products = products;
+		product->latest.hidden = true;
+		product->counts[class]--;
+		if (prices.states != NULL && prices.states[i] != EC_PRICE_VALUE)
+			continue;
+		product->npriced--;
+		ec_tally_add_int128(product->price, -(int128) prices.values[i]);
+		if (class == EC_TYPE_PURCHASE)
+			ec_tally_add_int128(product->revenue, -(int128) prices.values[i]);
 	}
 }
 
 static void
-count_rows(Products *products, const EcArgs *args)
+count_rows(EcProducts *products)
 {
 	uint32 columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE) |
 					 EC_COL_BIT(EC_COL_PRODUCT) | EC_COL_BIT(EC_COL_CATEGORY_CODE) |
 					 EC_COL_BIT(EC_COL_BRAND);
-	EcTextColumn category;
-	EcTextColumn brand;
 	EcIntColumn product;
 	EcIntColumn time;
-	EcRows rows;
+	EcRows *rows = &products->rows;
+	bool covered;
 
-	ec_text_column_init(&category, EC_COL_CATEGORY_CODE, products->categories, products->context);
-	ec_text_column_init(&brand, EC_COL_BRAND, products->brands, products->context);
 	ec_int_column_init(&product, EC_COL_PRODUCT, products->context);
 	ec_int_column_init(&time, EC_COL_TIME, products->context);
-	ec_rows_open(&rows, args, columns, products->context);
-	while (ec_rows_next(&rows))
+	ec_rows_open(rows, products->args, columns, products->context);
+	covered = ec_rows_cover(rows, EC_PRODUCT_PROJECTIONS);
+	while (ec_rows_next(rows))
 	{
-		uint64 *const *states = find_products(products, &rows, &product);
+		uint64 *const *states = find_products(products, rows, &product);
 
-		add_rows(products, &rows, states, &category, &brand, &time);
+		if (rows->sign > 0)
+			add_rows(products, rows, states, &time);
+		else
+			take_rows_away(products, rows, states);
 	}
-	products->scale = rows.price_scale;
-	ec_rows_close(&rows);
+	products->scale = rows->price_scale;
+	if (covered)
+		ec_products_cover(products, rows);
 }
 
 /* ---- order ---- */
@@ -206,7 +185,7 @@ count_rows(Products *products, const EcArgs *args)
 
 /* purchases / views, NULL (no views) last: negative if a has more */
 static int
-compare_conversions(const Product *a, const Product *b)
+compare_conversions(const EcProduct *a, const EcProduct *b)
 {
 	int64 aviews = a->counts[EC_TYPE_VIEW];
 	int64 bviews = b->counts[EC_TYPE_VIEW];
@@ -217,21 +196,21 @@ compare_conversions(const Product *a, const Product *b)
 						   (int128) a->counts[EC_TYPE_PURCHASE] * bviews);
 }
 
-static int
-compare_measures(const Products *products, const Product *a, const Product *b)
+int
+ec_products_compare(const EcProducts *products, const EcProduct *a, const EcProduct *b)
 {
 	EcPriceSum arevenue;
 	EcPriceSum brevenue;
 
 	switch (products->order)
 	{
-		case BY_PURCHASES:
+		case EC_PRODUCTS_BY_PURCHASES:
 			return compare_numbers(b->counts[EC_TYPE_PURCHASE], a->counts[EC_TYPE_PURCHASE]);
-		case BY_VIEWS:
+		case EC_PRODUCTS_BY_VIEWS:
 			return compare_numbers(b->counts[EC_TYPE_VIEW], a->counts[EC_TYPE_VIEW]);
-		case BY_CONVERSION:
+		case EC_PRODUCTS_BY_CONVERSION:
 			return compare_conversions(a, b);
-		case BY_REVENUE:
+		case EC_PRODUCTS_BY_REVENUE:
 			break;
 	}
 	arevenue = ec_revenue_sum(a->revenue, 0);
@@ -243,9 +222,9 @@ compare_measures(const Products *products, const Product *a, const Product *b)
 static int
 compare_items(const void *a, const void *b, void *arg)
 {
-	const ProductItem *x = a;
-	const ProductItem *y = b;
-	int order = compare_measures(arg, &x->product, &y->product);
+	const EcProductItem *x = a;
+	const EcProductItem *y = b;
+	int order = ec_products_compare(arg, &x->product, &y->product);
 
 	if (order == 0)
 		order = compare_numbers(x->key[0], y->key[0]);
@@ -254,23 +233,12 @@ compare_items(const void *a, const void *b, void *arg)
 	return order;
 }
 
-static void
-visit_product(const uint64 *key, uint64 *state, void *arg)
-{
-	Products *products = arg;
-	ProductItem item;
-
-	memcpy(item.key, key, sizeof(item.key));
-	memcpy(&item.product, state, sizeof(item.product));
-	ec_topk_offer(&products->top, &item);
-}
-
 /* ---- result ---- */
 
 static void
-put_row(const Products *products, EcResult *result, const ProductItem *item, int64 rank)
+put_row(const EcProducts *products, EcResult *result, const EcProductItem *item, int64 rank)
 {
-	const Product *product = &item->product;
+	const EcProduct *product = &item->product;
 	const int64 *counts = product->counts;
 	EcPriceSum revenue = ec_revenue_sum(product->revenue, 0);
 	EcPriceSum price = ec_revenue_sum(product->price, product->npriced);
@@ -281,8 +249,8 @@ put_row(const Products *products, EcResult *result, const ProductItem *item, int
 	values[0] = Int64GetDatum(rank);
 	nulls[1] = item->key[0] != 0;
 	values[1] = Int64GetDatum((int64) item->key[1]);
-	values[2] = ec_interner_datum(products->categories, product->latest.category, &nulls[2]);
-	values[3] = ec_interner_datum(products->brands, product->latest.brand, &nulls[3]);
+	values[2] = ec_interner_datum(products->category.interner, product->latest.category, &nulls[2]);
+	values[3] = ec_interner_datum(products->brand.interner, product->latest.brand, &nulls[3]);
 	values[4] = Int64GetDatum(counts[EC_TYPE_VIEW]);
 	values[5] = Int64GetDatum(counts[EC_TYPE_CART]);
 	values[6] = Int64GetDatum(counts[EC_TYPE_PURCHASE]);
@@ -296,13 +264,29 @@ put_row(const Products *products, EcResult *result, const ProductItem *item, int
 }
 
 static void
-put_rows(const Products *products, FunctionCallInfo fcinfo)
+put_rows(const EcProducts *products, FunctionCallInfo fcinfo)
 {
 	EcResult result;
 
 	ec_result_begin(&result, fcinfo);
 	for (int64 i = 0; i < products->top.n; i++)
-		put_row(products, &result, (const ProductItem *) products->top.items + i, i + 1);
+		put_row(products, &result, (const EcProductItem *) products->top.items + i, i + 1);
+}
+
+static EcProducts *
+create_products(const EcArgs *args, MemoryContext context)
+{
+	EcProducts *products = MemoryContextAllocZero(context, sizeof(EcProducts));
+
+	products->args = args;
+	products->context = context;
+	ec_text_column_init(&products->category, EC_COL_CATEGORY_CODE, ec_interner_create(context),
+						context);
+	ec_text_column_init(&products->brand, EC_COL_BRAND, ec_interner_create(context), context);
+	products->null_words = MemoryContextAlloc(context, sizeof(uint64) * EC_BLOCK_ROWS);
+	products->tally = ec_tally_create(context, EC_PRODUCT_KEY_WORDS, EC_PRODUCT_STATE_WORDS,
+									  combine_products, 1.0);
+	return products;
 }
 
 Datum
@@ -312,21 +296,19 @@ ec_product_performance(PG_FUNCTION_ARGS)
 	int64 k = ec_args_get_k(fcinfo, ARG_K);
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight products", ALLOCSET_DEFAULT_SIZES);
-	Products *products = MemoryContextAllocZero(context, sizeof(Products));
+	EcProducts *products = create_products(&args, context);
 
 	ec_args_get(fcinfo, ARG_COMMON, &args);
 	products->order = ec_args_get_word(fcinfo, ARG_ORDER_BY, "order_by", order_names);
-	products->context = context;
-	products->categories = ec_interner_create(context);
-	products->brands = ec_interner_create(context);
-	products->null_words = MemoryContextAlloc(context, sizeof(uint64) * EC_BLOCK_ROWS);
-	products->tally = ec_tally_create(context, KEY_WORDS, STATE_WORDS, combine_products, 1.0);
-	count_rows(products, &args);
-	ec_topk_init(&products->top, sizeof(ProductItem), k, compare_items, products, context);
-	ec_tally_visit(products->tally, visit_product, products);
+	count_rows(products);
+	ec_topk_init(&products->top, sizeof(EcProductItem), k, compare_items, products, context);
+	ec_products_offer(products);
 	ec_tally_destroy(products->tally);
 	ec_topk_finish(&products->top);
+	ec_products_find_latest(products, (EcProductItem *) products->top.items, products->top.n);
 	put_rows(products, fcinfo);
+	ec_products_uncover(products);
+	ec_rows_close(&products->rows);
 	MemoryContextDelete(context);
 	PG_RETURN_VOID();
 }

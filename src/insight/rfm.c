@@ -2,11 +2,10 @@
  * rfm.c
  *	  Customers by recency, frequency and monetary value of their purchases.
  *
- * Counting fills a tally of users (time of the last purchase, revenue) and a set of
- * orders (user, session).  Finishing adds the orders to their users, sorts these and
- * takes the scores' limits from the order: a customer's score is 1 plus the number of
- * limits that he is beyond, a limit being the value of the customer at a fifth, two
- * fifths ... of the ascending order.
+ * Counting reads the purchases buyer by buyer (buyers.h), each of whom becomes a record.
+ * Finishing sorts these and takes the scores' limits from the order: a customer's score is
+ * 1 plus the number of limits that he is beyond, a limit being the value of the customer at
+ * a fifth, two fifths ... of the ascending order.
  *
  * Revenues are integers, so they sort as words of a key.  Only if some price is odd
  * (see price.h) are all revenues compared as numerics, in memory, and sort by their rank.
@@ -18,21 +17,14 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-#include "insight/revenue.h"
+#include "insight/buyers.h"
 #include "insight/rfm.h"
 #include "insight/rows.h"
-#include "insight/sessions.h"
 #include "insight/sorter.h"
 #include "insight/tally.h"
 
 #define SHARE 0.2
 #define SCORES 5
-
-/* A customer's state */
-#define STATE_LAST 0 /* ec_sorter_word of the time: 0 is -infinity */
-#define STATE_ORDERS 1
-#define STATE_REVENUE 2
-#define STATE_WORDS (STATE_REVENUE + EC_REVENUE_WORDS)
 
 /* A sorted customer: monetary descending (or its rank), user ascending; then what goes along */
 #define RECORD_MONETARY 0 /* two words: the sum's, high and low, inverted */
@@ -56,8 +48,6 @@ struct EcRfm
 	TimestampTz as_of;
 	int32 scale;
 	EcTally *users; /* all users, if asked for */
-	EcTally *buyers;
-	EcTally *orders;
 	int64 nusers;
 	int64 ncustomers;
 	bool has_odd;
@@ -95,14 +85,6 @@ ec_rfm_get_as_of(EcRfm *rfm, FunctionCallInfo fcinfo, int argno)
 /* ---- counting ---- */
 
 static void
-combine_buyers(uint64 *into, const uint64 *from)
-{
-	into[STATE_LAST] = Max(into[STATE_LAST], from[STATE_LAST]);
-	into[STATE_ORDERS] += from[STATE_ORDERS];
-	ec_revenue_combine(into + STATE_REVENUE, from + STATE_REVENUE);
-}
-
-static void
 find_latest(EcRfm *rfm, uint32 n, const int64 *times, const uint8 *nulls)
 {
 	for (uint32 i = 0; i < n; i++)
@@ -115,104 +97,22 @@ find_latest(EcRfm *rfm, uint32 n, const int64 *times, const uint8 *nulls)
 	}
 }
 
-/* Which of the purchases count: those at or before as_of, of known users. */
 static void
-choose_purchases(const EcRfm *rfm, uint32 n, const int64 *times, const uint8 *time_nulls,
-				 const uint8 *user_nulls, uint8 *skip)
+add_users(EcRfm *rfm, EcRows *rows, EcIntColumn *user)
 {
-	/* without a given as_of, all finite times are before it */
-	TimestampTz last = rfm->given ? rfm->as_of : DT_NOEND - 1;
+	const uint8 *nulls;
+	const uint64 *users = (const uint64 *) ec_rows_ints(rows, user, &nulls);
 
-	for (uint32 i = 0; i < n; i++)
-		skip[i] = times[i] > last || (time_nulls != NULL && time_nulls[i]) ||
-				  (user_nulls != NULL && user_nulls[i]);
+	ec_tally_add(rfm->users, rows->n, &users, nulls);
 }
 
-typedef struct Reader
-{
-	EcRows rows;
-	EcIntColumn time;
-	EcIntColumn user;
-	EcSessionColumn session;
-	uint8 *skip;
-} Reader;
-
 static void
-add_purchases(EcRfm *rfm, Reader *reader)
+add_times(EcRfm *rfm, EcRows *rows, EcIntColumn *time)
 {
-	EcRows *rows = &reader->rows;
-	const uint8 *time_nulls;
-	const uint8 *user_nulls;
-	const int64 *times = ec_rows_times(rows, &reader->time, &time_nulls);
-	const int64 *users = ec_rows_ints(rows, &reader->user, &user_nulls);
-	const uint64 *key[3] = {(const uint64 *) users, reader->session.first, reader->session.second};
-	uint64 *const *states;
-	EcPrices prices;
+	const uint8 *nulls;
+	const int64 *times = ec_rows_times(rows, time, &nulls);
 
-	choose_purchases(rfm, rows->n, times, time_nulls, user_nulls, reader->skip);
-	ec_rows_sessions(rows, &reader->session);
-	ec_tally_add(rfm->orders, rows->n, key, reader->skip);
-	ec_rows_prices(rows, &prices);
-	states = ec_tally_find(rfm->buyers, rows->n, key, reader->skip);
-	for (uint32 i = 0; i < rows->n; i++)
-	{
-		uint64 last = ec_sorter_word(times[i]);
-
-		if (reader->skip[i])
-			continue;
-		states[i][STATE_LAST] = Max(states[i][STATE_LAST], last);
-		ec_revenue_add(states[i] + STATE_REVENUE, &prices, i, rfm->context);
-	}
-}
-
-void
-ec_rfm_count(EcRfm *rfm, const EcArgs *args, bool with_users)
-{
-	Reader *reader = MemoryContextAllocZero(rfm->context, sizeof(Reader));
-	EcRows *rows = &reader->rows;
-
-	ec_int_column_init(&reader->time, EC_COL_TIME, rfm->context);
-	ec_int_column_init(&reader->user, EC_COL_USER, rfm->context);
-	ec_session_column_init(&reader->session, rfm->context);
-	reader->skip = MemoryContextAlloc(rfm->context, EC_BLOCK_ROWS);
-	if (with_users)
-		rfm->users = ec_tally_create(rfm->context, 1, 0, NULL, SHARE);
-	rfm->buyers = ec_tally_create(rfm->context, 1, STATE_WORDS, combine_buyers, SHARE);
-	rfm->orders = ec_tally_create(rfm->context, 3, 0, NULL, SHARE);
-	ec_rows_open(rows, args,
-				 EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE) |
-					 EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_SESSION),
-				 rfm->context);
-	while (ec_rows_next(rows))
-	{
-		const uint8 *nulls;
-
-		if (with_users)
-		{
-			const uint64 *users = (const uint64 *) ec_rows_ints(rows, &reader->user, &nulls);
-
-			ec_tally_add(rfm->users, rows->n, &users, nulls);
-		}
-		if (!rfm->given)
-		{
-			const int64 *times = ec_rows_times(rows, &reader->time, &nulls);
-
-			find_latest(rfm, rows->n, times, nulls);
-		}
-		ec_rows_narrow_type(rows, EC_TYPE_PURCHASE);
-		if (rows->n > 0)
-			add_purchases(rfm, reader);
-	}
-	rfm->scale = rows->price_scale;
-	ec_rows_close(rows);
-}
-
-/* ---- finishing ---- */
-
-static void
-visit_order(const uint64 *key, uint64 *state, void *arg)
-{
-	ec_tally_find_one(arg, key)[STATE_ORDERS]++;
+	find_latest(rfm, rows->n, times, nulls);
 }
 
 static void
@@ -231,20 +131,153 @@ get_monetary(const uint64 *record)
 	return ec_tally_int128(words);
 }
 
-static void
-visit_buyer(const uint64 *key, uint64 *state, void *arg)
+/* Where things are among a purchase's words. */
+typedef struct Words
 {
-	EcRfm *rfm = arg;
+	int time;
+	int session;
+	int price;
+} Words;
+
+/* Leaves only the purchases that count: those at or before as_of. */
+static void
+choose_purchases(const EcRfm *rfm, EcBuyer *buyer, const Words *words)
+{
+	/* without a given as_of, all finite times are before it */
+	TimestampTz last = rfm->given ? rfm->as_of : DT_NOEND - 1;
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < buyer->n; i++)
+	{
+		const uint64 *row = buyer->rows + (Size) i * buyer->words;
+
+		if ((ec_buyer_flags(buyer, i) & EC_BUYERS_NULL(EC_COL_TIME)) != 0 ||
+			(TimestampTz) row[words->time] > last)
+			continue;
+		if (n < i)
+			memcpy(buyer->rows + (Size) n * buyer->words, row, sizeof(uint64) * buyer->words);
+		n++;
+	}
+	buyer->n = n;
+}
+
+/* A buyer with purchases that count becomes a customer. */
+static void
+add_buyer(EcRfm *rfm, EcBuyer *buyer, const Words *words)
+{
+	EcPriceSum monetary = {0};
+	TimestampTz last = DT_NOBEGIN;
 	uint64 record[RECORD_WORDS];
 
-	set_monetary(record, ec_tally_int128(state + STATE_REVENUE));
-	record[RECORD_USER] = ec_sorter_word((int64) key[0]);
-	record[RECORD_LAST] = state[STATE_LAST];
-	record[RECORD_ORDERS] = state[STATE_ORDERS];
-	record[RECORD_ODD] = state[STATE_REVENUE + 2];
-	rfm->has_odd |= record[RECORD_ODD] != 0;
+	for (uint32 i = 0; i < buyer->n; i++)
+	{
+		const uint64 *row = buyer->rows + (Size) i * buyer->words;
+		uint64 flags = ec_buyer_flags(buyer, i);
+
+		last = Max(last, (TimestampTz) row[words->time]);
+		if ((flags & EC_BUYERS_ODD) != 0)
+			ec_price_add_odd(&monetary, (Numeric) (uintptr_t) row[words->price], rfm->context);
+		else
+			monetary.sum += (int64) row[words->price]; /* 0 if there is none */
+	}
+	ec_buyer_group(buyer, words->session);
+	set_monetary(record, monetary.sum);
+	record[RECORD_USER] = ec_sorter_word(buyer->user);
+	record[RECORD_LAST] = ec_sorter_word(last);
+	record[RECORD_ORDERS] = ec_buyer_orders(buyer, words->session);
+	record[RECORD_ODD] = (uint64) (uintptr_t) monetary.odd;
+	rfm->has_odd |= monetary.odd != NULL;
 	ec_sorter_put(rfm->customers, record);
+	if (!TIMESTAMP_NOT_FINITE(last) && (!rfm->has_as_of || last > rfm->as_of))
+	{
+		rfm->has_as_of = true;
+		rfm->as_of = last;
+	}
 }
+
+static void
+add_buyers(EcRfm *rfm, EcBuyers *buyers)
+{
+	Words words = {ec_buyers_word(buyers, EC_COL_TIME), ec_buyers_word(buyers, EC_COL_SESSION),
+				   ec_buyers_word(buyers, EC_COL_PRICE)};
+	uint32 n = 0;
+	EcBuyer buyer;
+
+	ec_buyers_sort(buyers);
+	while (ec_buyers_next(buyers, &buyer))
+	{
+		if (n++ % EC_BLOCK_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
+		choose_purchases(rfm, &buyer, &words);
+		if (buyer.n > 0)
+			add_buyer(rfm, &buyer, &words);
+	}
+}
+
+/* Purchases have told of a time, or of none: is there a later one among all rows? */
+static void
+read_latest(EcRfm *rfm, const EcArgs *args, EcIntColumn *time)
+{
+	EcArgs later = *args;
+	EcRows rows;
+
+	if (rfm->has_as_of) /* within the range, as purchases are */
+	{
+		later.has_since = true;
+		later.since = rfm->as_of;
+	}
+	ec_rows_open(&rows, &later, EC_COL_BIT(EC_COL_TIME), rfm->context);
+	while (ec_rows_next(&rows))
+		add_times(rfm, &rows, time);
+	ec_rows_close(&rows);
+}
+
+static void
+read_users(EcRfm *rfm, const EcArgs *args, EcIntColumn *user)
+{
+	EcRows rows;
+
+	ec_rows_open(&rows, args, EC_COL_BIT(EC_COL_USER), rfm->context);
+	while (ec_rows_next(&rows))
+		add_users(rfm, &rows, user);
+	ec_rows_close(&rows);
+}
+
+void
+ec_rfm_count(EcRfm *rfm, const EcArgs *args, bool with_users)
+{
+	uint32 columns =
+		EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_PRICE) | EC_COL_BIT(EC_COL_SESSION);
+	EcBuyers *buyers = ec_buyers_open(args, columns, SHARE, rfm->context);
+	EcRows *rows = ec_buyers_rows(buyers);
+	bool all_rows = !ec_buyers_are_covered(buyers);
+	EcIntColumn time;
+	EcIntColumn user;
+
+	ec_int_column_init(&time, EC_COL_TIME, rfm->context);
+	ec_int_column_init(&user, EC_COL_USER, rfm->context);
+	if (with_users)
+		rfm->users = ec_tally_create(rfm->context, 1, 0, NULL, SHARE);
+	rfm->customers = ec_sorter_create(rfm->context, RECORD_WORDS, RECORD_KEY, SHARE);
+	while (ec_rows_next(rows))
+	{
+		if (all_rows && with_users)
+			add_users(rfm, rows, &user);
+		if (all_rows && !rfm->given)
+			add_times(rfm, rows, &time);
+		ec_buyers_add(buyers);
+	}
+	add_buyers(rfm, buyers);
+	rfm->scale = rows->price_scale;
+	ec_buyers_close(buyers);
+	/* without a customer, as_of doesn't matter */
+	if (!all_rows && !rfm->given && ec_sorter_count(rfm->customers) > 0)
+		read_latest(rfm, args, &time);
+	if (!all_rows && with_users)
+		read_users(rfm, args, &user);
+}
+
+/* ---- finishing ---- */
 
 typedef struct OddCustomer
 {
@@ -363,15 +396,11 @@ set_limits(EcRfm *rfm)
 void
 ec_rfm_finish(EcRfm *rfm)
 {
-	if (rfm->has_as_of) /* else there is no moment to look from, and nobody is a customer */
-		ec_tally_visit(rfm->orders, visit_order, rfm->buyers);
-	ec_tally_destroy(rfm->orders);
-	rfm->orders = NULL;
-	rfm->customers = ec_sorter_create(rfm->context, RECORD_WORDS, RECORD_KEY, SHARE);
-	if (rfm->has_as_of)
-		ec_tally_visit(rfm->buyers, visit_buyer, rfm);
-	ec_tally_destroy(rfm->buyers);
-	rfm->buyers = NULL;
+	if (!rfm->has_as_of) /* there is no moment to look from, and nobody is a customer */
+	{
+		ec_sorter_destroy(rfm->customers);
+		rfm->customers = ec_sorter_create(rfm->context, RECORD_WORDS, RECORD_KEY, SHARE);
+	}
 	if (rfm->has_odd)
 		rank_odd(rfm);
 	rfm->ncustomers = ec_sorter_count(rfm->customers);

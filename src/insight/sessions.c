@@ -8,6 +8,9 @@
  *	text of up to 14 bytes	the text, zero-padded (texts have no zero bytes)
  *	any other text			0, 1, and its number in the last four
  *	NULL					0, 2
+ *
+ * No packed text begins with a zero byte and goes on with another, so each key
+ * stands for one session.
  */
 #include "postgres.h"
 
@@ -87,13 +90,12 @@ value_key(EcSessionColumn *sessions, const EcVector *v, uint32 index)
 }
 
 void
-ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions)
+ec_session_column_map(EcSessionColumn *sessions, const EcVector *v, const uint32 *selection,
+					  uint32 n)
 {
-	const EcVector *v = ec_rows_vector(rows, EC_COL_SESSION);
-
-	for (uint32 i = 0; i < rows->n; i++)
+	for (uint32 i = 0; i < n; i++)
 	{
-		uint32 row = ec_rows_number(rows, i);
+		uint32 row = selection == NULL ? i : selection[i];
 		bool isnull = ec_vector_is_null(v, row);
 		EcUuid key =
 			isnull ? special_key(KIND_NULL, 0) : value_key(sessions, v, ec_vector_index(v, row));
@@ -102,4 +104,47 @@ ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions)
 		memcpy(&sessions->first[i], key.b, sizeof(uint64));
 		memcpy(&sessions->second[i], key.b + sizeof(uint64), sizeof(uint64));
 	}
+}
+
+void
+ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions)
+{
+	ec_session_column_map(sessions, ec_rows_vector(rows, EC_COL_SESSION),
+						  rows->all ? NULL : rows->selection, rows->n);
+}
+
+/* A packed text: up to the first zero byte. */
+static EcBytes
+unpack_text(const EcUuid *key, char *buffer)
+{
+	uint32 len = 0;
+
+	for (uint32 at = 0; at < sizeof(key->b) && (key->b[at] != 0 || at == 0); at++)
+	{
+		if (at != MARK_1 && at != MARK_2 && key->b[at] != 0)
+			buffer[len++] = (char) key->b[at];
+	}
+	return (EcBytes){(const uint8 *) buffer, len};
+}
+
+EcBytes
+ec_session_text(const EcSessionColumn *sessions, uint64 first, uint64 second,
+				char buffer[EC_UUID_TEXT_LEN])
+{
+	EcUuid key;
+	uint32 number;
+
+	memcpy(key.b, &first, sizeof(uint64));
+	memcpy(key.b + sizeof(uint64), &second, sizeof(uint64));
+	if (key.b[MARK_1] != MARK || key.b[MARK_2] != MARK)
+	{
+		ec_uuid_format(&key, buffer);
+		return (EcBytes){(const uint8 *) buffer, EC_UUID_TEXT_LEN};
+	}
+	if (key.b[0] != 0 || key.b[1] == 0)
+		return unpack_text(&key, buffer);
+	if (key.b[1] == KIND_NULL)
+		return (EcBytes){NULL, 0};
+	memcpy(&number, key.b + NUMBER_AT, sizeof(number));
+	return ec_interner_get(sessions->texts, number);
 }

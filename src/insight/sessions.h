@@ -26,6 +26,14 @@ typedef struct EcSessionColumn
 
 extern void ec_session_column_init(EcSessionColumn *sessions, MemoryContext context);
 
+/* Fills first, second and nulls for all n rows of a vector (selection NULL) or n selected ones. */
+extern void ec_session_column_map(EcSessionColumn *sessions, const EcVector *v,
+								  const uint32 *selection, uint32 n);
+
+/* The session that a key stands for; ptr is NULL if it is NULL.  Short ones are put into buffer. */
+extern EcBytes ec_session_text(const EcSessionColumn *sessions, uint64 first, uint64 second,
+							   char buffer[EC_UUID_TEXT_LEN]);
+
 /* Fills first, second and nulls for the selected rows; EC_COL_SESSION. */
 extern void ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions);
 

@@ -1,0 +1,126 @@
+/*
+ * products.h
+ *	  What product_performance knows of products: from rows (products.c) and from summaries
+ *	  (products_cover.c).
+ */
+#ifndef EC_PRODUCTS_H
+#define EC_PRODUCTS_H
+
+#include "postgres.h"
+
+#include "insight/args.h"
+#include "insight/product_set.h"
+#include "insight/revenue.h"
+#include "insight/rows.h"
+#include "insight/tally.h"
+#include "insight/topk.h"
+
+typedef enum EcProductOrder
+{
+	EC_PRODUCTS_BY_REVENUE,
+	EC_PRODUCTS_BY_PURCHASES,
+	EC_PRODUCTS_BY_VIEWS,
+	EC_PRODUCTS_BY_CONVERSION
+} EcProductOrder;
+
+/* A set of summaries in use. */
+typedef struct EcProductCover
+{
+	EcProductSet *set;
+	EcProductSums *sums; /* [nproducts] of the range */
+	int64 *references;	 /* [nproducts] */
+} EcProductCover;
+
+typedef struct EcProducts
+{
+	MemoryContext context;
+	const EcArgs *args;
+	EcProductOrder order;
+	EcTextColumn category;
+	EcTextColumn brand;
+	EcRows rows; /* open to the end: summaries are its */
+	EcTally *tally;
+	uint64 *null_words; /* [EC_BLOCK_ROWS] first words of keys: 1 if the product is NULL */
+	EcTopK top;
+	int32 scale;
+
+	/* of products_cover.c */
+	int64 from; /* slots that summaries stand for */
+	int64 to;
+	uint32 ncovers;
+	EcProductCover *covers; /* the first has most products */
+} EcProducts;
+
+/* A product's latest event so far. */
+typedef struct EcProductLatest
+{
+	TimestampTz time; /* 0 without one */
+	uint32 category;
+	uint32 brand;
+	bool known; /* there was an event */
+	bool has_time;
+	bool varies;  /* not all rows have these texts */
+	bool hidden;  /* rows were taken away */
+	bool covered; /* summaries know of others */
+} EcProductLatest;
+
+/* A tally's state: all zeros for a new product. */
+typedef struct EcProduct
+{
+	EcProducts *products; /* for combine */
+	int64 counts[EC_TYPE_CLASSES];
+	uint64 revenue[EC_REVENUE_WORDS]; /* prices of purchases */
+	uint64 price[EC_REVENUE_WORDS];	  /* the same of all rows with a price */
+	int64 npriced;
+	EcProductLatest latest;
+} EcProduct;
+
+#define EC_PRODUCT_KEY_WORDS 2 /* is it NULL, product_id */
+#define EC_PRODUCT_STATE_WORDS (sizeof(EcProduct) / sizeof(uint64))
+
+typedef struct EcProductItem
+{
+	uint64 key[EC_PRODUCT_KEY_WORDS];
+	EcProduct product;
+} EcProductItem;
+
+StaticAssertDecl(sizeof(EcProduct) % sizeof(uint64) == 0 &&
+					 EC_PRODUCT_STATE_WORDS <= EC_TALLY_STATE_MAX,
+				 "a product must be a state of a tally");
+
+/* The measure's order: negative if a has more; NULL last. */
+extern int ec_products_compare(const EcProducts *products, const EcProduct *a, const EcProduct *b);
+
+/* Makes event, which is of other texts, the latest if it is. */
+extern void ec_products_take_other(EcProductLatest *latest, const EcProducts *products,
+								   const EcProductLatest *event);
+
+/* The same for any event. */
+static inline void
+ec_products_take_latest(EcProductLatest *latest, const EcProducts *products,
+						const EcProductLatest *event)
+{
+	if (!latest->known || latest->category != event->category || latest->brand != event->brand)
+	{
+		ec_products_take_other(latest, products, event);
+		return;
+	}
+	if (event->has_time && (!latest->has_time || latest->time < event->time))
+	{
+		latest->time = event->time;
+		latest->has_time = true;
+	}
+}
+
+/* Adds the sums of the sets that rows knows; products are in the tally, or stay in the first of covers. */
+extern void ec_products_cover(EcProducts *products, EcRows *rows);
+
+/* Offers all products to products->top. */
+extern void ec_products_offer(EcProducts *products);
+
+/* Of items that summaries know of: category and brand of the latest event. */
+extern void ec_products_find_latest(EcProducts *products, EcProductItem *items, int64 n);
+
+extern void ec_products_uncover(EcProducts *products);
+
+#endif /* EC_PRODUCTS_H */

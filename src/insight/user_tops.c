@@ -1,0 +1,370 @@
+/*
+ * user_tops.c
+ *	  The (user, category_code[, brand]) that have most rows of all, from sets' lists.
+ *
+ * A candidate has at least the rows that the lists it stands in say, and at most those
+ * and the bounds of the other lists; rows that sets lack or have too many are added to
+ * both.  "bound" of a list is its last number, or 0 if it's complete.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "insight/projection.h"
+#include "insight/topk.h"
+#include "insight/user_tops.h"
+
+#define CODE_SHIFT 32
+#define NO_USER (UINT64CONST(1) << 63)
+
+/* Beyond these everything is read instead. */
+#define CANDIDATES_MAX 1000000
+#define USERS_MAX 100000
+
+typedef struct CandidateKey
+{
+	int64 user;
+	uint64 texts; /* NO_USER, code and brand */
+} CandidateKey;
+
+typedef struct Candidate
+{
+	CandidateKey key;
+	int64 sum;	 /* rows known */
+	int64 known; /* bounds of the lists that it stands in */
+	char status;
+} Candidate;
+
+static inline uint32
+hash_key(CandidateKey key)
+{
+	uint64 hash = (uint64) key.user * UINT64CONST(0x9E3779B97F4A7C15) ^ key.texts;
+
+	return (uint32) (hash * UINT64CONST(0xD6E8FEB86659FD93) >> 32);
+}
+
+#define SH_PREFIX candidates
+#define SH_ELEMENT_TYPE Candidate
+#define SH_KEY_TYPE CandidateKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) hash_key(key)
+#define SH_EQUAL(tb, a, b) ((a).user == (b).user && (a).texts == (b).texts)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+typedef struct Tops
+{
+	MemoryContext context;
+	EcUserCells *rows;
+	const EcUserSet *sets;
+	uint32 nsets;
+	bool with_brand;
+	candidates_hash *candidates;
+	int64 bounds; /* of all lists together */
+	int64 least;  /* what the k-th has, at the least */
+	bool failed;
+	int64 *users; /* to be looked up, ascending, each once */
+	uint32 nusers;
+	EcUserCells *lookup;
+} Tops;
+
+/* ---- of one user ---- */
+
+#define compare_numbers(a, b) (((a) > (b)) - ((a) < (b)))
+
+static int
+compare_texts(const EcInterner *interner, uint32 a, uint32 b)
+{
+	if (a == EC_ID_NULL || b == EC_ID_NULL)
+		return compare_numbers(a == EC_ID_NULL, b == EC_ID_NULL);
+	return a == b ? 0 : ec_interner_compare(interner, a, b);
+}
+
+int
+ec_user_top_compare(const EcUserTop *a, const EcUserTop *b, const EcInterner *codes,
+					const EcInterner *brands)
+{
+	int order = compare_numbers(b->n, a->n);
+
+	if (order == 0)
+		order = compare_numbers(a->isnull, b->isnull);
+	if (order == 0)
+		order = compare_numbers(a->user, b->user);
+	if (order == 0)
+		order = compare_texts(codes, a->code, b->code);
+	if (order == 0)
+		order = compare_texts(brands, a->brand, b->brand);
+	return order;
+}
+
+void
+ec_user_slice_visit(const EcUserSlice *slice, bool with_brand, EcUserTopVisitor visit, void *arg)
+{
+	const int64 *counts = slice->counts[EC_USER_COUNT_ROWS];
+	EcUserTop top = {slice->user, 0, EC_ID_NULL, EC_ID_NULL, slice->isnull};
+
+	for (uint32 i = 0; i < slice->n;)
+	{
+		top.code = slice->codes[i];
+		top.brand = with_brand ? slice->brands[i] : EC_ID_NULL;
+		top.n = 0;
+		do
+			top.n += counts[i++];
+		while (i < slice->n && slice->codes[i] == top.code &&
+			   (!with_brand || slice->brands[i] == top.brand));
+		visit(&top, arg);
+	}
+}
+
+/* ---- lists ---- */
+
+static void
+add_to_candidate(Tops *tops, int64 user, bool isnull, uint32 code, uint32 brand, int64 n,
+				 int64 bound)
+{
+	CandidateKey key = {user, (uint64) code << CODE_SHIFT | brand};
+	bool found;
+	Candidate *candidate;
+
+	if (isnull)
+		key.texts |= NO_USER;
+	candidate = candidates_insert(tops->candidates, key, &found);
+	if (!found)
+		candidate->sum = candidate->known = 0;
+	candidate->sum += n;
+	candidate->known += bound;
+}
+
+static void
+add_block(Tops *tops, EcReader *reader, EcTextColumn *code, EcTextColumn *brand)
+{
+	uint32 n = ec_reader_block_rows(reader, 0);
+	const EcVector *users = ec_reader_block(reader, EC_TOP_CATEGORY_ID, 0);
+	int column = tops->with_brand ? EC_TOP_BRAND_ROWS : EC_TOP_CATEGORY_ROWS;
+	const EcVector *counts = ec_reader_block(reader, column, 0);
+	int64 bound = n < EC_TOP_ROWS ? 0 : ec_vector_int64(counts, n - 1);
+
+	ec_text_column_map(code, ec_reader_block(reader, EC_TOP_CATEGORY_CODE, 0), NULL, n);
+	if (tops->with_brand)
+		ec_text_column_map(brand, ec_reader_block(reader, EC_TOP_BRAND_NAME, 0), NULL, n);
+	for (uint32 i = 0; i < n; i++)
+	{
+		bool isnull = ec_vector_is_null(users, i);
+
+		add_to_candidate(tops, isnull ? 0 : ec_vector_int64(users, i), isnull, code->ids[i],
+						 tops->with_brand ? brand->ids[i] : EC_ID_NULL, ec_vector_int64(counts, i),
+						 bound);
+	}
+	tops->bounds += bound;
+}
+
+static void
+add_list(Tops *tops, const EcUserSet *set)
+{
+	uint16 projection = tops->with_brand ? EC_PROJECTION_TOP_BRAND : EC_PROJECTION_TOP_CATEGORY;
+	EcReader *reader = ec_summary_reader(set->rel, set->set, projection,
+										 ec_projection_columns(projection), tops->context);
+	EcTextColumn code;
+	EcTextColumn brand;
+
+	StaticAssertStmt(EC_TOP_ROWS <= EC_BLOCK_ROWS, "a list is one block");
+	ec_user_cells_init_texts(tops->rows, &code, &brand, tops->context);
+	while (ec_reader_next_group(reader))
+		add_block(tops, reader, &code, &brand);
+	ec_reader_end(reader);
+}
+
+/* ---- rows ---- */
+
+/* Adds rows to candidates. */
+static void
+add_row(int64 user, bool isnull, uint64 texts, const int64 *counts, void *arg)
+{
+	Tops *tops = arg;
+	CandidateKey key = {user, texts | (isnull ? NO_USER : 0)};
+	Candidate *candidate = candidates_lookup(tops->candidates, key);
+
+	if (candidate != NULL)
+		candidate->sum += counts[EC_USER_COUNT_ROWS];
+}
+
+/* What is no candidate by lists may be one by its rows. */
+static void
+add_candidate(int64 user, bool isnull, uint64 texts, const int64 *counts, void *arg)
+{
+	Tops *tops = arg;
+	CandidateKey key = {user, texts | (isnull ? NO_USER : 0)};
+	int64 n = counts[EC_USER_COUNT_ROWS];
+	bool found;
+	Candidate *candidate;
+
+	if (n + tops->bounds < tops->least || tops->failed ||
+		candidates_lookup(tops->candidates, key) != NULL)
+		return;
+	candidate = candidates_insert(tops->candidates, key, &found);
+	candidate->sum = n;
+	candidate->known = 0;
+	tops->failed = tops->candidates->members > CANDIDATES_MAX;
+}
+
+/* ---- the k-th ---- */
+
+static int
+compare_sums(const void *a, const void *b, void *arg)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return (x < y) - (x > y);
+}
+
+/* At least so many rows have k candidates; what has none isn't there at all. */
+static int64
+find_least(const Tops *tops, int64 k)
+{
+	candidates_iterator iterator;
+	const Candidate *candidate;
+	int64 least = 1;
+	EcTopK sums;
+
+	ec_topk_init(&sums, sizeof(int64), k, compare_sums, NULL, tops->context);
+	candidates_start_iterate(tops->candidates, &iterator);
+	while ((candidate = candidates_iterate(tops->candidates, &iterator)) != NULL)
+		ec_topk_offer(&sums, &candidate->sum);
+	if (sums.n == k)
+		least = Max(least, *(const int64 *) sums.items);
+	pfree(sums.items);
+	return least;
+}
+
+/* Bounds of the lists that a candidate doesn't stand in, if it may be one of the first. */
+static int64
+unknown_rows(const Tops *tops, const Candidate *candidate)
+{
+	int64 unknown = tops->bounds - candidate->known;
+
+	return candidate->sum + unknown >= tops->least ? unknown : 0;
+}
+
+/* ---- looking up ---- */
+
+static int
+compare_users(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Lists the users of whom more must be known; false: too many, or the NULL user. */
+static bool
+list_users(Tops *tops)
+{
+	candidates_iterator iterator;
+	const Candidate *candidate;
+	uint32 n = 0;
+
+	tops->users = MemoryContextAlloc(tops->context, sizeof(int64) * USERS_MAX);
+	candidates_start_iterate(tops->candidates, &iterator);
+	while ((candidate = candidates_iterate(tops->candidates, &iterator)) != NULL)
+	{
+		if (unknown_rows(tops, candidate) == 0)
+			continue;
+		if (n == USERS_MAX || (candidate->key.texts & NO_USER) != 0)
+			return false;
+		tops->users[n++] = candidate->key.user;
+	}
+	qsort(tops->users, n, sizeof(int64), compare_users);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (i == 0 || tops->users[i] != tops->users[i - 1])
+			tops->users[tops->nusers++] = tops->users[i];
+	}
+	return true;
+}
+
+static bool
+is_looked_up(const Tops *tops, int64 user, bool isnull)
+{
+	return !isnull && tops->nusers > 0 &&
+		   bsearch(&user, tops->users, tops->nusers, sizeof(int64), compare_users) != NULL;
+}
+
+static void
+add_user_row(int64 user, bool isnull, uint64 texts, const int64 *counts, void *arg)
+{
+	Tops *tops = arg;
+
+	if (is_looked_up(tops, user, isnull))
+		ec_user_cells_add_sum(tops->lookup, user, texts, counts);
+}
+
+/* Visits what cells say of the users in doubt. */
+static void
+look_up(Tops *tops, EcUserTopVisitor visit, void *arg)
+{
+	EcSlots all = {PG_INT64_MIN, PG_INT64_MAX, true};
+	EcUserSlice slice;
+
+	if (tops->nusers == 0)
+		return;
+	tops->lookup = ec_user_cells_create_like(tops->rows, tops->context);
+	ec_user_cells_choose(tops->lookup, tops->users, tops->nusers);
+	ec_user_cells_visit_rows(tops->rows, add_user_row, tops);
+	for (uint32 i = 0; i < tops->nsets; i++)
+		ec_user_cells_add_set(tops->lookup, tops->sets[i].rel, tops->sets[i].set, &all);
+	while (ec_user_cells_next(tops->lookup, &slice))
+		ec_user_slice_visit(&slice, tops->with_brand, visit, arg);
+	ec_user_cells_destroy(tops->lookup);
+}
+
+/* ---- all together ---- */
+
+static void
+visit_known(const Tops *tops, EcUserTopVisitor visit, void *arg)
+{
+	candidates_iterator iterator;
+	const Candidate *candidate;
+
+	candidates_start_iterate(tops->candidates, &iterator);
+	while ((candidate = candidates_iterate(tops->candidates, &iterator)) != NULL)
+	{
+		const CandidateKey *key = &candidate->key;
+		EcUserTop top = {key->user, candidate->sum,
+						 (uint32) ((key->texts & ~NO_USER) >> CODE_SHIFT), (uint32) key->texts,
+						 (key->texts & NO_USER) != 0};
+
+		if (candidate->sum + tops->bounds - candidate->known >= tops->least &&
+			!is_looked_up(tops, top.user, top.isnull))
+			visit(&top, arg);
+	}
+}
+
+bool
+ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, int64 k,
+				   EcUserTopVisitor visit, void *arg)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight user tops", ALLOCSET_DEFAULT_SIZES);
+	Tops tops = {.context = context, .rows = rows, .sets = sets, .nsets = nsets};
+	bool found = false;
+
+	tops.with_brand = ec_user_cells_want(rows) & EC_USER_WANT_BRANDS;
+	tops.candidates = candidates_create(context, EC_TOP_ROWS, NULL);
+	for (uint32 i = 0; i < nsets; i++)
+		add_list(&tops, &sets[i]);
+	ec_user_cells_visit_rows(rows, add_row, &tops);
+	tops.least = find_least(&tops, k);
+	ec_user_cells_visit_rows(rows, add_candidate, &tops);
+	if (tops.bounds < tops.least && !tops.failed && list_users(&tops))
+	{
+		visit_known(&tops, visit, arg);
+		look_up(&tops, visit, arg);
+		found = true;
+	}
+	MemoryContextDelete(context);
+	return found;
+}
