@@ -23,6 +23,7 @@ int ec_guc_write_buffer = 262144;
 bool ec_guc_enable_columnar_scan = true;
 bool ec_guc_enable_copy_parser = true;
 bool ec_guc_enable_summaries = true;
+int ec_guc_encode_threads = 1;
 bool ec_guc_debug_heap_plans = false;
 char *ec_guc_debug_stop_point = NULL;
 int ec_guc_fetch_cache = 131072;
@@ -85,6 +86,10 @@ ec_guc_init(void)
 							 "Lets insight functions use the summaries of columnar tables.",
 							 "Results are the same without.", &ec_guc_enable_summaries, true,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ecinsight.encode_threads",
+							"Threads that help a session to encode the columns of row groups.",
+							"0: the session does it alone.", &ec_guc_encode_threads, 1, 0, 8,
+							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("ecinsight.fetch_cache",
 							"Memory of a session for row groups that single rows are fetched from.",
 							"What was decoded stays there until others need the room.",

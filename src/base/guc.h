@@ -15,6 +15,7 @@ extern int ec_guc_write_buffer; /* kB */
 extern bool ec_guc_enable_columnar_scan;
 extern bool ec_guc_enable_copy_parser;
 extern bool ec_guc_enable_summaries;
+extern int ec_guc_encode_threads;
 extern bool ec_guc_debug_heap_plans;
 extern char *ec_guc_debug_stop_point;
 extern int ec_guc_fetch_cache; /* kB */

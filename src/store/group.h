@@ -27,6 +27,12 @@ typedef enum EcGroupLevel
 extern void ec_group_write(Relation rel, EcBatch *batch, int64 number, uint32 nranges,
 						   const EcDiskRange *ranges, CommandId cid);
 
+/*
+ * Lets helper threads encode a batch that will be written so later, and isn't changed until
+ * then; false if they can't.
+ */
+extern bool ec_group_begin(Relation rel, EcBatch *batch);
+
 /* What a row group is beside its rows. */
 typedef struct EcGroupSpec
 {

@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "store/helpers.h"
 #include "store/image.h"
 
 #define CHECKSUM_START offsetof(EcDiskDirectory, version)
@@ -129,7 +130,9 @@ encode_failed(Relation rel, EcCatalogKind kind, int attidx, EcStatus status)
 							   attidx + 1, RelationGetRelationName(rel), ec_status_text(status))));
 	ereport(
 		ERROR,
-		(errcode(status == EC_ERR_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED : ERRCODE_INTERNAL_ERROR),
+		(errcode(status == EC_ERR_LIMIT	  ? ERRCODE_PROGRAM_LIMIT_EXCEEDED
+				 : status == EC_ERR_NOMEM ? ERRCODE_OUT_OF_MEMORY
+										  : ERRCODE_INTERNAL_ERROR),
 		 errmsg("cannot encode column \"%s\" of table \"%s\": %s",
 				NameStr(TupleDescAttr(RelationGetDescr(rel), attidx)->attname),
 				RelationGetRelationName(rel), ec_status_text(status)),
@@ -148,22 +151,17 @@ typedef struct ImageBuild
 	EcCodec codec;
 	int level;
 	EcBuf *out;
+	const EcTeamColumn *done; /* NULL: nobody helps */
 } ImageBuild;
 
-/* Encodes values behind what out has; attidx is for messages. */
+/* The directory entry of a chunk that stands at the end of out; attidx is for messages. */
 static void
-build_chunk(const ImageBuild *b, int attidx, const EcVector *v, EcDiskColumn *column)
+describe_chunk(const ImageBuild *b, int attidx, EcDiskColumn *column)
 {
-	EcEncodeOptions opts = {b->codec, b->level, column->kind, column->scale};
 	EcStatus status;
 	EcChunk chunk;
 
-	column->offset = b->out->len;
-	status = ec_chunk_encode(b->encoder, v, &opts, b->out, &column->header_len);
-	if (status != EC_OK)
-		encode_failed(b->rel, b->kind, attidx, status);
 	column->len = b->out->len - column->offset;
-
 	status = ec_chunk_parse(b->out->data + column->offset, column->header_len, &b->batch->allocator,
 							&chunk);
 	if (status != EC_OK)
@@ -175,6 +173,34 @@ build_chunk(const ImageBuild *b, int attidx, const EcVector *v, EcDiskColumn *co
 	column->flags = EC_COLUMN_HAS_ZONE;
 	if (chunk.blocks != NULL)
 		pfree(chunk.blocks);
+}
+
+/* Encodes values behind what out has. */
+static void
+build_chunk(const ImageBuild *b, int attidx, const EcVector *v, EcDiskColumn *column)
+{
+	EcEncodeOptions opts = {b->codec, b->level, column->kind, column->scale};
+	EcStatus status;
+
+	column->offset = b->out->len;
+	status = ec_chunk_encode(b->encoder, v, &opts, b->out, &column->header_len);
+	if (status != EC_OK)
+		encode_failed(b->rel, b->kind, attidx, status);
+	describe_chunk(b, attidx, column);
+}
+
+/* The same for one that helpers have encoded. */
+static void
+take_chunk(const ImageBuild *b, int attidx, const EcTeamColumn *done, EcDiskColumn *column)
+{
+	if (done->vector.nrows == 0)
+		return;
+	if (done->status != EC_OK)
+		encode_failed(b->rel, b->kind, attidx, done->status);
+	column->offset = b->out->len;
+	column->header_len = done->header_len;
+	ec_buf_append(b->out, ec_helpers_chunk(done), done->len);
+	describe_chunk(b, attidx, column);
 }
 
 /* Encodes one column of the table and fills its directory entry. */
@@ -192,6 +218,11 @@ build_column(const ImageBuild *b, int attidx, EcDiskColumn *column)
 	column->nnulls = b->batch->nrows;
 	if (b->batch->columns[attidx] == NULL)
 		return;
+	if (b->done != NULL)
+	{
+		take_chunk(b, attidx, &b->done[attidx], column);
+		return;
+	}
 	ec_builder_view(b->batch->columns[attidx], &v);
 	if (v.nnulls < v.nrows)
 		build_chunk(b, attidx, &v, column);
@@ -225,7 +256,7 @@ ec_image_build(Relation rel, EcCatalogKind kind, EcBatch *batch, const int64 *nu
 			   EcCodec codec, int level, MemoryContext context, EcBuf *out)
 {
 	Workshop *w = get_workshop();
-	ImageBuild b = {rel, kind, w->encoder, batch, codec, level, out};
+	ImageBuild b = {rel, kind, w->encoder, batch, codec, level, out, NULL};
 	uint32 natts = batch->natts + (numbers != NULL ? 1 : 0);
 	uint32 dir_len = sizeof(EcDiskDirectory) + natts * sizeof(EcDiskColumn);
 	EcDiskColumn *columns = MemoryContextAlloc(context, Max(natts, 1) * sizeof(EcDiskColumn));
@@ -240,11 +271,15 @@ ec_image_build(Relation rel, EcCatalogKind kind, EcBatch *batch, const int64 *nu
 	w->busy = true;
 	ec_buf_reserve(out, dir_len);
 	out->len = dir_len;
+	if (ec_helpers_have(batch, codec, level) || ec_helpers_begin(batch, codec, level))
+		b.done = ec_helpers_finish();
 	for (int i = 0; i < batch->natts; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		build_column(&b, i, &columns[i]);
 	}
+	if (b.done != NULL)
+		ec_helpers_done();
 	if (numbers != NULL)
 		build_numbers(&b, numbers, &columns[batch->natts]);
 	memcpy(out->data + sizeof(directory), columns, natts * sizeof(EcDiskColumn));

@@ -30,6 +30,11 @@
  * before each utility statement it writes what its parents have gathered.  The batch
  * stays: if the subtransaction rolls back, its rows are to be written again.
  *
+ * A full batch of a large command may be encoded by helper threads while its rows go on
+ * coming: it is in flight, an entry of its own beside that of the batch that follows.  It
+ * is written when that one is full, too, or at any of the moments above; for all others
+ * it is a batch like any other.  There is at most one.
+ *
  * All of it lives in TopTransactionContext.  A hash table finds a row's batch, since
  * one statement may feed hundreds of partitions; a list, last used first, serves the
  * rest.
@@ -53,6 +58,7 @@
 #include "store/logical.h"
 #include "store/options.h"
 #include "store/page.h"
+#include "store/pending.h"
 #include "store/reserve.h"
 #include "store/store.h"
 #include "store/tid.h"
@@ -61,170 +67,12 @@
 /* Row numbers reserved at once: doubling up to this. */
 #define RESERVE_MAX 65536
 
-/* Bytes of rows after which a row group is full.  An empty batch may keep half as many more. */
-#define GROUP_BYTES_MAX ((Size) 64 * 1024 * 1024)
-
-/* The command id of a batch that gathers rows of many commands. */
-#define GATHERED InvalidCommandId
-
 /* Open commands per relation and subtransaction; the one unused longest is written beyond this. */
 #define OPEN_COMMANDS_MAX 8
 
-typedef struct PendingKey
-{
-	Oid relid;
-	SubTransactionId subid;
-	CommandId cid;
-} PendingKey;
-
-typedef struct Pending
-{
-	PendingKey key;
-	dlist_node node; /* in pending_list */
-	EcBatch *batch;
-	CommandId cid; /* that it is written with; if gathered, the first row's */
-	Size memory;   /* of the batch, as counted in pending_memory */
-	int64 number;  /* of the row group it will become */
-	uint32 max_rows;
-	EcDiskRange ranges[EC_RANGES_MAX]; /* count: rows used, so that it is always true */
-	uint32 nranges;
-	int64 reserved; /* rows left of the last range */
-	int64 step;
-	EcReservations reservations; /* in the batch's context */
-	SubTransactionId written_in; /* the subtransaction by which all has been written, or invalid */
-} Pending;
-
-static dlist_head pending_list = DLIST_STATIC_INIT(pending_list);
-static HTAB *pending_hash; /* of Pending; NULL until the transaction's first row */
-static Size pending_memory;
 static bool held;		 /* see ec_write_hold */
 static bool any_written; /* in this transaction */
 static bool disturbed;	 /* a subtransaction had to read what its parent has gathered */
-
-static void
-drop_pending(Pending *p)
-{
-	pending_memory -= p->memory;
-	dlist_delete(&p->node);
-	ec_batch_destroy(p->batch);
-	hash_search(pending_hash, &p->key, HASH_REMOVE, NULL);
-}
-
-static void
-count_memory(Pending *p)
-{
-	Size now = MemoryContextMemAllocated(p->batch->context, true);
-
-	pending_memory += now - p->memory;
-	p->memory = now;
-}
-
-/* ------------------------------------------------------------------------
- * Writing a batch
- * ------------------------------------------------------------------------
- */
-
-/* The command that inserted a row of the batch. */
-static CommandId
-row_command(Relation rel, const Pending *p, int64 number)
-{
-	return p->key.cid == GATHERED ? ec_late_command(rel, number, p->cid) : p->cid;
-}
-
-/*
- * A small gathered batch makes no row group: the next one may come soon.  But tuples
- * that an inner subtransaction wrote, and rolled back, would be in the way of those
- * that the same rows, with the same numbers, become later.
- */
-static bool
-write_as_row_tuples(Pending *p, Relation rel)
-{
-	int64 numbers[EC_DELTA_ROWS];
-	CommandId cids[EC_DELTA_ROWS];
-	uint32 row = 0;
-
-	if (p->key.cid != GATHERED || p->batch->nrows >= EC_DELTA_ROWS ||
-		p->key.subid != GetCurrentSubTransactionId())
-		return false;
-	for (uint32 i = 0; i < p->nranges; i++)
-	{
-		for (int64 j = 0; j < p->ranges[i].count; j++, row++)
-		{
-			numbers[row] = p->ranges[i].first + j;
-			cids[row] = row_command(rel, p, numbers[row]);
-		}
-	}
-	return ec_delta_write_batch(rel, p->batch, numbers, cids);
-}
-
-static bool
-is_written(const Pending *p)
-{
-	return p->written_in != InvalidSubTransactionId;
-}
-
-static void
-write_rows(Pending *p, Relation rel)
-{
-	if (p->batch->nrows == 0)
-		return;
-	if (p->number < 0)
-		ec_meta_reserve(rel, 0, NULL, &p->number);
-	if (!write_as_row_tuples(p, rel))
-		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->cid);
-	ec_logical_batch(rel, p->batch);
-	pgstat_count_heap_insert(rel, p->batch->nrows);
-}
-
-static void
-write_pending(Pending *p, Relation rel)
-{
-	Assert(p->key.subid == GetCurrentSubTransactionId());
-	Assert(!is_written(p) || p->written_in == p->key.subid);
-	if (!is_written(p))
-		write_rows(p, rel);
-	ec_reservations_end(rel, &p->reservations);
-}
-
-/* Writes and forgets a batch.  After an error the (sub)transaction's abort forgets it. */
-static void
-flush_pending(Pending *p, Relation rel)
-{
-	write_pending(p, rel);
-	drop_pending(p);
-}
-
-/* The same for a full batch, of which more are likely to follow: memory is kept if it isn't much. */
-static void
-flush_full(Pending *p, Relation rel)
-{
-	write_pending(p, rel);
-	ec_batch_reset(p->batch);
-	count_memory(p);
-	if (p->memory > GROUP_BYTES_MAX / 2 * 3)
-	{
-		drop_pending(p);
-		return;
-	}
-	p->number = -1;
-	p->nranges = 0;
-	p->reserved = 0;
-}
-
-static void
-flush_pending_by_oid(Pending *p)
-{
-	Relation rel = try_relation_open(p->key.relid, NoLock);
-
-	if (rel == NULL)
-	{
-		/* dropped by the same transaction */
-		drop_pending(p);
-		return;
-	}
-	flush_pending(p, rel);
-	relation_close(rel, NoLock);
-}
 
 /* ------------------------------------------------------------------------
  * Adding rows
@@ -235,12 +83,12 @@ static void
 create_hash(void)
 {
 	HASHCTL control = {
-		.keysize = sizeof(PendingKey),
-		.entrysize = sizeof(Pending),
+		.keysize = sizeof(EcPendingKey),
+		.entrysize = sizeof(EcPending),
 		.hcxt = TopTransactionContext,
 	};
 
-	pending_hash =
+	ec_pendings.hash =
 		hash_create("ecinsight pending rows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
@@ -252,31 +100,35 @@ static void
 limit_open_commands(Relation rel, SubTransactionId subid)
 {
 	dlist_mutable_iter iter;
-	Pending *oldest = NULL;
+	EcPending *oldest = NULL;
 	int open = 0;
 
-	dlist_foreach_modify(iter, &pending_list)
+	if (ec_pendings.in_flight != NULL &&
+		ec_pendings.in_flight->key.relid == RelationGetRelid(rel) &&
+		ec_pendings.in_flight->key.subid == subid)
+		ec_pending_flush(ec_pendings.in_flight, rel);
+	dlist_foreach_modify(iter, &ec_pendings.list)
 	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPending *p = dlist_container(EcPending, node, iter.cur);
 
 		if (p->key.relid != RelationGetRelid(rel) || p->key.subid != subid)
 			continue;
-		if (is_written(p))
+		if (ec_pending_is_written(p))
 		{
-			flush_pending(p, rel);
+			ec_pending_flush(p, rel);
 			continue;
 		}
 		open++;
 		oldest = p;
 	}
 	if (open >= OPEN_COMMANDS_MAX)
-		flush_pending(oldest, rel);
+		ec_pending_flush(oldest, rel);
 }
 
-static Pending *
-create_pending(Relation rel, const PendingKey *key)
+static EcPending *
+create_pending(Relation rel, const EcPendingKey *key)
 {
-	Pending *p;
+	EcPending *p;
 	EcBatch *batch;
 	uint32 max_rows = ec_options_get(rel).row_group_rows;
 
@@ -288,20 +140,20 @@ create_pending(Relation rel, const PendingKey *key)
 
 	any_written = true;
 	batch = ec_batch_create(RelationGetDescr(rel), TopTransactionContext);
-	p = hash_search(pending_hash, key, HASH_ENTER, NULL);
-	memset((char *) p + sizeof(PendingKey), 0, sizeof(Pending) - sizeof(PendingKey));
+	p = hash_search(ec_pendings.hash, key, HASH_ENTER, NULL);
+	memset((char *) p + sizeof(EcPendingKey), 0, sizeof(EcPending) - sizeof(EcPendingKey));
 	p->number = -1;
 	p->cid = key->cid;
-	p->step = key->cid == GATHERED ? EC_DELTA_ROWS : 1;
+	p->step = key->cid == EC_GATHERED ? EC_DELTA_ROWS : 1;
 	p->max_rows = max_rows;
 	p->batch = batch;
-	dlist_push_head(&pending_list, &p->node);
+	dlist_push_head(&ec_pendings.list, &p->node);
 	return p;
 }
 
 /* Gets more row numbers; "expected" rows are known to come. */
 static void
-reserve_rows(Relation rel, Pending *p, int64 expected)
+reserve_rows(Relation rel, EcPending *p, int64 expected)
 {
 	int64 n = Min(Max(p->step, expected), (int64) p->max_rows - p->batch->nrows);
 	int64 first;
@@ -321,7 +173,7 @@ reserve_rows(Relation rel, Pending *p, int64 expected)
 
 /* Gives rows just appended their numbers, which are reserved. */
 static void
-number_rows(Relation rel, Pending *p, TupleTableSlot **slots, int nslots, CommandId cid)
+number_rows(Relation rel, EcPending *p, TupleTableSlot **slots, int nslots, CommandId cid)
 {
 	EcDiskRange *range = &p->ranges[p->nranges - 1];
 
@@ -329,7 +181,7 @@ number_rows(Relation rel, Pending *p, TupleTableSlot **slots, int nslots, Comman
 	{
 		int64 number = range->first + range->count++;
 
-		if (p->key.cid == GATHERED)
+		if (p->key.cid == EC_GATHERED)
 			ec_late_note(rel, number, cid, p->cid);
 		ec_tid_from_row(number, &slots[i]->tts_tid);
 		slots[i]->tts_tableOid = RelationGetRelid(rel);
@@ -338,11 +190,11 @@ number_rows(Relation rel, Pending *p, TupleTableSlot **slots, int nslots, Comman
 }
 
 static bool
-is_full(Pending *p)
+is_full(EcPending *p)
 {
 	return p->batch->nrows >= Min(p->max_rows, EC_GROUP_ROWS_MAX) ||
 		   (p->reserved == 0 && p->nranges == EC_RANGES_MAX) ||
-		   (p->memory >= GROUP_BYTES_MAX && ec_batch_used(p->batch) >= GROUP_BYTES_MAX);
+		   (p->memory >= EC_GROUP_BYTES_MAX && ec_batch_used(p->batch) >= EC_GROUP_BYTES_MAX);
 }
 
 /* Writes the largest batches of this subtransaction until all are within the limit. */
@@ -351,14 +203,14 @@ limit_memory(void)
 {
 	Size limit = (Size) ec_guc_write_buffer * 1024;
 
-	while (pending_memory > limit)
+	while (ec_pendings.memory > limit)
 	{
 		dlist_iter iter;
-		Pending *largest = NULL;
+		EcPending *largest = NULL;
 
-		dlist_foreach(iter, &pending_list)
+		dlist_foreach(iter, &ec_pendings.list)
 		{
-			Pending *p = dlist_container(Pending, node, iter.cur);
+			EcPending *p = dlist_container(EcPending, node, iter.cur);
 
 			if (p->key.subid == GetCurrentSubTransactionId() &&
 				(largest == NULL || p->memory > largest->memory))
@@ -366,31 +218,31 @@ limit_memory(void)
 		}
 		if (largest == NULL)
 			break;
-		flush_pending_by_oid(largest);
+		ec_pending_flush_by_oid(largest);
 	}
 }
 
-static Pending *
+static EcPending *
 get_pending(Relation rel, CommandId cid)
 {
-	PendingKey key = {RelationGetRelid(rel), GetCurrentSubTransactionId(), cid};
-	Pending *p;
+	EcPendingKey key = {RelationGetRelid(rel), GetCurrentSubTransactionId(), cid, 0};
+	EcPending *p;
 
-	if (pending_hash == NULL)
+	if (ec_pendings.hash == NULL)
 		create_hash();
-	p = hash_search(pending_hash, &key, HASH_FIND, NULL);
-	if (p == NULL || is_written(p))
+	p = hash_search(ec_pendings.hash, &key, HASH_FIND, NULL);
+	if (p == NULL || ec_pending_is_written(p))
 		p = create_pending(rel, &key);
 	else
-		dlist_move_head(&pending_list, &p->node);
+		dlist_move_head(&ec_pendings.list, &p->node);
 	return p;
 }
 
-/* batch_cid: cid, or GATHERED. */
+/* batch_cid: cid, or EC_GATHERED. */
 static void
 append_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, CommandId batch_cid)
 {
-	Pending *p = get_pending(rel, batch_cid);
+	EcPending *p = get_pending(rel, batch_cid);
 	int n;
 
 	for (int done = 0; done < nslots; done += n)
@@ -402,10 +254,10 @@ append_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, Com
 		n = (int) Min(Min(nslots - done, EC_BATCH_SLOTS), p->reserved);
 		ec_batch_append_slots(p->batch, slots + done, n);
 		number_rows(rel, p, slots + done, n, cid);
-		count_memory(p);
+		ec_pending_count(p);
 		if (is_full(p))
 		{
-			flush_full(p, rel);
+			ec_pending_flush_full(p, rel);
 			if (done + n < nslots)
 				p = get_pending(rel, batch_cid);
 		}
@@ -422,7 +274,7 @@ ec_write_rows(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 void
 ec_write_gather(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid)
 {
-	append_rows(rel, slots, nslots, cid, GATHERED);
+	append_rows(rel, slots, nslots, cid, EC_GATHERED);
 }
 
 /* What is decoded must keep its order among all tables. */
@@ -435,11 +287,11 @@ ec_write_may_gather(Relation rel)
 EcBatch *
 ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room, int64 *first)
 {
-	Pending *p = get_pending(rel, cid);
+	EcPending *p = get_pending(rel, cid);
 
 	if (is_full(p))
 	{
-		flush_full(p, rel);
+		ec_pending_flush_full(p, rel);
 		p = get_pending(rel, cid);
 	}
 	if (p->reserved == 0)
@@ -452,24 +304,24 @@ ec_write_open(Relation rel, CommandId cid, uint32 expected, uint32 *room, int64 
 void
 ec_write_added(Relation rel, CommandId cid, uint32 nrows)
 {
-	Pending *p = get_pending(rel, cid);
+	EcPending *p = get_pending(rel, cid);
 
 	Assert(nrows <= p->reserved);
 	p->batch->nrows += nrows;
 	p->ranges[p->nranges - 1].count += nrows;
 	p->reserved -= nrows;
-	count_memory(p);
+	ec_pending_count(p);
 }
 
 void
 ec_write_limit(Relation rel, CommandId cid)
 {
-	PendingKey key = {RelationGetRelid(rel), GetCurrentSubTransactionId(), cid};
-	Pending *p = hash_search(pending_hash, &key, HASH_FIND, NULL);
+	EcPendingKey key = {RelationGetRelid(rel), GetCurrentSubTransactionId(), cid, 0};
+	EcPending *p = hash_search(ec_pendings.hash, &key, HASH_FIND, NULL);
 
 	/* index expressions may have had it written */
 	if (p != NULL && is_full(p))
-		flush_full(p, rel);
+		ec_pending_flush_full(p, rel);
 	limit_memory();
 }
 
@@ -494,15 +346,15 @@ ec_write_held(void)
  * Encoding calls no user code, but opening relations may process invalidations,
  * so each round starts the search afresh.
  */
-static Pending *
+static EcPending *
 find_flushable(Oid relid, bool any_command, CommandId cid)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
 	dlist_iter iter;
 
-	dlist_foreach(iter, &pending_list)
+	dlist_foreach(iter, &ec_pendings.list)
 	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPending *p = dlist_container(EcPending, node, iter.cur);
 
 		if (p->key.subid == subid && (!OidIsValid(relid) || p->key.relid == relid) &&
 			(any_command || p->key.cid == cid))
@@ -514,23 +366,23 @@ find_flushable(Oid relid, bool any_command, CommandId cid)
 void
 ec_write_flush_relation(Relation rel)
 {
-	Pending *p;
+	EcPending *p;
 
-	if (dlist_is_empty(&pending_list))
+	if (dlist_is_empty(&ec_pendings.list))
 		return;
 	while ((p = find_flushable(RelationGetRelid(rel), true, 0)) != NULL)
-		flush_pending(p, rel);
+		ec_pending_flush(p, rel);
 }
 
 void
 ec_write_flush_command(CommandId cid)
 {
-	Pending *p;
+	EcPending *p;
 
-	if (dlist_is_empty(&pending_list))
+	if (dlist_is_empty(&ec_pendings.list))
 		return;
 	while ((p = find_flushable(InvalidOid, false, cid)) != NULL)
-		flush_pending_by_oid(p);
+		ec_pending_flush_by_oid(p);
 }
 
 /* The ends of statements write what those have inserted, but not what is gathered. */
@@ -543,14 +395,14 @@ ec_write_flush_commands(void)
 	while (again)
 	{
 		again = false;
-		dlist_foreach(iter, &pending_list)
+		dlist_foreach(iter, &ec_pendings.list)
 		{
-			Pending *p = dlist_container(Pending, node, iter.cur);
+			EcPending *p = dlist_container(EcPending, node, iter.cur);
 
-			again = p->key.cid != GATHERED && p->key.subid == GetCurrentSubTransactionId();
+			again = p->key.cid != EC_GATHERED && p->key.subid == GetCurrentSubTransactionId();
 			if (again)
 			{
-				flush_pending_by_oid(p);
+				ec_pending_flush_by_oid(p);
 				break;
 			}
 		}
@@ -561,31 +413,31 @@ void
 ec_write_settle(void)
 {
 	if (disturbed)
-		ec_write_flush_command(GATHERED);
+		ec_write_flush_command(EC_GATHERED);
 }
 
 void
 ec_write_flush_all(void)
 {
-	Pending *p;
+	EcPending *p;
 
-	if (dlist_is_empty(&pending_list))
+	if (dlist_is_empty(&ec_pendings.list))
 		return;
 	while ((p = find_flushable(InvalidOid, true, 0)) != NULL)
-		flush_pending_by_oid(p);
+		ec_pending_flush_by_oid(p);
 }
 
-static Pending *
+static EcPending *
 find_parents(void)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
 	dlist_iter iter;
 
-	dlist_foreach(iter, &pending_list)
+	dlist_foreach(iter, &ec_pendings.list)
 	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPending *p = dlist_container(EcPending, node, iter.cur);
 
-		if (p->key.cid == GATHERED && p->key.subid != subid && !is_written(p))
+		if (p->key.cid == EC_GATHERED && p->key.subid != subid && !ec_pending_is_written(p))
 			return p;
 	}
 	return NULL;
@@ -595,7 +447,7 @@ find_parents(void)
 void
 ec_write_for_parents(void)
 {
-	Pending *p;
+	EcPending *p;
 
 	while ((p = find_parents()) != NULL)
 	{
@@ -604,7 +456,7 @@ ec_write_for_parents(void)
 		if (rel != NULL)
 		{
 			(void) GetCurrentTransactionId();
-			write_rows(p, rel);
+			ec_pending_write(p, rel);
 			relation_close(rel, NoLock);
 		}
 		p->written_in = GetCurrentSubTransactionId();
@@ -614,7 +466,7 @@ ec_write_for_parents(void)
 bool
 ec_write_any_pending(void)
 {
-	return !dlist_is_empty(&pending_list);
+	return !dlist_is_empty(&ec_pendings.list);
 }
 
 bool
@@ -630,7 +482,7 @@ ec_write_any_written(void)
 
 /* Where in the batch the row with this number stands, or -1. */
 static int64
-find_in_ranges(const Pending *p, int64 number)
+find_in_ranges(const EcPending *p, int64 number)
 {
 	int64 row = 0;
 
@@ -650,17 +502,17 @@ ec_write_pending_find(Relation rel, int64 number, EcPendingRow *found)
 {
 	dlist_iter iter;
 
-	dlist_foreach(iter, &pending_list)
+	dlist_foreach(iter, &ec_pendings.list)
 	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPending *p = dlist_container(EcPending, node, iter.cur);
 		int64 row;
 
-		if (p->key.relid != RelationGetRelid(rel) || is_written(p))
+		if (p->key.relid != RelationGetRelid(rel) || ec_pending_is_written(p))
 			continue;
 		row = find_in_ranges(p, number);
 		if (row < 0 || row >= p->batch->nrows)
 			continue;
-		found->cid = row_command(rel, p, number);
+		found->cid = ec_pending_command(rel, p, number);
 		found->batch = p->batch;
 		found->row = (uint32) row;
 		return true;
@@ -676,18 +528,19 @@ ec_write_pending_groups(Relation rel, int *count)
 	int n = 0;
 
 	*count = 0;
-	if (dlist_is_empty(&pending_list))
+	if (dlist_is_empty(&ec_pendings.list))
 		return NULL;
-	dlist_foreach(iter, &pending_list) n++;
+	dlist_foreach(iter, &ec_pendings.list) n++;
 	groups = palloc(n * sizeof(EcPendingGroup));
-	dlist_foreach(iter, &pending_list)
+	dlist_foreach(iter, &ec_pendings.list)
 	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPending *p = dlist_container(EcPending, node, iter.cur);
 		EcPendingGroup *group = &groups[*count];
 
-		if (p->key.relid != RelationGetRelid(rel) || p->batch->nrows == 0 || is_written(p))
+		if (p->key.relid != RelationGetRelid(rel) || p->batch->nrows == 0 ||
+			ec_pending_is_written(p))
 			continue;
-		disturbed |= p->key.cid == GATHERED;
+		disturbed |= p->key.cid == EC_GATHERED;
 		group->cid = p->cid;
 		group->payload =
 			ec_group_serialize(rel, p->batch, p->number, p->nranges, p->ranges, &group->len);
@@ -706,12 +559,12 @@ discard(SubTransactionId subid)
 {
 	dlist_mutable_iter iter;
 
-	dlist_foreach_modify(iter, &pending_list)
+	dlist_foreach_modify(iter, &ec_pendings.list)
 	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPending *p = dlist_container(EcPending, node, iter.cur);
 
 		if (subid == InvalidSubTransactionId || p->key.subid == subid)
-			drop_pending(p);
+			ec_pending_drop(p);
 		else if (p->written_in == subid)
 		{
 			/* that row group's number is used up */
@@ -727,9 +580,9 @@ hand_over(SubTransactionId subid, SubTransactionId parent)
 {
 	dlist_iter iter;
 
-	dlist_foreach(iter, &pending_list)
+	dlist_foreach(iter, &ec_pendings.list)
 	{
-		Pending *p = dlist_container(Pending, node, iter.cur);
+		EcPending *p = dlist_container(EcPending, node, iter.cur);
 
 		if (p->written_in == subid)
 			p->written_in = parent;
@@ -740,8 +593,9 @@ hand_over(SubTransactionId subid, SubTransactionId parent)
 static void
 forget_hash(void)
 {
-	pending_hash = NULL;
-	pending_memory = 0;
+	ec_pendings.hash = NULL;
+	ec_pendings.in_flight = NULL;
+	ec_pendings.memory = 0;
 	held = false;
 	any_written = false;
 	disturbed = false;
@@ -757,7 +611,7 @@ at_xact_event(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			ec_write_flush_all();
-			Assert(dlist_is_empty(&pending_list));
+			Assert(dlist_is_empty(&ec_pendings.list));
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_ABORT:

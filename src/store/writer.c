@@ -14,6 +14,7 @@
 
 #include "store/background.h"
 #include "store/group.h"
+#include "store/helpers.h"
 #include "store/image.h"
 #include "store/logical.h"
 #include "store/options.h"
@@ -39,6 +40,14 @@ ec_group_place_image(Relation rel, EcDescriptor *desc, const EcBuf *image)
 		desc->dir_len = desc->image_dir_len;
 		desc->directory = image->data;
 	}
+}
+
+bool
+ec_group_begin(Relation rel, EcBatch *batch)
+{
+	EcTableOptions options = ec_options_get(rel);
+
+	return ec_helpers_begin(batch, options.codec, options.level);
 }
 
 void

@@ -264,9 +264,40 @@ ec_batch_append_slots(EcBatch *batch, TupleTableSlot **slots, int nslots)
 	batch->nrows += nslots;
 }
 
+static void
+take_back(void *arg)
+{
+	EcBatch *batch = arg;
+	void (*told)(void *) = batch->take_back;
+
+	batch->take_back = NULL;
+	if (told != NULL)
+		told(batch);
+}
+
+void
+ec_batch_lend(EcBatch *batch, void (*told)(void *batch))
+{
+	Assert(batch->take_back == NULL);
+	if (batch->at_end.func == NULL)
+	{
+		batch->at_end.func = take_back;
+		batch->at_end.arg = batch;
+		MemoryContextRegisterResetCallback(batch->context, &batch->at_end);
+	}
+	batch->take_back = told;
+}
+
+void
+ec_batch_regain(EcBatch *batch)
+{
+	batch->take_back = NULL;
+}
+
 void
 ec_batch_truncate(EcBatch *batch, uint32 nrows)
 {
+	take_back(batch);
 	for (int i = 0; i < batch->natts; i++)
 	{
 		if (batch->columns[i] != NULL)
@@ -278,6 +309,7 @@ ec_batch_truncate(EcBatch *batch, uint32 nrows)
 void
 ec_batch_reset(EcBatch *batch)
 {
+	take_back(batch);
 	for (int i = 0; i < batch->natts; i++)
 	{
 		if (batch->columns[i] != NULL)

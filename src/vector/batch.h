@@ -20,6 +20,8 @@ typedef struct EcBatch
 	EcColType *types;	 /* [natts] */
 	EcBuilder **columns; /* [natts]; NULL for dropped columns */
 	uint32 nrows;
+	void (*take_back)(void *batch); /* see ec_batch_lend */
+	MemoryContextCallback at_end;
 } EcBatch;
 
 extern EcBatch *ec_batch_create(TupleDesc desc, MemoryContext parent);
@@ -41,6 +43,13 @@ ec_batch_row_done(EcBatch *batch)
 {
 	batch->nrows++;
 }
+
+/*
+ * Whoever reads the columns on his own, while others go on, is told before they change or their
+ * memory goes, unless he has given them back.
+ */
+extern void ec_batch_lend(EcBatch *batch, void (*take_back)(void *batch));
+extern void ec_batch_regain(EcBatch *batch);
 
 extern void ec_batch_truncate(EcBatch *batch, uint32 nrows);
 extern void ec_batch_reset(EcBatch *batch);

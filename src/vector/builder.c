@@ -18,6 +18,9 @@
 #define FIRST_ROWS 1024
 #define FIRST_ENTRIES 256
 
+/* From here on arrays grow by half: the room that a wide table doesn't use is memory that is made for nothing. */
+#define MUCH_ROWS 32768
+
 /* Interning is judged whenever the number of rows doubles from here; before the second, only unique values end it. */
 #define FIRST_JUDGEMENT 1024
 #define STRICT_JUDGEMENT 8192
@@ -52,7 +55,8 @@ struct EcBuilder
 	uint32_t ndict;
 	uint32_t dict_cap;
 	uint32_t most_entries;
-	uint64_t seed; /* of hashes */
+	uint32_t null_code; /* of the NULLs, since the last view; UINT32_MAX: they are to be numbered */
+	uint64_t seed;		/* of hashes */
 	Slot *slots;
 	uint32_t nslots; /* a power of two, or 0 */
 	EcSegments kept; /* bytes of strings */
@@ -94,7 +98,7 @@ grow(EcBuilder *b, void **array, uint32_t *cap, size_t width, uint64_t need, uin
 	if (need <= *cap)
 		return true;
 	while (want < need)
-		want *= 2;
+		want += want < MUCH_ROWS ? want : want / 2;
 	if (want > UINT32_MAX)
 		return false;
 	ptr = b->alloc.resize(b->alloc.ctx, *array, want * width);
@@ -117,6 +121,7 @@ start(EcBuilder *b)
 	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
 	b->nrows = b->nnulls = b->ndict = 0;
 	b->judge_at = FIRST_JUDGEMENT;
+	b->null_code = UINT32_MAX;
 }
 
 EcBuilder *
@@ -222,7 +227,10 @@ ec_builder_append_null(EcBuilder *b)
 	if (!reserve_row(b))
 		return false;
 	if (b->intern)
+	{
 		b->codes[b->nrows] = 0;
+		b->null_code = UINT32_MAX;
+	}
 	else
 		put_nothing(b, b->nrows);
 	b->validity[b->nrows / 64] &= ~(UINT64_C(1) << (b->nrows % 64));
@@ -712,11 +720,18 @@ ec_builder_truncate(EcBuilder *b, uint32_t nrows)
 		b->nrows = nrows;
 }
 
-/* While a column grows its NULLs have code 0: what they get depends on the final ndict. */
+/*
+ * While a column grows its NULLs have code 0: what they get depends on the final ndict.
+ * Viewed again it isn't written to: threads may be reading it.
+ */
 static void
 number_nulls(EcBuilder *b)
 {
 	uint32_t word;
+
+	if (b->null_code == b->ndict)
+		return;
+	b->null_code = b->ndict;
 
 	for (word = 0; word < EC_VALIDITY_WORDS(b->nrows); word++)
 	{

@@ -73,6 +73,7 @@ extern void test_vector(uint64_t seed);
 extern void test_builder(uint64_t seed);
 extern void test_roundtrip(uint64_t seed);
 extern void test_mutate(uint64_t seed, uint64_t mutations);
+extern void test_team(uint64_t seed);
 extern void test_crafted(void);
 extern void test_golden(const char *directory, bool write);
 

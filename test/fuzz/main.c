@@ -42,6 +42,7 @@ main(int argc, char **argv)
 		test_vector(seed);
 		test_builder(seed);
 		test_roundtrip(seed);
+		test_team(seed);
 		test_crafted();
 		test_mutate(seed, mutations);
 	}
