@@ -175,6 +175,8 @@ ec_product_set_open(Relation rel, const EcSummarySet *set, MemoryContext parent)
 	read_intervals(result);
 	for (int i = 0; i < lengthof(result->buffers); i++)
 		result->buffers[i] = palloc(sizeof(int64) * EC_BLOCK_ROWS);
+	for (int i = 0; i < lengthof(result->matches); i++)
+		result->matches[i] = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
 	MemoryContextSwitchTo(old);
 	return result;
 }
@@ -353,133 +355,161 @@ find_place(EcProductSet *set, int64 slot)
 
 /* ---- sums ---- */
 
-#define add_field(field)                                                                           \
-	for (uint32 i = 0; i < n; i++)                                                                 \
-	sums[i].field += sign * values[i]
-
-static void
-add_total_column(EcProductSums *sums, uint32 n, int column, const int64 *values, int sign)
+/* What is added to what. */
+typedef struct Summing
 {
-	switch (column)
+	EcProductSet *set;
+	uint32 columns;
+	EcProductSums *sums;
+	const uint32 *wanted; /* products, or NULL: all */
+	uint32 nwanted;
+	uint32 *places; /* [nproducts] of wanted products among them, plus 1 */
+} Summing;
+
+/* A block of totals of products first .. */
+static void
+add_total_block(const Summing *s, uint32 block, uint32 first, int sign)
+{
+	EcReader *reader = s->set->totals;
+	uint32 end = first + ec_reader_block_rows(reader, block);
+	uint32 begin = 0;
+
+	while (begin < s->nwanted && s->wanted[begin] < first)
+		begin++;
+	if (s->wanted != NULL && (begin == s->nwanted || s->wanted[begin] >= end))
+		return;
+	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
 	{
-		case EC_PRODUCT_CELL_ROWS:
-			add_field(rows);
-			break;
-		case EC_PRODUCT_CELL_CARTS:
-			add_field(carts);
-			break;
-		case EC_PRODUCT_CELL_PURCHASES:
-			add_field(purchases);
-			break;
-		case EC_PRODUCT_CELL_OTHER:
-			add_field(other);
-			break;
-		case EC_PRODUCT_CELL_UNPRICED:
-			add_field(unpriced);
-			break;
-		case EC_PRODUCT_CELL_REVENUE:
-			add_field(revenue);
-			break;
-		case EC_PRODUCT_CELL_PRICE:
-			add_field(price);
-			break;
+		int64 *sums = s->sums->columns[column];
+		const int64 *values;
+
+		if ((s->columns & EC_PRODUCT_SUM_BIT(column)) == 0)
+			continue;
+		values = get_ints(reader, column, block, s->set->buffers[0]);
+		if (values == NULL)
+			continue;
+		for (uint32 i = first; i < end && s->wanted == NULL; i++)
+			sums[i] += sign * values[i - first];
+		for (uint32 w = begin; w < s->nwanted && s->wanted[w] < end; w++)
+			sums[w] += sign * values[s->wanted[w] - first];
 	}
 }
 
 /* Adds or takes away a total. */
 static void
-add_total(EcProductSet *set, uint32 total, EcProductSums *sums, int sign)
+add_total(const Summing *s, uint32 total, int sign)
 {
-	uint32 first = total * set->ntotal_parts;
+	EcReader *reader = s->set->totals;
+	uint32 first = total * s->set->ntotal_parts;
+	uint32 product = 0;
 
-	for (uint32 part = first; part < first + set->ntotal_parts && total > 0; part++)
+	for (uint32 part = first; part < first + s->set->ntotal_parts && total > 0; part++)
 	{
-		ec_reader_goto_group(set->totals, part);
-		for (uint32 block = 0; block < ec_reader_group(set->totals)->nblocks; block++)
+		ec_reader_goto_group(reader, part);
+		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
 		{
-			uint32 n = ec_reader_block_rows(set->totals, block);
-
 			CHECK_FOR_INTERRUPTS();
-			for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
-			{
-				const int64 *values = get_ints(set->totals, column, block, set->buffers[0]);
-
-				if (values != NULL)
-					add_total_column(sums, n, column, values, sign);
-			}
-			sums += n;
+			add_total_block(s, block, product, sign);
+			product += ec_reader_block_rows(reader, block);
 		}
 	}
 }
 
-/* Counts that are mostly 0. */
-#define add_cells_of(column, field)                                                                \
-	do                                                                                             \
-	{                                                                                              \
-		const int64 *values = get_ints(reader, column, block, set->buffers[2]);                    \
-                                                                                                   \
-		for (uint32 i = first; i < end && values != NULL; i++)                                     \
-		{                                                                                          \
-			if (values[i] != 0)                                                                    \
-				sums[products[i]].field += sign * values[i];                                       \
-		}                                                                                          \
-	} while (0)
-
-/* Rows that have no price, which add_block took for having the reference. */
-static void
-add_unpriced(EcProductSet *set, uint32 block, uint32 first, uint32 end, const int64 *products,
-			 const int64 *references, EcProductSums *sums, int sign)
+/*
+* The cells first .. end - 1 of a block that matter: their numbers and their places in the
+ * sums to set->matches; returns how many.
+ */
+static uint32
+match_cells(const Summing *s, uint32 block, uint32 first, uint32 end)
 {
-	const int64 *values = get_ints(set->cells, EC_PRODUCT_CELL_UNPRICED, block, set->buffers[2]);
+	EcProductSet *set = s->set;
+	const int64 *products = get_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
+	uint32 *cells = set->matches[0];
+	uint32 *places = set->matches[1];
+	uint32 n = 0;
 
-	for (uint32 i = first; i < end && values != NULL; i++)
-	{
-		EcProductSums *sum = &sums[products[i]];
-
-		sum->unpriced += sign * values[i];
-		sum->price -= sign * values[i] * references[products[i]];
-	}
-}
-
-/* Cells first .. end - 1 of a block. */
-static void
-add_block(EcProductSet *set, uint32 block, uint32 first, uint32 end, const int64 *references,
-		  EcProductSums *sums, int sign)
-{
-	EcReader *reader = set->cells;
-	const int64 *rows = get_ints(reader, EC_PRODUCT_CELL_ROWS, block, set->buffers[1]);
-	const int64 *products = get_ints(reader, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
-
-	if (products == NULL) /* all of product 0 */
-		products = memset(set->buffers[0], 0, sizeof(int64) * EC_BLOCK_ROWS);
 	for (uint32 i = first; i < end; i++)
 	{
-		uint64 product = (uint64) products[i];
+		uint64 product = products != NULL ? (uint64) products[i] : 0;
+		uint32 place;
 
 		if (unlikely(product >= set->nproducts))
 			elog(ERROR, "a cell of summaries by product is of no product");
-		sums[product].rows += sign * rows[i];
-		sums[product].price += sign * rows[i] * references[product];
+		place = s->places != NULL ? s->places[product] : (uint32) product + 1;
+		cells[n] = i;
+		places[n] = place - 1;
+		n += place != 0;
 	}
-	add_cells_of(EC_PRODUCT_CELL_PRICE, price);
-	add_cells_of(EC_PRODUCT_CELL_CARTS, carts);
-	add_cells_of(EC_PRODUCT_CELL_PURCHASES, purchases);
-	add_cells_of(EC_PRODUCT_CELL_OTHER, other);
-	add_cells_of(EC_PRODUCT_CELL_REVENUE, revenue);
-	add_unpriced(set, block, first, end, products, references, sums, sign);
+	return n;
+}
+
+/* The n cells that were matched; many are 0 in most columns. */
+static void
+add_column(const Summing *s, uint32 block, uint32 n, int column, int64 *sums, int sign)
+{
+	const uint32 *cells = s->set->matches[0];
+	const uint32 *places = s->set->matches[1];
+	const int64 *values = get_ints(s->set->cells, column, block, s->set->buffers[1]);
+
+	for (uint32 m = 0; m < n && values != NULL; m++)
+	{
+		if (values[cells[m]] != 0)
+			sums[places[m]] += sign * values[cells[m]];
+	}
+}
+
+/* The same times the interval's reference, less the product's own. */
+static void
+add_references(const Summing *s, uint32 block, uint32 n, int column, const int64 *references,
+			   int sign)
+{
+	int64 *sums = s->sums->columns[EC_PRODUCT_CELL_PRICE];
+	const uint32 *cells = s->set->matches[0];
+	const uint32 *places = s->set->matches[1];
+	const int64 *values = get_ints(s->set->cells, column, block, s->set->buffers[1]);
+
+	for (uint32 m = 0; m < n && values != NULL; m++)
+	{
+		uint32 place = places[m];
+		int64 reference = references[s->wanted != NULL ? s->wanted[place] : place];
+
+		sums[place] += sign * values[cells[m]] * reference;
+	}
+}
+
+static void
+add_block(const Summing *s, uint32 block, uint32 first, uint32 end, const int64 *references,
+		  int sign)
+{
+	uint32 n = match_cells(s, block, first, end);
+
+	if (n == 0)
+		return;
+	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
+	{
+		if (s->columns & EC_PRODUCT_SUM_BIT(column))
+			add_column(s, block, n, column, s->sums->columns[column], sign);
+	}
+	if (references == NULL)
+		return;
+	add_references(s, block, n, EC_PRODUCT_CELL_ROWS, references, sign);
+	add_references(s, block, n, EC_PRODUCT_CELL_UNPRICED, references, -sign);
 }
 
 /* Cells [from, to). */
 static void
-add_cells(EcProductSet *set, int64 from, int64 to, EcProductSums *sums, int sign)
+add_cells(const Summing *s, int64 from, int64 to, int sign)
 {
+	EcProductSet *set = s->set;
+
 	for (uint32 part = 0; part < set->nparts; part++)
 	{
-		const int64 *references;
+		const int64 *references = NULL;
 
 		if (set->starts[part + 1] <= from || set->starts[part] >= to)
 			continue;
-		references = ec_product_set_references(set, ec_product_set_interval(set, part));
+		if (s->columns & EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_PRICE))
+			references = ec_product_set_references(set, ec_product_set_interval(set, part));
 		ec_reader_goto_group(set->cells, part);
 		for (uint32 block = 0; block < ec_reader_group(set->cells)->nblocks; block++)
 		{
@@ -488,46 +518,78 @@ add_cells(EcProductSet *set, int64 from, int64 to, EcProductSums *sums, int sign
 
 			CHECK_FOR_INTERRUPTS();
 			if (end > from && start < to)
-				add_block(set, block, (uint32) (Max(from, start) - start),
-						  (uint32) (Min(to, end) - start), references, sums, sign);
+				add_block(s, block, (uint32) (Max(from, start) - start),
+						  (uint32) (Min(to, end) - start), references, sign);
 		}
 	}
 }
 
 static void
-add_between(EcProductSet *set, int64 from, int64 to, EcProductSums *sums, int sign)
+add_between(const Summing *s, int64 from, int64 to, int sign)
 {
 	if (from <= to)
-		add_cells(set, from, to, sums, sign);
+		add_cells(s, from, to, sign);
 	else
-		add_cells(set, to, from, sums, -sign);
+		add_cells(s, to, from, -sign);
 }
 
-void
-ec_product_set_sum(EcProductSet *set, int64 from, int64 to, EcProductSums *sums)
+static void
+add_slots(const Summing *s, int64 from, int64 to)
 {
-	Place low;
-	Place high;
-	int64 detour;
+	Place low = find_place(s->set, from);
+	Place high = find_place(s->set, to);
+	int64 detour = Abs(low.row - low.total_row) + Abs(high.row - high.total_row) +
+				   (low.total == high.total ? 0 : (int64) s->set->nproducts * 2);
 
-	if (from >= to || set->nproducts == 0)
-		return;
-	low = find_place(set, from);
-	high = find_place(set, to);
-	detour = Abs(low.row - low.total_row) + Abs(high.row - high.total_row) +
-			 (low.total == high.total ? 0 : (int64) set->nproducts * 2);
 	if (high.row - low.row <= detour)
 	{
-		add_cells(set, low.row, high.row, sums, 1);
+		add_cells(s, low.row, high.row, 1);
 		return;
 	}
 	if (low.total != high.total)
 	{
-		add_total(set, high.total, sums, 1);
-		add_total(set, low.total, sums, -1);
+		add_total(s, high.total, 1);
+		add_total(s, low.total, -1);
 	}
-	add_between(set, high.total_row, high.row, sums, 1);
-	add_between(set, low.total_row, low.row, sums, -1);
+	add_between(s, high.total_row, high.row, 1);
+	add_between(s, low.total_row, low.row, -1);
+}
+
+static void
+sum(Summing *s, int64 from, int64 to)
+{
+	Size n = s->wanted != NULL ? s->nwanted : s->set->nproducts;
+
+	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
+	{
+		if (s->columns & EC_PRODUCT_SUM_BIT(column))
+			s->sums->columns[column] = MemoryContextAllocExtended(
+				s->set->context, sizeof(int64) * Max(n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	}
+	if (from < to && n > 0)
+		add_slots(s, from, to);
+}
+
+void
+ec_product_set_sum(EcProductSet *set, int64 from, int64 to, uint32 columns, EcProductSums *sums)
+{
+	Summing s = {set, columns, sums};
+
+	sum(&s, from, to);
+}
+
+void
+ec_product_set_sum_of(EcProductSet *set, int64 from, int64 to, uint32 columns, const uint32 *wanted,
+					  uint32 nwanted, EcProductSums *sums)
+{
+	Summing s = {set, columns, sums, wanted, nwanted};
+
+	s.places = MemoryContextAllocExtended(set->context, sizeof(uint32) * Max(set->nproducts, 1),
+										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 i = 0; i < nwanted; i++)
+		s.places[wanted[i]] = i + 1;
+	sum(&s, from, to);
+	pfree(s.places);
 }
 
 /* ---- the last slots ---- */

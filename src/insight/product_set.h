@@ -39,18 +39,19 @@ extern void ec_product_slots(const EcSlots *slots, int64 *from, int64 *to);
 /* The start of a slot that is an hour, or an infinity. */
 extern int64 ec_product_slot_time(int64 slot);
 
-/* Prices at the column's scale. */
+/*
+ * Sums by column, EC_PRODUCT_CELL_ROWS .. _PRICE, and product; NULL where nobody asked for it.
+ * Prices are at the column's scale; EC_PRODUCT_CELL_PRICE is less the product's reference for
+ * each row that has a price.
+ */
 typedef struct EcProductSums
 {
-	int64 rows; /* of all types */
-	int64 carts;
-	int64 purchases;
-	int64 other;
-	int64 unpriced;
-	int64 revenue;
-	int64 price; /* less the product's reference for each row that has a price */
-	int64 padding;
+	int64 *columns[EC_PRODUCT_CELL_PRICE + 1];
 } EcProductSums;
+
+#define EC_PRODUCT_SUM_BIT(column) (1U << (column))
+#define EC_PRODUCT_SUMS_ALL                                                                        \
+	((2U << EC_PRODUCT_CELL_PRICE) - EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_ROWS))
 
 /* The cells from a place where there are totals to the next one. */
 typedef struct EcProductInterval
@@ -74,7 +75,8 @@ typedef struct EcProductSet
 	EcProductInterval *intervals; /* [nintervals + 1] */
 	uint32 reference_interval;	  /* whose references these are: */
 	int64 *references;			  /* [nproducts] */
-	int64 *buffers[3];			  /* [EC_BLOCK_ROWS] */
+	int64 *buffers[2];			  /* [EC_BLOCK_ROWS] */
+	uint32 *matches[2];			  /* likewise */
 	int64 *ids;					  /* [nproducts], see ec_product_set_ids */
 	uint32 nnull;				  /* the last of them that are NULL */
 	uint32 *codes;				  /* [nproducts], see ec_product_set_texts */
@@ -101,8 +103,14 @@ extern uint32 ec_product_set_interval(const EcProductSet *set, uint32 part);
 extern void ec_product_set_texts(EcProductSet *set, EcTextColumn *code, EcTextColumn *brand,
 								 const uint32 **codes, const uint32 **brands);
 
-/* Adds all cells of slots from <= slot < to. */
-extern void ec_product_set_sum(EcProductSet *set, int64 from, int64 to, EcProductSums *sums);
+/*
+ * Makes the sums of some columns (bits) over the slots from <= slot < to, in the set's memory.
+ * [nproducts], or of the nwanted products that wanted names, ascending.
+ */
+extern void
+ec_product_set_sum(EcProductSet *set, int64 from, int64 to, uint32 columns, EcProductSums *sums);
+extern void ec_product_set_sum_of(EcProductSet *set, int64 from, int64 to, uint32 columns,
+								  const uint32 *wanted, uint32 nwanted, EcProductSums *sums);
 
 /* The last slot in which one of a group of products has a cell; without time comes before all others. */
 typedef struct EcProductLast

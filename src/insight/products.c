@@ -85,6 +85,15 @@ combine_products(uint64 *into, const uint64 *from)
 	a->latest.varies |= b->latest.varies;
 }
 
+EcTally *
+ec_products_tally(EcProducts *products)
+{
+	if (products->tally == NULL)
+		products->tally = ec_tally_create(products->context, EC_PRODUCT_KEY_WORDS,
+										  EC_PRODUCT_STATE_WORDS, combine_products, 1.0);
+	return products->tally;
+}
+
 static uint64 *const *
 find_products(EcProducts *products, EcRows *rows, EcIntColumn *product)
 {
@@ -94,7 +103,7 @@ find_products(EcProducts *products, EcRows *rows, EcIntColumn *product)
 
 	for (uint32 i = 0; i < rows->n; i++)
 		products->null_words[i] = nulls != NULL && nulls[i];
-	return ec_tally_find(products->tally, rows->n, keys, NULL);
+	return ec_tally_find(ec_products_tally(products), rows->n, keys, NULL);
 }
 
 static void
@@ -120,7 +129,10 @@ add_rows(EcProducts *products, EcRows *rows, uint64 *const *states, EcIntColumn 
 		product->npriced += prices.states == NULL || prices.states[i] != EC_PRICE_NONE;
 		ec_revenue_add(product->price, &prices, i, products->context);
 		if (class == EC_TYPE_PURCHASE)
+		{
 			ec_revenue_add(product->revenue, &prices, i, products->context);
+			products->lessens |= prices.values[i] < 0 || prices.states != NULL;
+		}
 		ec_products_take_latest(&product->latest, products, &event);
 	}
 }
@@ -133,6 +145,7 @@ take_rows_away(EcProducts *products, EcRows *rows, uint64 *const *states)
 	EcPrices prices;
 
 	ec_rows_prices(rows, &prices);
+	products->lessens = true;
 	for (uint32 i = 0; i < rows->n; i++)
 	{
 		EcProduct *product = (EcProduct *) states[i];
@@ -176,7 +189,7 @@ count_rows(EcProducts *products)
 	}
 	products->scale = rows->price_scale;
 	if (covered)
-		ec_products_cover(products, rows);
+		ec_products_cover(products);
 }
 
 /* ---- order ---- */
@@ -284,8 +297,6 @@ create_products(const EcArgs *args, MemoryContext context)
 						context);
 	ec_text_column_init(&products->brand, EC_COL_BRAND, ec_interner_create(context), context);
 	products->null_words = MemoryContextAlloc(context, sizeof(uint64) * EC_BLOCK_ROWS);
-	products->tally = ec_tally_create(context, EC_PRODUCT_KEY_WORDS, EC_PRODUCT_STATE_WORDS,
-									  combine_products, 1.0);
 	return products;
 }
 
@@ -300,11 +311,14 @@ ec_product_performance(PG_FUNCTION_ARGS)
 
 	ec_args_get(fcinfo, ARG_COMMON, &args);
 	products->order = ec_args_get_word(fcinfo, ARG_ORDER_BY, "order_by", order_names);
+	products->k = k;
 	count_rows(products);
 	ec_topk_init(&products->top, sizeof(EcProductItem), k, compare_items, products, context);
 	ec_products_offer(products);
-	ec_tally_destroy(products->tally);
+	if (products->tally != NULL)
+		ec_tally_destroy(products->tally);
 	ec_topk_finish(&products->top);
+	ec_products_complete(products, (EcProductItem *) products->top.items, products->top.n);
 	ec_products_find_latest(products, (EcProductItem *) products->top.items, products->top.n);
 	put_rows(products, fcinfo);
 	ec_products_uncover(products);

@@ -27,8 +27,9 @@ typedef enum EcProductOrder
 typedef struct EcProductCover
 {
 	EcProductSet *set;
-	EcProductSums *sums; /* [nproducts] of the range */
-	int64 *references;	 /* [nproducts] */
+	EcProductSums sums; /* of the range */
+	uint32 columns;		/* bits of those summed */
+	int64 *references;	/* [nproducts] the products' own, if needed */
 } EcProductCover;
 
 typedef struct EcProducts
@@ -36,13 +37,15 @@ typedef struct EcProducts
 	MemoryContext context;
 	const EcArgs *args;
 	EcProductOrder order;
+	int64 k;
 	EcTextColumn category;
 	EcTextColumn brand;
-	EcRows rows; /* open to the end: summaries are its */
-	EcTally *tally;
+	EcRows rows;		/* open to the end: summaries are its */
+	EcTally *tally;		/* NULL: nothing in it */
 	uint64 *null_words; /* [EC_BLOCK_ROWS] first words of keys: 1 if the product is NULL */
 	EcTopK top;
 	int32 scale;
+	bool lessens; /* something in the tally may make a measure less */
 
 	/* of products_cover.c */
 	int64 from; /* slots that summaries stand for */
@@ -112,11 +115,19 @@ ec_products_take_latest(EcProductLatest *latest, const EcProducts *products,
 	}
 }
 
-/* Adds the sums of the sets that rows knows; products are in the tally, or stay in the first of covers. */
-extern void ec_products_cover(EcProducts *products, EcRows *rows);
+extern EcTally *ec_products_tally(EcProducts *products);
+
+/*
+ * Sums of the sets that the rows have: the largest one's stay in the first of covers, as far as they
+ * are needed for the order, the others' go to the tally.
+ */
+extern void ec_products_cover(EcProducts *products);
 
 /* Offers all products to products->top. */
 extern void ec_products_offer(EcProducts *products);
+
+/* The columns of the first k that weren't needed for the order. */
+extern void ec_products_complete(EcProducts *products, EcProductItem *items, int64 n);
 
 /* Of items that summaries know of: category and brand of the latest event. */
 extern void ec_products_find_latest(EcProducts *products, EcProductItem *items, int64 n);

@@ -22,7 +22,13 @@
 /* More hours than this: all rows are read at once. */
 #define HOURS_MAX 64
 
+/* k of more than this share of the products: all columns of all of them are summed at once. */
+#define NARROW_SHARE 64
+
 /* ---- sums ---- */
+
+#define BIT(column) EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_##column)
+#define COUNT_BITS (BIT(ROWS) | BIT(CARTS) | BIT(PURCHASES) | BIT(OTHER))
 
 static void *
 allocate(EcProducts *products, Size size)
@@ -32,32 +38,56 @@ allocate(EcProducts *products, Size size)
 }
 
 static void
-open_cover(EcProducts *products, EcProductCover *cover, Relation rel, const EcSummarySet *set)
+sum_columns(EcProducts *products, EcProductCover *cover, uint32 columns)
 {
-	cover->set = ec_product_set_open(rel, set, products->context);
-	cover->sums = allocate(products, sizeof(EcProductSums) * cover->set->nproducts);
-	cover->references = allocate(products, sizeof(int64) * cover->set->nproducts);
-	ec_product_set_sum(cover->set, products->from, products->to, cover->sums);
-	ec_product_set_own_references(cover->set, cover->references);
-	(void) ec_product_set_ids(cover->set);
+	ec_product_set_sum(cover->set, products->from, products->to, columns, &cover->sums);
+	cover->columns |= columns;
 }
 
-/* Adds product i of a set. */
-static void
-add_sums(EcProducts *products, EcProduct *product, const EcProductCover *cover, uint32 i)
+static const int64 *
+own_references(EcProducts *products, EcProductCover *cover)
 {
-	const EcProductSums *sums = &cover->sums[i];
-	int64 npriced = sums->rows - sums->unpriced;
+	if (cover->references == NULL)
+	{
+		cover->references = allocate(products, sizeof(int64) * cover->set->nproducts);
+		ec_product_set_own_references(cover->set, cover->references);
+	}
+	return cover->references;
+}
 
+/*
+ * Adds or takes away sums, as far as these columns tell; reference is the product's own, and
+ * counts only with all columns.
+ */
+static void
+add_sums(EcProducts *products, EcProduct *product, const EcProductSums *sums, uint32 i,
+		 uint32 columns, int64 reference, int sign)
+{
+	int64 values[EC_PRODUCT_CELL_PRICE + 1] = {0};
+	int64 *counts = product->counts;
+	int64 others;
+	int64 npriced;
+
+	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
+	{
+		if (columns & EC_PRODUCT_SUM_BIT(column))
+			values[column] = sign * sums->columns[column][i];
+	}
+	others = values[EC_PRODUCT_CELL_CARTS] + values[EC_PRODUCT_CELL_PURCHASES] +
+			 values[EC_PRODUCT_CELL_OTHER];
+	npriced = values[EC_PRODUCT_CELL_ROWS] - values[EC_PRODUCT_CELL_UNPRICED];
 	product->products = products;
 	product->latest.covered = true;
-	product->counts[0] += sums->other;
-	product->counts[EC_TYPE_VIEW] += sums->rows - sums->carts - sums->purchases - sums->other;
-	product->counts[EC_TYPE_CART] += sums->carts;
-	product->counts[EC_TYPE_PURCHASE] += sums->purchases;
+	counts[0] += values[EC_PRODUCT_CELL_OTHER];
+	counts[EC_TYPE_VIEW] += values[EC_PRODUCT_CELL_ROWS] - others;
+	counts[EC_TYPE_CART] += values[EC_PRODUCT_CELL_CARTS];
+	counts[EC_TYPE_PURCHASE] += values[EC_PRODUCT_CELL_PURCHASES];
+	ec_tally_add_int128(product->revenue, values[EC_PRODUCT_CELL_REVENUE]);
+	if ((columns & BIT(PRICE)) == 0)
+		return;
 	product->npriced += npriced;
-	ec_tally_add_int128(product->revenue, sums->revenue);
-	ec_tally_add_int128(product->price, (int128) cover->references[i] * npriced + sums->price);
+	ec_tally_add_int128(product->price,
+						(int128) reference * npriced + values[EC_PRODUCT_CELL_PRICE]);
 }
 
 static bool
@@ -75,49 +105,89 @@ put_key(const EcProductSet *set, uint32 i, uint64 *key)
 
 /* A set whose products don't stay where they are. */
 static void
-add_to_tally(EcProducts *products, const EcProductCover *cover)
+add_to_tally(EcProducts *products, EcProductCover *cover)
 {
+	const int64 *references = own_references(products, cover);
+
+	sum_columns(products, cover, EC_PRODUCT_SUMS_ALL);
 	for (uint32 i = 0; i < cover->set->nproducts; i++)
 	{
 		uint64 key[EC_PRODUCT_KEY_WORDS];
 
-		if (cover->sums[i].rows == 0)
+		if (cover->sums.columns[EC_PRODUCT_CELL_ROWS][i] == 0)
 			continue;
 		put_key(cover->set, i, key);
-		add_sums(products, (EcProduct *) ec_tally_find_one(products->tally, key), cover, i);
+		products->lessens |= cover->sums.columns[EC_PRODUCT_CELL_REVENUE][i] < 0;
+		add_sums(products, (EcProduct *) ec_tally_find_one(ec_products_tally(products), key),
+				 &cover->sums, i, cover->columns, references[i], 1);
+	}
+}
+
+static int64
+count_positive(const EcProductCover *cover, int column)
+{
+	int64 n = 0;
+
+	for (uint32 i = 0; i < cover->set->nproducts; i++)
+		n += cover->sums.columns[column][i] > 0;
+	return n;
+}
+
+/*
+ * What is needed to order the large set's products.  By revenue or purchases, the first k have
+ * more than none of it, so that there is no need to ask whether they have any rows;
+ * if there are so many, and what is in the tally makes it no less.
+ */
+static void
+sum_first(EcProducts *products, EcProductCover *cover)
+{
+	int column = products->order == EC_PRODUCTS_BY_REVENUE ? EC_PRODUCT_CELL_REVENUE
+														   : EC_PRODUCT_CELL_PURCHASES;
+
+	if (products->k < 0 || products->k > cover->set->nproducts / NARROW_SHARE)
+		sum_columns(products, cover, EC_PRODUCT_SUMS_ALL);
+	else if (products->order == EC_PRODUCTS_BY_VIEWS ||
+			 products->order == EC_PRODUCTS_BY_CONVERSION)
+		sum_columns(products, cover, COUNT_BITS);
+	else
+	{
+		sum_columns(products, cover, EC_PRODUCT_SUM_BIT(column));
+		if (products->lessens || count_positive(cover, column) < products->k)
+			sum_columns(products, cover, BIT(ROWS));
 	}
 }
 
 void
-ec_products_cover(EcProducts *products, EcRows *rows)
+ec_products_cover(EcProducts *products)
 {
 	const EcSummarySet *set;
 	Relation rel;
 	uint32 capacity = 8;
 
-	ec_product_slots(&rows->slots, &products->from, &products->to);
+	ec_product_slots(&products->rows.slots, &products->from, &products->to);
 	products->covers = allocate(products, sizeof(EcProductCover) * capacity);
-	while (ec_rows_next_set(rows, &rel, &set))
+	while (ec_rows_next_set(&products->rows, &rel, &set))
 	{
-		EcProductCover *covers = products->covers;
+		EcProductCover cover = {ec_product_set_open(rel, set, products->context)};
 		uint32 n = products->ncovers++;
 
+		(void) ec_product_set_ids(cover.set);
 		if (products->ncovers > capacity)
 		{
 			capacity *= 2;
-			covers = products->covers = repalloc_huge(covers, sizeof(EcProductCover) * capacity);
+			products->covers = repalloc_huge(products->covers, sizeof(EcProductCover) * capacity);
 		}
-		open_cover(products, &covers[n], rel, set);
-		if (covers[n].set->nproducts > covers[0].set->nproducts)
+		products->covers[n] = cover;
+		if (cover.set->nproducts > products->covers[0].set->nproducts)
 		{
-			EcProductCover first = covers[0];
-
-			covers[0] = covers[n];
-			covers[n] = first;
+			products->covers[n] = products->covers[0];
+			products->covers[0] = cover;
 		}
 	}
 	for (uint32 i = 1; i < products->ncovers; i++)
 		add_to_tally(products, &products->covers[i]);
+	if (products->ncovers > 0)
+		sum_first(products, &products->covers[0]);
 }
 
 void
@@ -151,15 +221,21 @@ find_product(const EcProductSet *set, const uint64 *key)
 static bool
 has_key(const EcProductSet *set, uint32 i, const uint64 *key)
 {
-	return i < set->nproducts && is_null(set, i) == (key[0] != 0) && set->ids[i] == (int64) key[1];
+	return i < set->nproducts && set->ids[i] == (int64) key[1] && is_null(set, i) == (key[0] != 0);
 }
 
+/* Only those with rows; where nobody counted them, see sum_first. */
 static void
 offer(EcProducts *products, const EcProductItem *item)
 {
-	const int64 *counts = item->product.counts;
+	const EcProduct *product = &item->product;
+	const int64 *counts = product->counts;
+	int64 n = counts[0] + counts[EC_TYPE_VIEW] + counts[EC_TYPE_CART] + counts[EC_TYPE_PURCHASE];
 
-	if (counts[0] + counts[EC_TYPE_VIEW] + counts[EC_TYPE_CART] + counts[EC_TYPE_PURCHASE] > 0)
+	if (products->ncovers > 0 && (products->covers[0].columns & BIT(ROWS)) == 0)
+		n = products->order == EC_PRODUCTS_BY_REVENUE ? ec_tally_int128(product->revenue) > 0
+													  : counts[EC_TYPE_PURCHASE];
+	if (n > 0)
 		ec_topk_offer(&products->top, item);
 }
 
@@ -174,62 +250,68 @@ visit_product(const uint64 *key, uint64 *state, void *arg)
 	memcpy(&item.product, state, sizeof(item.product));
 	if (products->ncovers > 0)
 	{
-		const EcProductCover *cover = &products->covers[0];
+		EcProductCover *cover = &products->covers[0];
 
 		for (uint32 i = find_product(cover->set, key); has_key(cover->set, i, key); i++)
 		{
-			if (cover->sums[i].rows == 0)
-				continue;
-			add_sums(products, &item.product, cover, i);
-			cover->sums[i].rows = 0;
+			int64 reference = cover->columns & BIT(PRICE) ? own_references(products, cover)[i] : 0;
+
+			add_sums(products, &item.product, &cover->sums, i, cover->columns, reference, 1);
+			for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
+			{
+				if (cover->columns & EC_PRODUCT_SUM_BIT(column))
+					cover->sums.columns[column][i] = 0;
+			}
 		}
 	}
 	offer(products, &item);
 }
 
-/* Can't it be among the first k? */
+/* Can't product i be among the first k?  worst is the last of these so far. */
 static bool
-is_hopeless(const EcProducts *products, const EcProductSums *sums, const EcProduct *worst)
+is_hopeless(const EcProducts *products, const EcProductCover *cover, uint32 i,
+			const EcProduct *worst)
 {
+	int64 *const *columns = cover->sums.columns;
+
 	switch (products->order)
 	{
 		case EC_PRODUCTS_BY_REVENUE:
 			return worst->revenue[EC_REVENUE_WORDS - 1] == 0 &&
-				   sums->revenue < ec_tally_int128(worst->revenue);
+				   columns[EC_PRODUCT_CELL_REVENUE][i] < ec_tally_int128(worst->revenue);
 		case EC_PRODUCTS_BY_PURCHASES:
-			return sums->purchases < worst->counts[EC_TYPE_PURCHASE];
+			return columns[EC_PRODUCT_CELL_PURCHASES][i] < worst->counts[EC_TYPE_PURCHASE];
 		case EC_PRODUCTS_BY_VIEWS:
-			return sums->rows < worst->counts[EC_TYPE_VIEW];
+			return columns[EC_PRODUCT_CELL_ROWS][i] < worst->counts[EC_TYPE_VIEW];
 		case EC_PRODUCTS_BY_CONVERSION:
-			return sums->purchases == 0 && worst->counts[EC_TYPE_PURCHASE] > 0 &&
-				   worst->counts[EC_TYPE_VIEW] > 0;
+			return columns[EC_PRODUCT_CELL_PURCHASES][i] == 0 &&
+				   worst->counts[EC_TYPE_PURCHASE] > 0 && worst->counts[EC_TYPE_VIEW] > 0;
 	}
 	return false;
 }
 
 /* Products of the large set. */
 static void
-offer_covered(EcProducts *products, const EcProductCover *cover)
+offer_covered(EcProducts *products, EcProductCover *cover)
 {
 	const EcProductSet *set = cover->set;
+	const int64 *references = cover->columns & BIT(PRICE) ? own_references(products, cover) : NULL;
 	uint32 next;
 
 	for (uint32 i = 0; i < set->nproducts; i = next)
 	{
 		const EcProductItem *worst = ec_topk_worst(&products->top);
-		EcProductItem item = {{0}};
+		EcProductItem item;
 
 		put_key(set, i, item.key);
 		next = i + 1;
-		if (!has_key(set, next, item.key) &&
-			(cover->sums[i].rows == 0 ||
-			 (worst != NULL && is_hopeless(products, &cover->sums[i], &worst->product))))
+		if (worst != NULL && !has_key(set, next, item.key) &&
+			is_hopeless(products, cover, i, &worst->product))
 			continue;
+		memset(&item.product, 0, sizeof(item.product));
 		for (next = i; has_key(set, next, item.key); next++)
-		{
-			if (cover->sums[next].rows != 0)
-				add_sums(products, &item.product, cover, next);
-		}
+			add_sums(products, &item.product, &cover->sums, next, cover->columns,
+					 references != NULL ? references[next] : 0, 1);
 		offer(products, &item);
 	}
 }
@@ -237,9 +319,83 @@ offer_covered(EcProducts *products, const EcProductCover *cover)
 void
 ec_products_offer(EcProducts *products)
 {
-	ec_tally_visit(products->tally, visit_product, products);
+	if (products->tally != NULL)
+		ec_tally_visit(products->tally, visit_product, products);
 	if (products->ncovers > 0)
 		offer_covered(products, &products->covers[0]);
+}
+
+/* ---- the other columns of the first k ---- */
+
+typedef struct Wanted
+{
+	uint32 product;
+	EcProductItem *item;
+} Wanted;
+
+static int
+compare_wanted(const void *a, const void *b)
+{
+	uint32 x = ((const Wanted *) a)->product;
+	uint32 y = ((const Wanted *) b)->product;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Products of the large set that are items'. */
+static Wanted *
+list_wanted(EcProducts *products, const EcProductSet *set, EcProductItem *items, int64 n,
+			uint32 *nwanted)
+{
+	uint32 capacity = (uint32) n + 16;
+	Wanted *wanted = allocate(products, sizeof(Wanted) * capacity);
+
+	*nwanted = 0;
+	for (int64 item = 0; item < n; item++)
+	{
+		const uint64 *key = items[item].key;
+
+		for (uint32 i = find_product(set, key); has_key(set, i, key); i++)
+		{
+			if (*nwanted == capacity)
+			{
+				capacity *= 2;
+				wanted = repalloc_huge(wanted, sizeof(Wanted) * capacity);
+			}
+			wanted[*nwanted].product = i;
+			wanted[(*nwanted)++].item = &items[item];
+		}
+	}
+	qsort(wanted, *nwanted, sizeof(Wanted), compare_wanted);
+	return wanted;
+}
+
+void
+ec_products_complete(EcProducts *products, EcProductItem *items, int64 n)
+{
+	EcProductCover *cover = &products->covers[0];
+	EcProductSums sums;
+	Wanted *wanted;
+	uint32 nwanted;
+	uint32 *numbers;
+	const int64 *references;
+
+	if (products->ncovers == 0 || cover->columns == EC_PRODUCT_SUMS_ALL)
+		return;
+	wanted = list_wanted(products, cover->set, items, n, &nwanted);
+	numbers = allocate(products, sizeof(uint32) * nwanted);
+	for (uint32 w = 0; w < nwanted; w++)
+		numbers[w] = wanted[w].product;
+	ec_product_set_sum_of(cover->set, products->from, products->to, EC_PRODUCT_SUMS_ALL, numbers,
+						  nwanted, &sums);
+	references = own_references(products, cover);
+	for (uint32 w = 0; w < nwanted; w++)
+	{
+		EcProduct *product = &wanted[w].item->product;
+
+		add_sums(products, product, &sums, w, cover->columns, 0, -1);
+		add_sums(products, product, &sums, w, EC_PRODUCT_SUMS_ALL, references[numbers[w]], 1);
+	}
 }
 
 /* ---- the latest event ---- */

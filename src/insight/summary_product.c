@@ -21,8 +21,8 @@
 #include "insight/product_set.h"
 #include "insight/variants.h"
 
-/* A total takes as much room as four cells or so; a set has one for so many cells a product. */
-#define CELLS_PER_PRODUCT 6
+/* An interval has so many rows a product: a total takes about 6.4 bytes a product. */
+#define ROWS_PER_PRODUCT 12
 #define CELLS_MIN 32768
 
 /* Of a set with more products nobody could take the sums. */
@@ -41,6 +41,18 @@ typedef struct Cell
 #define STATE_WORDS (sizeof(Cell) / sizeof(uint64))
 
 StaticAssertDecl(sizeof(Cell) % sizeof(uint64) == 0, "a cell must be a state of a tally");
+
+/* The columns of a cell or a total. */
+typedef struct Sums
+{
+	int64 rows;
+	int64 carts;
+	int64 purchases;
+	int64 other;
+	int64 unpriced;
+	int64 revenue;
+	int64 price; /* rest */
+} Sums;
 
 /* A cell on its way. */
 typedef struct Record
@@ -77,13 +89,14 @@ typedef struct Products
 	uint32 nproducts;
 	uint32 *order;	 /* index to variant */
 	uint32 *indexes; /* variant to index */
-	EcProductSums *totals;
+	Sums *totals;
 	int64 *own; /* references of all intervals; own_known: they have one */
 	bool *own_known;
 	Reference *references; /* of the interval */
 	BufFile *file;		   /* of records */
 	int64 nrecords;
-	int64 slot; /* of the last record, -1: none */
+	int64 nrows; /* that they stand for */
+	int64 slot;	 /* of the last record, -1: none */
 
 	/* the slot's cells, by index */
 	Record *records;
@@ -305,7 +318,7 @@ begin_finish(EcMaking *making, Products *products)
 	products->indexes = allocate(making, sizeof(uint32) * n);
 	for (uint32 i = 0; i < products->nproducts; i++)
 		products->indexes[products->order[i]] = i;
-	products->totals = allocate(making, sizeof(EcProductSums) * n);
+	products->totals = allocate(making, sizeof(Sums) * n);
 	products->own = allocate(making, sizeof(int64) * n);
 	products->own_known = allocate(making, sizeof(bool) * n);
 	products->references = allocate(making, sizeof(Reference) * n);
@@ -350,7 +363,7 @@ settle_references(Products *products)
 }
 
 static void
-put_counts(EcMaking *making, const EcProductSums *sums)
+put_counts(EcMaking *making, const Sums *sums)
 {
 	ec_making_int(making, EC_PRODUCT_CELL_ROWS, sums->rows);
 	ec_making_int(making, EC_PRODUCT_CELL_CARTS, sums->carts);
@@ -391,9 +404,9 @@ get_rest(int64 price, int64 priced, int64 reference, int64 *rest)
 }
 
 static void
-add_to_total(EcMaking *making, Products *products, const Record *record, const EcProductSums *sums)
+add_to_total(EcMaking *making, Products *products, const Record *record, const Sums *sums)
 {
-	EcProductSums *total = &products->totals[record->product];
+	Sums *total = &products->totals[record->product];
 	int64 rest;
 
 	total->rows += sums->rows;
@@ -411,10 +424,10 @@ static void
 write_cell(EcMaking *making, Products *products, const Record *record)
 {
 	const Cell *cell = &record->cell;
-	EcProductSums sums = {.carts = cell->counts[EC_TYPE_CART],
-						  .purchases = cell->counts[EC_TYPE_PURCHASE],
-						  .other = cell->counts[0],
-						  .revenue = cell->revenue};
+	Sums sums = {.carts = cell->counts[EC_TYPE_CART],
+				 .purchases = cell->counts[EC_TYPE_PURCHASE],
+				 .other = cell->counts[0],
+				 .revenue = cell->revenue};
 
 	sums.rows = sums.carts + sums.purchases + sums.other + cell->counts[EC_TYPE_VIEW];
 	sums.unpriced = sums.rows - cell->priced;
@@ -454,6 +467,7 @@ write_interval(EcMaking *making, Products *products)
 	ec_making_end_part(making);
 	rewind_file(products);
 	products->nrecords = 0;
+	products->nrows = 0;
 }
 
 /* ---- finishing: slots ---- */
@@ -471,17 +485,21 @@ compare_records(const void *a, const void *b)
 static void
 end_slot(EcMaking *making, Products *products)
 {
-	int64 enough = Max((int64) products->nproducts * CELLS_PER_PRODUCT, CELLS_MIN);
+	int64 enough = (int64) products->nproducts * ROWS_PER_PRODUCT;
 
 	qsort(products->records, products->nslot, sizeof(Record), compare_records);
 	for (uint32 i = 0; i < products->nslot; i++)
 	{
-		vote(&products->references[products->records[i].product], &products->records[i].cell);
+		const Cell *cell = &products->records[i].cell;
+
+		for (int type = 0; type < EC_TYPE_CLASSES; type++)
+			products->nrows += cell->counts[type];
+		vote(&products->references[products->records[i].product], cell);
 		BufFileWrite(products->file, &products->records[i], sizeof(Record));
 	}
 	products->nrecords += products->nslot;
 	products->nslot = 0;
-	if (products->nrecords >= enough)
+	if (products->nrows >= enough && products->nrecords >= CELLS_MIN)
 		write_interval(making, products);
 }
 
