@@ -23,7 +23,7 @@
 
 /* An interval has so many rows a product: a total takes about 6.4 bytes a product. */
 #define ROWS_PER_PRODUCT 12
-#define CELLS_MIN 32768
+#define CELLS_MIN 4096
 
 /* Of a set with more products nobody could take the sums. */
 #define PRODUCTS_MAX 2000000
