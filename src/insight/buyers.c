@@ -131,6 +131,19 @@ place_columns(EcBuyers *buyers)
 	buyers->words++; /* flags */
 }
 
+/* Which other types pass doesn't matter, as they are left out anyway. */
+static bool
+cover_purchases(EcRows *rows)
+{
+	bool filter_types = rows->args.filter_types;
+	bool covered;
+
+	rows->args.filter_types = false;
+	covered = ec_rows_cover_exact(rows, EC_PROJECTION_BIT(EC_PROJECTION_PURCHASE));
+	rows->args.filter_types = filter_types && !covered;
+	return covered;
+}
+
 EcBuyers *
 ec_buyers_open(const EcArgs *args, uint32 columns, double share, MemoryContext context)
 {
@@ -151,8 +164,7 @@ ec_buyers_open(const EcArgs *args, uint32 columns, double share, MemoryContext c
 	buyers->sorter = ec_sorter_create(context, buyers->words + 2, 1, share);
 	ec_rows_open(&buyers->rows, args, needed, context);
 	if (accepts_purchases(args) && args->category == NULL && args->brand == NULL)
-		buyers->covered =
-			ec_rows_cover_exact(&buyers->rows, EC_PROJECTION_BIT(EC_PROJECTION_PURCHASE));
+		buyers->covered = cover_purchases(&buyers->rows);
 	return buyers;
 }
 
