@@ -143,6 +143,7 @@ count_cells(Funnel *state, EcUserQuery *query)
 	ec_user_query_read(query);
 	while (ec_user_cells_next(query->cells, &slice))
 		count_user(state, &slice, ++serial);
+	reserve_groups(state); /* the last keys may have hidden rows only */
 }
 
 static void
