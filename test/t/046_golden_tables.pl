@@ -103,6 +103,11 @@ EOC
 		my @companions = split /\n/, $node->safe_psql('postgres', "SELECT reltoastrelid::regclass FROM ($files) x JOIN pg_class USING (relname)");
 		cmp_ok($node->safe_psql('postgres', 'SELECT ' . join ' + ', map { "(SELECT count(*) FROM $_ WHERE chunk_id::bigint & 255 = 6)" } @companions), '>', 10, "version $version: rows are found by places");
 	}
+	if ($version == 5)
+	{
+		is($node->safe_psql('postgres', "SELECT pg_relation_size('golden_emptied')"), '0', "version $version: a table without a page");
+		is($node->safe_psql('postgres', "BEGIN; INSERT INTO golden_emptied VALUES (1) RETURNING ctid > '(1,0)'; ROLLBACK"), 't', "version $version: its row numbers go on");
+	}
 	# what is written now stands beside it
 	my $more = '';
 	foreach (split /\n/, $node->safe_psql('postgres', $tables))
