@@ -684,3 +684,25 @@ ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint32 *group
 	if (to > EC_PRODUCT_SLOT_NULL && search.missing > 0)
 		find_last(set, EC_PRODUCT_SLOT_NULL, to, &search);
 }
+
+int64
+ec_product_set_last_hour(EcProductSet *set)
+{
+	uint32 part = 0;
+	int64 row;
+	int64 slot;
+
+	if (set->nproducts == 0)
+		return -1;
+	row = find_place(set, EC_PRODUCT_SLOT_LATE).row - 1;
+	if (row < 0)
+		return -1;
+	while (set->starts[part + 1] <= row)
+		part++;
+	row -= set->starts[part];
+	ec_reader_goto_group(set->cells, part);
+	slot = ec_vector_int64(
+		ec_reader_block(set->cells, EC_PRODUCT_CELL_SLOT, (uint32) (row / EC_BLOCK_ROWS)),
+		(uint32) (row % EC_BLOCK_ROWS));
+	return slot > EC_PRODUCT_SLOT_FIRST ? slot : -1;
+}

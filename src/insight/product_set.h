@@ -112,6 +112,9 @@ ec_product_set_sum(EcProductSet *set, int64 from, int64 to, uint32 columns, EcPr
 extern void ec_product_set_sum_of(EcProductSet *set, int64 from, int64 to, uint32 columns,
 								  const uint32 *wanted, uint32 nwanted, EcProductSums *sums);
 
+/* The last slot that is an hour and has a cell; -1 if there is none. */
+extern int64 ec_product_set_last_hour(EcProductSet *set);
+
 /* The last slot in which one of a group of products has a cell; without time comes before all others. */
 typedef struct EcProductLast
 {

@@ -3,7 +3,10 @@
  *	  trending: what grows fastest, a period against the period before it.
  *
  * Both periods end inclusively: (as_of - period, as_of] and (as_of - 2 period,
- * as_of - period].  Two passes if as_of is to be the latest event: one over the times.
+ * as_of - period].  Products come from summaries where these are.
+ *
+ * If as_of is to be the latest event, the times are looked through first: where there are
+ * summaries, only from the last hour on that they know.
  */
 #include "postgres.h"
 
@@ -15,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "insight/args.h"
+#include "insight/product_set.h"
 #include "insight/revenue.h"
 #include "insight/rows.h"
 #include "insight/tally.h"
@@ -72,6 +76,7 @@ typedef struct Growth
 {
 	uint64 current[EC_REVENUE_WORDS]; /* revenue, or in the first two words a count */
 	uint64 previous[EC_REVENUE_WORDS];
+	int64 rows; /* 0: all that summaries count are hidden */
 } Growth;
 
 #define KEY_WORDS 2 /* is it NULL; id of the text or product_id */
@@ -85,16 +90,16 @@ typedef struct GrowthItem
 
 /* ---- periods ---- */
 
-/* The greatest finite event_time; false if there is none. */
+/* The greatest finite event_time among the rows that args selects; false if there is none. */
 static bool
-find_latest(Trending *state)
+find_latest_of(Trending *state, const EcArgs *args)
 {
 	bool found = false;
 	EcIntColumn time;
 	EcRows rows;
 
 	ec_int_column_init(&time, EC_COL_TIME, state->context);
-	ec_rows_open(&rows, &state->args, EC_COL_BIT(EC_COL_TIME), state->context);
+	ec_rows_open(&rows, args, EC_COL_BIT(EC_COL_TIME), state->context);
 	while (ec_rows_next(&rows))
 	{
 		const uint8 *nulls;
@@ -111,6 +116,46 @@ find_latest(Trending *state)
 	}
 	ec_rows_close(&rows);
 	return found;
+}
+
+/* The start of the last hour that summaries know of. */
+static bool
+find_last_hour(Trending *state, TimestampTz *hour)
+{
+	const EcSummarySet *set;
+	int64 last = -1;
+	Relation rel;
+	EcRows rows;
+
+	if (!ec_rows_open_covered(&rows, &state->args, EC_COL_BIT(EC_COL_TIME), EC_PRODUCT_PROJECTIONS,
+							  state->context))
+		return false;
+	while (ec_rows_next_set(&rows, &rel, &set))
+	{
+		EcProductSet *products = ec_product_set_open(rel, set, state->context);
+
+		last = Max(last, ec_product_set_last_hour(products));
+		ec_product_set_close(products);
+	}
+	ec_rows_close(&rows);
+	if (last >= 0)
+		*hour = ec_product_slot_time(last);
+	return last >= 0;
+}
+
+/* Rows of that hour may be hidden, all of them: then it is looked for everywhere. */
+static bool
+find_latest(Trending *state)
+{
+	EcArgs args = state->args;
+
+	if (find_last_hour(state, &args.since))
+	{
+		args.has_since = true;
+		if (find_latest_of(state, &args))
+			return true;
+	}
+	return find_latest_of(state, &state->args);
 }
 
 /* In UTC: as timestamps without zone. */
@@ -156,6 +201,7 @@ combine_growths(uint64 *into, const uint64 *from)
 
 	ec_revenue_combine(a->current, b->current);
 	ec_revenue_combine(a->previous, b->previous);
+	a->rows += b->rows;
 }
 
 static uint64 *const *
@@ -202,11 +248,100 @@ add_rows(Trending *state, EcRows *rows, uint64 *const *states, EcIntColumn *time
 		Growth *growth = (Growth *) states[i];
 		uint64 *sum = times[i] > state->current_after ? growth->current : growth->previous;
 
+		growth->rows += rows->sign;
 		if (types == NULL)
-			ec_tally_add_int128(sum, 1);
-		else if (types[i] == EC_TYPE_PURCHASE)
+			ec_tally_add_int128(sum, rows->sign);
+		else if (types[i] == EC_TYPE_PURCHASE && rows->sign > 0)
 			ec_revenue_add(sum, &prices, i, state->context);
+		else if (types[i] == EC_TYPE_PURCHASE &&
+				 (prices.states == NULL || prices.states[i] == EC_PRICE_VALUE))
+			ec_tally_add_int128(sum, -(int128) prices.values[i]);
 	}
+}
+
+static void
+add_batches(Trending *state, EcRows *rows, EcEventColumn column)
+{
+	EcTextColumn text;
+	EcIntColumn product;
+	EcIntColumn time;
+
+	ec_text_column_init(&text, column, state->texts, state->context);
+	ec_int_column_init(&product, column, state->context);
+	ec_int_column_init(&time, EC_COL_TIME, state->context);
+	while (ec_rows_next(rows))
+	{
+		uint64 *const *states = state->by == BY_PRODUCT ? find_products(state, rows, &product)
+														: find_texts(state, rows, &text);
+
+		add_rows(state, rows, states, &time);
+	}
+	state->scale = state->measure == REVENUE ? rows->price_scale : 0;
+}
+
+static void
+add_set(Trending *state, EcProductSet *set, int64 from, int64 to, bool is_current)
+{
+	int column = state->measure == REVENUE ? EC_PRODUCT_CELL_REVENUE : EC_PRODUCT_CELL_ROWS;
+	uint32 columns = EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_ROWS) | EC_PRODUCT_SUM_BIT(column);
+	const int64 *ids = ec_product_set_ids(set);
+	EcProductSums sums;
+
+	ec_product_set_sum(set, from, to, columns, &sums);
+	for (uint32 i = 0; i < set->nproducts; i++)
+	{
+		uint64 key[KEY_WORDS] = {i >= set->nproducts - set->nnull, (uint64) ids[i]};
+		Growth *growth;
+
+		if (sums.columns[EC_PRODUCT_CELL_ROWS][i] == 0)
+			continue;
+		growth = (Growth *) ec_tally_find_one(state->tally, key);
+		growth->rows += sums.columns[EC_PRODUCT_CELL_ROWS][i];
+		ec_tally_add_int128(is_current ? growth->current : growth->previous,
+							sums.columns[column][i]);
+	}
+}
+
+/* Summaries stand for the rows of one period; false: there are none. */
+static bool
+count_covered(Trending *state, uint32 columns, bool is_current)
+{
+	EcArgs args = state->args;
+	const EcSummarySet *set;
+	Relation rel;
+	EcRows rows;
+	int64 from;
+	int64 to;
+
+	args.since = is_current ? state->current_after + 1 : args.since;
+	args.until = is_current ? args.until : state->current_after + 1;
+	ec_rows_open(&rows, &args, columns, state->context);
+	if (!ec_rows_cover(&rows, EC_PRODUCT_PROJECTIONS))
+	{
+		ec_rows_close(&rows);
+		return false;
+	}
+	add_batches(state, &rows, EC_COL_PRODUCT);
+	ec_product_slots(&rows.slots, &from, &to);
+	while (ec_rows_next_set(&rows, &rel, &set))
+	{
+		EcProductSet *products = ec_product_set_open(rel, set, state->context);
+
+		add_set(state, products, from, to, is_current);
+		ec_product_set_close(products);
+	}
+	ec_rows_close(&rows);
+	return true;
+}
+
+static void
+count_plain(Trending *state, EcArgs *args, uint32 columns, EcEventColumn column)
+{
+	EcRows rows;
+
+	ec_rows_open(&rows, args, columns, state->context);
+	add_batches(state, &rows, column);
+	ec_rows_close(&rows);
 }
 
 static void
@@ -215,26 +350,17 @@ count_rows(Trending *state)
 	static const EcEventColumn columns_by[] = {EC_COL_CATEGORY_CODE, EC_COL_BRAND, EC_COL_PRODUCT};
 	EcEventColumn column = columns_by[state->by];
 	uint32 columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(column);
-	EcTextColumn text;
-	EcIntColumn product;
-	EcIntColumn time;
-	EcRows rows;
+	EcArgs args = state->args;
 
 	if (state->measure == REVENUE)
 		columns |= EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE);
-	ec_text_column_init(&text, column, state->texts, state->context);
-	ec_int_column_init(&product, column, state->context);
-	ec_int_column_init(&time, EC_COL_TIME, state->context);
-	ec_rows_open(&rows, &state->args, columns, state->context);
-	while (ec_rows_next(&rows))
+	if (state->by == BY_PRODUCT && count_covered(state, columns, true))
 	{
-		uint64 *const *states = state->by == BY_PRODUCT ? find_products(state, &rows, &product)
-														: find_texts(state, &rows, &text);
-
-		add_rows(state, &rows, states, &time);
+		args.until = state->current_after + 1;
+		if (count_covered(state, columns, false))
+			return;
 	}
-	state->scale = state->measure == REVENUE ? rows.price_scale : 0;
-	ec_rows_close(&rows);
+	count_plain(state, &args, columns, column);
 }
 
 /* ---- order ---- */
@@ -297,6 +423,8 @@ visit_growth(const uint64 *key, uint64 *words, void *arg)
 
 	memcpy(item.key, key, sizeof(item.key));
 	memcpy(&item.growth, words, sizeof(item.growth));
+	if (item.growth.rows == 0)
+		return;
 	current = current_of(&item.growth);
 	previous = previous_of(&item.growth);
 	ec_price_add_sum(&state->all_current, &current, state->context);
