@@ -200,6 +200,53 @@ ec_cells_ids(EcCells *cells, int column, EcTextColumn *text)
 	return text->ids;
 }
 
+/* The span of the current block's cells. */
+static bool
+span_block(EcCells *cells, int64 *min, int64 *max)
+{
+	const uint8 *nulls;
+	const int64 *slots;
+	bool found = false;
+	EcZone zone;
+	EcKind kind;
+	int32 scale;
+
+	if (cells->all && ec_reader_zone(cells->reader, 0, cells->block, &zone, &kind, &scale))
+	{
+		*min = zone.min;
+		*max = zone.max;
+		return true;
+	}
+	slots = ec_cells_ints(cells, 0, &nulls);
+	for (uint32 i = 0; i < cells->n; i++)
+	{
+		if (nulls != NULL && nulls[i])
+			continue;
+		*min = found ? Min(*min, slots[i]) : slots[i];
+		*max = found ? Max(*max, slots[i]) : slots[i];
+		found = true;
+	}
+	return found;
+}
+
+bool
+ec_cells_span(EcCells *cells, int64 *min, int64 *max)
+{
+	bool found = false;
+	int64 first;
+	int64 last;
+
+	while (ec_cells_next(cells))
+	{
+		if (!span_block(cells, &first, &last))
+			continue;
+		*min = found ? Min(*min, first) : first;
+		*max = found ? Max(*max, last) : last;
+		found = true;
+	}
+	return found;
+}
+
 /* ---- all sets, a range of slots ---- */
 
 static void

@@ -52,6 +52,12 @@ extern const int64 *ec_cells_ints(EcCells *cells, int column, const uint8 **null
 extern const uint32 *ec_cells_ids(EcCells *cells, int column, EcTextColumn *text);
 
 /*
+ * The least and greatest slot of the cells that are selected, by their zones where these
+ * tell; false if all are NULL or there are none.
+ */
+extern bool ec_cells_span(EcCells *cells, int64 *min, int64 *max);
+
+/*
  * The cells that stand for the rows of ec_rows_cover's range: of whole days (UTC) from
  * one projection, of the hours before and after them from another.
  */

@@ -180,6 +180,15 @@ extern bool ec_rows_open_covered(EcRows *rows, const EcArgs *args, uint32 column
 /* The sets in use, one after the other; also after all batches. */
 extern bool ec_rows_next_set(EcRows *rows, Relation *rel, const EcSummarySet **set);
 
+/* Before the first set, or again. */
+extern void ec_rows_rewind_sets(EcRows *rows);
+
+/*
+ * Do cells tell everything?  That is, is there one set, and no row that it doesn't count or
+ * that is hidden; this looks for the first batch.  If so, the set is given.
+ */
+extern bool ec_rows_only_set(EcRows *rows, Relation *rel, const EcSummarySet **set);
+
 /* All rows, hidden ones too, of some row groups, see ec_source_open_groups. */
 extern void ec_rows_open_groups(EcRows *rows, Relation rel, const EcReaderPick *picks,
 								uint32 npicks, uint32 columns, MemoryContext context);

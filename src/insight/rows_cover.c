@@ -137,3 +137,19 @@ ec_rows_next_set(EcRows *rows, Relation *rel, const EcSummarySet **set)
 {
 	return ec_source_next_set(rows->source, rel, set);
 }
+
+void
+ec_rows_rewind_sets(EcRows *rows)
+{
+	ec_source_rewind_sets(rows->source);
+}
+
+bool
+ec_rows_only_set(EcRows *rows, Relation *rel, const EcSummarySet **set)
+{
+	const EcSummarySet *other;
+	bool is_only = ec_rows_next_set(rows, rel, set) && !ec_rows_next_set(rows, rel, &other);
+
+	ec_rows_rewind_sets(rows);
+	return is_only && !ec_rows_next(rows);
+}

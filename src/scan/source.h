@@ -82,6 +82,7 @@ extern bool ec_source_cover(EcSource *source, const EcSourceCover *cover);
 
 /* The sets in use, one after the other; they live as long as the source. */
 extern bool ec_source_next_set(EcSource *source, Relation *rel, const EcSummarySet **set);
+extern void ec_source_rewind_sets(EcSource *source);
 
 /*
  * All rows of some row groups of a columnar table, hidden ones too, for making summaries:

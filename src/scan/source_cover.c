@@ -118,6 +118,13 @@ ec_source_next_set(EcSource *source, Relation *rel, const EcSummarySet **set)
 	return false;
 }
 
+void
+ec_source_rewind_sets(EcSource *source)
+{
+	source->next_set_part = 0;
+	source->next_set = 0;
+}
+
 /* ---- row groups ---- */
 
 bool
