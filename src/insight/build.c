@@ -20,6 +20,12 @@
 /* Of a making's memory, what its tally may have; the rest is its sorter's. */
 #define TALLY_PART 0.5
 
+/*
+ * More makes tallies slower, as they don't fit the processor's caches any more; rows come
+ * more or less in order of time, so that equal keys (which have an hour) are near each other.
+ */
+#define TALLY_MAX (4.0 * 1024 * 1024)
+
 /* Columns of a batch, in memory that all batches use. */
 typedef struct Batches
 {
@@ -163,13 +169,14 @@ static void
 begin_making(EcBuild *build, EcMaking *making, double all)
 {
 	const EcMaker *maker = making->maker;
-	double share = maintenance_work_mem * 1024.0 / get_hash_memory_limit() * maker->memory / all;
+	double limit = get_hash_memory_limit();
+	double share = maintenance_work_mem * 1024.0 / limit * maker->memory / all;
 	int words = maker->key_words + maker->state_words;
 
 	making->build = build;
 	if (maker->combine != NULL)
 		making->tally = ec_tally_create(build->context, maker->key_words, maker->state_words,
-										maker->combine, share * TALLY_PART);
+										maker->combine, Min(share * TALLY_PART, TALLY_MAX / limit));
 	making->sorter =
 		ec_sorter_create(build->context, words, maker->key_words, share * (1 - TALLY_PART));
 	making->batch = ec_batch_create(ec_projection_columns(maker->projection), build->context);
