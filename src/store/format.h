@@ -251,10 +251,11 @@ typedef struct EcDiskPlace
 typedef struct EcDiskSummary
 {
 	uint32 magic;
-	uint32
-		checksum; /* XXH3 of all that follows it in this struct, seeded with the number, low 32 bits */
-	int64 set;	  /* number of the set */
-	uint64 nrows;	   /* of the row groups covered, hidden ones too */
+	uint32 checksum; /* XXH3 of what follows in this struct, seeded with the number, low 32 bits */
+	int64 set;		 /* number of the set */
+	uint64
+		nrows; /* of a part: its own; of the list: those of the row groups covered, hidden ones too */
+	uint64 bytes;	   /* of the image */
 	uint16 version;	   /* EC_SUMMARY_VERSION */
 	uint16 kind;	   /* EcSummaryKind */
 	uint16 projection; /* of a part */
@@ -300,7 +301,7 @@ StaticAssertDecl(sizeof(EcDiskFree) == 12, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskOldRow) == 8, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskReserve) == 16, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskPlace) == 8, "no padding on disk");
-StaticAssertDecl(sizeof(EcDiskSummary) == 56, "no padding on disk");
+StaticAssertDecl(sizeof(EcDiskSummary) == 64, "no padding on disk");
 StaticAssertDecl(sizeof(EcDiskCounters) == 32, "no padding on disk");
 
 /* Low byte of chunk_id; its other bytes extend chunk_seq, so that numbers have 54 bits. */

@@ -407,7 +407,7 @@ put_stats(FunctionCallInfo fcinfo, Relation rel, const StatsRow *row, EcList *su
 		int64 bytes = 0;
 
 		for (uint32 i = 0; i < summaries->nsummaries; i++)
-			bytes += (int64) summaries->summaries[i].bytes;
+			bytes += (int64) summaries->summaries[i].header.bytes;
 		values[10] = Int64GetDatum(ec_summary_list(summaries, NULL)->nsets);
 		values[11] = Int64GetDatum(bytes);
 	}

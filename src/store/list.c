@@ -331,7 +331,6 @@ check_free(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 static void
 list_summary(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 {
-	EcDiskDescriptor disk = {0};
 	EcListSummary *summary;
 	EcDiskSummary header;
 	bool damaged;
@@ -341,16 +340,12 @@ list_summary(EcList *list, HeapTuple tuple, const EcCatalogTuple *opened)
 		ec_catalog_tuple_damaged(list->rel, tuple, "It is no summary.");
 	if (list->context == NULL || list->guard != NULL || list->snapshot == SnapshotAny)
 		return;
-	if (!damaged)
-		memcpy(&disk, opened->payload + sizeof(header), sizeof(disk));
 	list->summaries =
 		grow(list, list->summaries, list->nsummaries, &list->summaries_size, sizeof(EcListSummary));
 	summary = &list->summaries[list->nsummaries++];
 	summary->header = header;
 	summary->number = opened->number;
 	summary->tid = tuple->t_self;
-	summary->nrows = disk.nrows;
-	summary->bytes = disk.image_len;
 	summary->damaged = damaged;
 }
 

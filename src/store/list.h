@@ -57,15 +57,13 @@ typedef struct EcListMask
 	ItemPointerData tid;
 } EcListMask;
 
-/* A SUMMARY tuple: what its header says, and, unchecked, its descriptor. */
+/* A SUMMARY tuple and what its header says. */
 typedef struct EcListSummary
 {
 	EcDiskSummary header;
 	int64 number;
 	ItemPointerData tid;
-	uint32 nrows;
 	bool damaged; /* only number and tid are known; a problem for those only who want summaries */
-	uint64 bytes;
 } EcListSummary;
 
 /* Rows of a parent subtransaction that it has not written yet. */

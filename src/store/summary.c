@@ -74,16 +74,15 @@ add_part(EcSummarySet *set, const EcListSummary *listed)
 	part->pick.tid = listed->tid;
 	part->projection = listed->header.projection;
 	part->index = listed->header.index;
-	part->nrows = listed->nrows;
-	part->bytes = listed->bytes;
+	part->nrows = (uint32) listed->header.nrows;
+	part->bytes = listed->header.bytes;
 }
 
 /* Are all parts there, once each? */
 static bool
 is_whole(const EcSummarySet *set, const EcListSummary *cover)
 {
-	if (cover->header.kind != EC_SUMMARY_COVER || cover->header.nparts != set->nparts ||
-		cover->header.ngroups != cover->nrows)
+	if (cover->header.kind != EC_SUMMARY_COVER || cover->header.nparts != set->nparts)
 		return false;
 	for (uint32 i = 0; i < set->nparts; i++)
 	{
@@ -113,7 +112,7 @@ make_set(const EcListSummary *listed, uint32 n, EcSummarySet *set)
 	{
 		set->cover.number = listed->number;
 		set->cover.tid = listed->tid;
-		set->cover_bytes = listed->bytes;
+		set->cover_bytes = listed->header.bytes;
 		set->signature = listed->header.signature;
 		set->projections = listed->header.projections;
 		set->refused = listed->header.refused;

@@ -103,6 +103,7 @@ put(EcSummaryWriter *writer, EcDiskSummary *header, int64 number, EcBatch *batch
 	EcDiskRange range;
 
 	encode(rel, batch, number, &range, &desc);
+	header->bytes = desc.image_len;
 	ec_summary_insert(writer->c, header, &desc, GetCurrentCommandId(true));
 	if (desc.form == EC_FORM_EXTENT)
 		ec_space_unlock_writer(rel);
@@ -125,6 +126,7 @@ ec_summary_put(EcSummaryWriter *writer, uint16 projection, EcBatch *batch)
 	header.kind = EC_SUMMARY_PART;
 	header.projection = projection;
 	header.index = writer->next[projection]++;
+	header.nrows = batch->nrows;
 	writer->nparts++;
 	put(writer, &header, number, batch);
 }
@@ -190,7 +192,7 @@ drop_all(Relation rel, EcCompanion *c)
 	for (uint32 i = 0; i < list->nsummaries; i++)
 	{
 		drop_tuple(c, list->summaries[i].number, &list->summaries[i].tid, cid);
-		ec_summary_rows_dropped += list->summaries[i].nrows;
+		ec_summary_rows_dropped++; /* at least */
 	}
 	ec_list_end(list);
 	PopActiveSnapshot();

@@ -25,7 +25,8 @@ typedef struct EcVerify
 	FunctionCallInfo fcinfo;
 	Relation rel;
 	EcReader *reader;
-	uint32 group;		 /* in work */
+	uint32 group;						 /* in work */
+	const struct EcListSummary *summary; /* in work */
 	const char *subject; /* in work, if it is no row group of the table: goes before the problem */
 	int attidx;			 /* column in work */
 	Relation index;		 /* in work */

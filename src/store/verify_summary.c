@@ -18,12 +18,17 @@
 static void
 enter_summary(EcVerify *verify)
 {
+	const EcDiskSummary *header = &verify->summary->header;
 	EcReader *reader = verify->reader;
 
 	ec_reader_goto_group(reader, 0);
 	ec_reader_load_directory(reader);
 	if (reader->desc->form == EC_FORM_EXTENT)
 		ec_verify_add_range(&verify->extents, reader->desc->first_block, reader->desc->npages);
+	if (header->bytes != reader->desc->image_len ||
+		(header->kind == EC_SUMMARY_PART ? header->nrows : header->ngroups) != reader->desc->nrows)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("its header contradicts its descriptor")));
 	if (reader->desc->natts != (uint32) reader->tupdesc->natts)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("it has %u columns instead of %d", reader->desc->natts,
@@ -46,6 +51,7 @@ check_summary(EcVerify *verify, const EcListSummary *summary)
 	EcReaderPick pick = {.number = summary->number, .tid = summary->tid};
 	TupleDesc tupdesc = columns_of(summary);
 
+	verify->summary = summary;
 	verify->subject = psprintf("summary " INT64_FORMAT " of set " INT64_FORMAT, summary->number,
 							   summary->header.set);
 	if (summary->number >= verify->meta.next_group)

@@ -28,6 +28,12 @@ my %form = (
 	updated => [ $bulk, 'CREATE INDEX ON T (a)', 'COMMIT', 'BEGIN', "UPDATE T SET b = 'updated' || a WHERE a % 31 = 3" ],
 	merged => [ (map { ("INSERT INTO T SELECT a + n * 4000, b, c, d, e, f, g FROM source, generate_series(0, 1) n WHERE a % 6 = $_") } 0 .. 5),
 		'CREATE INDEX ON T (a)', 'UPDATE T SET c = c || a WHERE a % 11 = 3', 'COMMIT', 'VACUUM T', 'BEGIN' ],
+	# columns of events, of which VACUUM makes summaries; some of what they count is deleted
+	summarized => [ 'ALTER TABLE T ADD event_time timestamptz, ADD event_type text, ADD product_id bigint, ADD category_id bigint, ADD category_code text,'
+		. ' ADD brand text, ADD price numeric(10,2), ADD user_id bigint, ADD user_session text',
+		"INSERT INTO T SELECT s.*, e, CASE WHEN a % 9 = 4 THEN 'purchase' WHEN a % 9 = 5 THEN 'cart' ELSE 'view' END, a % 300, a % 20, 'category.' || a % 10, 'brand' || a % 7,"
+		. " d, a % 400, 'session' || a / 5 FROM source s ORDER BY a",
+		'SET ecinsight.summary_rows = 1', 'COMMIT', 'VACUUM T', 'BEGIN', 'DELETE FROM T WHERE a % 41 = 3' ],
 	full => [ $bulk, 'INSERT INTO T SELECT a + 10000, b, c, d, e, f, g FROM source WHERE a < 30', 'COMMIT', 'VACUUM FULL T', 'BEGIN' ],
 );
 
@@ -65,6 +71,10 @@ BEGIN
 		WHEN 'count' THEN 'SELECT count(*) FROM %I'
 		WHEN 'sums' THEN 'SELECT concat_ws('','', count(*), count(b), sum(a), min(c), max(c), sum(d), max(e), count(DISTINCT f)) FROM %I'
 		WHEN 'groups' THEN 'SELECT md5(string_agg(concat_ws('','', b, n, s), chr(10) ORDER BY b)) FROM (SELECT b, count(*) AS n, sum(d) AS s FROM %I GROUP BY b) x'
+		WHEN 'insights' THEN CASE WHEN t ~ 'summarized' THEN 'SELECT concat_ws('','', (SELECT md5(string_agg(x::text, chr(10))) FROM ecinsight.popular_categories(%1$L, 1000) x),'
+				' (SELECT md5(string_agg(x::text, chr(10))) FROM ecinsight.price_sensitivity(%1$L, 1000) x), (SELECT md5(string_agg(x::text, chr(10))) FROM ecinsight.product_performance(%1$L, 1000) x),'
+				' (SELECT md5(string_agg(x::text, chr(10))) FROM ecinsight.top_user_categories(%1$L, 100) x), (SELECT md5(string_agg(x::text, chr(10))) FROM ecinsight.sales_trend(%1$L) x),'
+				' (SELECT md5(string_agg(x::text, chr(10))) FROM ecinsight.customer_scores(%1$L, ''2021-01-01'') x))' ELSE 'SELECT 1' END
 		END, t) INTO result;
 EXCEPTION WHEN OTHERS OR query_canceled THEN
 	result := 'error ' || SQLSTATE || ' ' || SQLERRM;
@@ -81,6 +91,7 @@ CREATE FUNCTION inspected(t text, way text, OUT result text) LANGUAGE plpgsql AS
 BEGIN
 	EXECUTE format(CASE way
 		WHEN 'columnar_stats' THEN 'SELECT md5(string_agg(x::text, chr(10) ORDER BY x::text)) FROM ecinsight.columnar_stats(%L) x'
+		WHEN 'summaries' THEN 'SELECT md5(string_agg(x::text, chr(10) ORDER BY x::text)) FROM ecinsight.summaries(%L) x'
 		WHEN 'row_groups' THEN 'SELECT md5(string_agg(x::text, chr(10) ORDER BY x::text)) FROM ecinsight.row_groups(%L) x'
 		END, t) INTO result;
 EXCEPTION WHEN OTHERS OR query_canceled THEN
@@ -108,7 +119,7 @@ EXCEPTION WHEN SQLSTATE 'EC001' THEN
 WHEN OTHERS OR query_canceled THEN
 	result := 'error ' || SQLSTATE || ' ' || SQLERRM;
 END $$;
-CREATE TABLE ways AS SELECT * FROM unnest('{rows,scan,some,index,count,sums,groups}'::text[]) way;
+CREATE TABLE ways AS SELECT * FROM unnest('{rows,scan,some,index,count,sums,groups,insights}'::text[]) way;
 EOC
 }
 

@@ -7,7 +7,7 @@
 # PostgreSQL's, as a heap's: what happens there is counted apart.
 #
 # EC_FLIPS: how many.  EC_SEED: the same flips again.  EC_FLIP_CHECKSUMS: all or none of them with page checksums.
-# EC_FLIP_KINDS: only where this regular expression says.  EC_FLIP_SECONDS: no new round after so long.
+# EC_FLIP_KINDS: only where this regular expression says.  EC_FLIP_FORMS: only tables of these forms.  EC_FLIP_SECONDS: no new round after so long.
 use strict;
 use warnings;
 
@@ -42,7 +42,7 @@ $node->start;
 # Tables: each form as a heap, and "copies" times columnar
 # ----------------------------------------------------------------------------------------
 my $setup = "CREATE EXTENSION ecinsight;\n" . form_functions();
-foreach my $form (form_names())
+foreach my $form (grep { !$ENV{EC_FLIP_FORMS} || /$ENV{EC_FLIP_FORMS}/ } form_names())
 {
 	$setup .= form_create($form, "heap_$form", 'heap');
 	$setup .= form_create($form, "${form}_$_", 'ecinsight_columnar') foreach 1 .. $copies;
@@ -64,7 +64,7 @@ foreach (split /\n/, $node->safe_psql('postgres', $slow . "SELECT substr(relname
 }
 # what each table tells of itself now
 my %tells;
-foreach (split /\n/, $node->safe_psql('postgres', $slow . "WITH x AS MATERIALIZED ($tables) SELECT t, way, inspected(t, way) FROM x, unnest('{columnar_stats,row_groups}'::text[]) way"))
+foreach (split /\n/, $node->safe_psql('postgres', $slow . "WITH x AS MATERIALIZED ($tables) SELECT t, way, inspected(t, way) FROM x, unnest('{columnar_stats,row_groups,summaries}'::text[]) way"))
 {
 	my ($t, $way, $digest) = split /\|/;
 	$tells{$t}{$way} = $digest;
@@ -171,7 +171,7 @@ sub look_at
 	while (@names)
 	{
 		my $sql = join '', map { "SELECT '$_', way, look('$_', way) FROM ways UNION ALL SELECT '$_', 'verify', checked('$_')\n"
-			. " UNION ALL SELECT '$_', way, inspected('$_', way) FROM unnest('{columnar_stats,row_groups}'::text[]) way;\n"
+			. " UNION ALL SELECT '$_', way, inspected('$_', way) FROM unnest('{columnar_stats,row_groups,summaries}'::text[]) way;\n"
 			. (join '', map { my $way = $_; "SELECT '\@', '$way', written('\@', '$way');\n" } qw(build cluster compact)) =~ s/\@/$_/gr
 			. "VACUUM $_;\n\\if :ERROR\n\\echo '$_|VACUUM|error' :SQLSTATE :LAST_ERROR_MESSAGE\n\\else\n\\echo '$_|VACUUM|done'\n\\endif\n"
 			. "SELECT '$_', 'vacuumed', look('$_', 'rows'); SELECT '$_', 'in the end', checked('$_');\n" } @names;
@@ -210,7 +210,7 @@ sub judge
 		{
 			my $message = $1;
 			$verdict = 'detected';
-			$verdict = 'unnamed' unless $message =~ /invalid page in block/ || ($message =~ /"$t->{name}"/ && $message =~ /row group|row \d|block|metapage|tuple/);
+			$verdict = 'unnamed' unless $message =~ /invalid page in block/ || ($message =~ /"$t->{name}"/ && $message =~ /row group|row \d|block|metapage|tuple|summary/);
 		}
 		elsif ($result =~ /^(error|crash|no answer)/) { $verdict = 'failed'; }
 		elsif ($result ne $expected{$way}) { $verdict = 'wrong'; }
