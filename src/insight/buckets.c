@@ -127,6 +127,24 @@ find_segment(const EcBuckets *buckets, TimestampTz time)
 	return segment;
 }
 
+bool
+ec_buckets_fit(EcBuckets *buckets, int64 min, int64 max, int64 length)
+{
+	const EcZoneSegment *segment = find_segment(buckets, min);
+
+	if (buckets->unit == EC_BUCKET_HOUR && length > USECS_PER_HOUR)
+		return false;
+	while (segment->offset % length == 0)
+	{
+		if (segment->end > max)
+			return true;
+		if (segment->end % length != 0)
+			return false;
+		segment = find_segment(buckets, segment->end);
+	}
+	return false;
+}
+
 /* ---- the range of a bucket in local time ---- */
 
 static int64
@@ -181,8 +199,8 @@ truncate_time(const EcBuckets *buckets, TimestampTz time)
 }
 
 /* The number of the bucket with this value, which may be new. */
-static uint32
-number_of_value(EcBuckets *buckets, TimestampTz value, bool isnull)
+uint32
+ec_buckets_number(EcBuckets *buckets, TimestampTz value, bool isnull)
 {
 	uint8 null = isnull;
 	uint32 minor = 0;
@@ -220,7 +238,7 @@ number_of_key(EcBuckets *buckets, int64 key, TimestampTz time)
 		buckets->key_numbers =
 			repalloc_huge(buckets->key_numbers, sizeof(uint32) * (Size) buckets->key_capacity);
 	}
-	buckets->key_numbers[index] = number_of_value(buckets, truncate_time(buckets, time), false);
+	buckets->key_numbers[index] = ec_buckets_number(buckets, truncate_time(buckets, time), false);
 	return buckets->key_numbers[index];
 }
 
@@ -247,7 +265,7 @@ number_of_time(EcBuckets *buckets, TimestampTz time)
 	if (unlikely(time < buckets->current_start || time >= buckets->current_end))
 	{
 		if (TIMESTAMP_NOT_FINITE(time))
-			return number_of_value(buckets, time, false);
+			return ec_buckets_number(buckets, time, false);
 		set_current(buckets, time);
 	}
 	return buckets->current;
@@ -265,7 +283,7 @@ ec_buckets_find(EcBuckets *buckets, uint32 n, const int64 *times, const uint8 *n
 	}
 	for (uint32 i = 0; i < n; i++)
 		numbers[i] =
-			nulls[i] ? number_of_value(buckets, 0, true) : number_of_time(buckets, times[i]);
+			nulls[i] ? ec_buckets_number(buckets, 0, true) : number_of_time(buckets, times[i]);
 }
 
 /* ---- order ---- */
@@ -365,23 +383,26 @@ append_empty(EcBuckets *buckets, RowList *list, const EcBucketRow *row, const Ec
 }
 
 EcBucketRow *
-ec_buckets_order(EcBuckets *buckets, bool fill, int64 *n)
+ec_buckets_order(EcBuckets *buckets, bool fill, const bool *dropped, int64 *n)
 {
 	Size size = sizeof(EcBucketRow) * (Size) Max(buckets->count, 1);
 	EcBucketRow *present = MemoryContextAllocHuge(buckets->context, size);
 	RowList list = {MemoryContextAllocHuge(buckets->context, size), 0, Max(buckets->count, 1)};
+	uint32 count = 0;
 
 	for (uint32 i = 0; i < buckets->count; i++)
 	{
-		present[i].value = buckets->values[i];
-		present[i].isnull = i == buckets->null_number;
-		present[i].number = i;
+		if (dropped != NULL && dropped[i])
+			continue;
+		present[count].value = buckets->values[i];
+		present[count].isnull = i == buckets->null_number;
+		present[count++].number = i;
 	}
-	qsort(present, buckets->count, sizeof(EcBucketRow), compare_rows);
-	for (uint32 i = 0; i < buckets->count; i++)
+	qsort(present, count, sizeof(EcBucketRow), compare_rows);
+	for (uint32 i = 0; i < count; i++)
 	{
 		append_row(&list, &present[i]);
-		if (fill && i + 1 < buckets->count)
+		if (fill && i + 1 < count)
 			append_empty(buckets, &list, &present[i], &present[i + 1]);
 	}
 	pfree(present);

@@ -70,6 +70,9 @@ extern void ec_buckets_init(EcBuckets *buckets, FunctionCallInfo fcinfo, int uni
 extern void ec_buckets_find(EcBuckets *buckets, uint32 n, const int64 *times, const uint8 *nulls,
 							uint32 *numbers);
 
+/* The number of the bucket with this value. */
+extern uint32 ec_buckets_number(EcBuckets *buckets, TimestampTz value, bool isnull);
+
 /* The start of the bucket that follows the one that starts at value (finite). */
 extern TimestampTz ec_buckets_next(EcBuckets *buckets, TimestampTz value);
 
@@ -83,9 +86,16 @@ typedef struct EcBucketRow
 
 /*
  * All buckets in order, with empty ones between the first and the last finite one if
- * fill.  Error 54000 if there are more than EC_BUCKETS_MAX.
+ * fill.  dropped (may be NULL) tells by number which to leave out.  Error 54000 if
+ * there are more than EC_BUCKETS_MAX.
  */
 #define EC_BUCKETS_MAX 10000000
-extern EcBucketRow *ec_buckets_order(EcBuckets *buckets, bool fill, int64 *n);
+extern EcBucketRow *ec_buckets_order(EcBuckets *buckets, bool fill, const bool *dropped, int64 *n);
+
+/*
+ * Do all buckets between two finite times start and end at multiples of length (an hour,
+ * a day: microseconds) since 2000, UTC?
+ */
+extern bool ec_buckets_fit(EcBuckets *buckets, int64 min, int64 max, int64 length);
 
 #endif /* EC_BUCKETS_H */

@@ -381,7 +381,7 @@ static void
 put_rows(Customers *state, FunctionCallInfo fcinfo)
 {
 	int64 nrows;
-	EcBucketRow *rows = ec_buckets_order(&state->buckets, false, &nrows);
+	EcBucketRow *rows = ec_buckets_order(&state->buckets, false, NULL, &nrows);
 	EcResult result;
 
 	ec_result_begin(&result, fcinfo);
