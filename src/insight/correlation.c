@@ -69,35 +69,6 @@ count_rows(Correlation *state, EcRows *rows)
 	}
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	uint32 x = *(const uint32 *) a;
-	uint32 y = *(const uint32 *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* Sorts few numbers; many are what nobody has. */
-static void
-sort_ids(uint32 *ids, uint32 n)
-{
-	if (n > 32)
-	{
-		qsort(ids, n, sizeof(uint32), compare_ids);
-		return;
-	}
-	for (uint32 i = 1; i < n; i++)
-	{
-		uint32 id = ids[i];
-		uint32 to = i;
-
-		for (; to > 0 && ids[to - 1] > id; to--)
-			ids[to] = ids[to - 1];
-		ids[to] = id;
-	}
-}
-
 static void
 count_user(Correlation *state, const EcUserSlice *slice)
 {
@@ -116,7 +87,6 @@ count_user(Correlation *state, const EcUserSlice *slice)
 		if (category != EC_ID_NULL && (n == 0 || state->basket[n - 1] != category))
 			state->basket[n++] = category;
 	}
-	sort_ids(state->basket, n);
 	ec_pairs_add_basket(state->pairs, state->basket, n);
 }
 

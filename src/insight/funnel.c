@@ -102,27 +102,43 @@ count_rows(Funnel *state, EcRows *rows)
 
 /* ---- summaries ---- */
 
-static inline uint64
-types_of(const EcUserSlice *slice, uint32 i)
+/* Cells from the i-th on that have its key; *types gets what was done there. */
+static inline uint32
+read_run(const EcUserSlice *slice, const uint32 *groups, uint32 i, uint64 *types)
 {
-	return (uint64) (ec_user_views(slice, i) > 0) << EC_TYPE_VIEW |
-		   (uint64) (slice->counts[EC_USER_COUNT_CARTS][i] > 0) << EC_TYPE_CART |
-		   (uint64) (slice->counts[EC_USER_COUNT_PURCHASES][i] > 0) << EC_TYPE_PURCHASE;
+	const int64 *rows = slice->counts[EC_USER_COUNT_ROWS];
+	const int64 *carts = slice->counts[EC_USER_COUNT_CARTS];
+	const int64 *purchases = slice->counts[EC_USER_COUNT_PURCHASES];
+	const int64 *other = slice->counts[EC_USER_COUNT_OTHER];
+	int64 all_views = 0;
+	int64 all_carts = 0;
+	int64 all_purchases = 0;
+	uint32 first = i;
+
+	do
+	{
+		all_views |= rows[i] - carts[i] - purchases[i] - other[i];
+		all_carts |= carts[i];
+		all_purchases |= purchases[i];
+		i++;
+	} while (i < slice->n && (groups == NULL || groups[i] == groups[first]));
+	*types = (uint64) (all_views != 0) << EC_TYPE_VIEW | (uint64) (all_carts != 0) << EC_TYPE_CART |
+			 (uint64) (all_purchases != 0) << EC_TYPE_PURCHASE;
+	return i;
 }
 
 /* Counts a user once for what he did in each group. */
 static void
-count_user(Funnel *state, const EcUserSlice *slice, uint64 serial)
+count_user(Funnel *state, const EcUserSlice *slice, const uint32 *groups, uint64 serial)
 {
-	const uint32 *groups = state->by == BY_BRAND ? slice->brands : slice->codes;
-
-	reserve_groups(state);
-	for (uint32 i = 0; i < slice->n; i++)
+	for (uint32 i = 0; i < slice->n;)
 	{
-		uint32 group = state->by == BY_NONE ? EC_ID_NULL : groups[i];
+		uint32 group = groups != NULL ? groups[i] : EC_ID_NULL;
 		uint64 last = state->last[group];
-		uint64 types = types_of(slice, i);
+		int64 *counts = state->counts[group];
+		uint64 types;
 
+		i = read_run(slice, groups, i, &types);
 		if (last >> EC_TYPE_CLASSES != serial)
 			last = serial << EC_TYPE_CLASSES | SEEN;
 		state->last[group] = last | types;
@@ -130,7 +146,7 @@ count_user(Funnel *state, const EcUserSlice *slice, uint64 serial)
 			continue;
 		types &= ~last;
 		for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
-			state->counts[group][type] += types >> type & 1;
+			counts[type] += types >> type & 1;
 	}
 }
 
@@ -142,7 +158,16 @@ count_cells(Funnel *state, EcUserQuery *query)
 
 	ec_user_query_read(query);
 	while (ec_user_cells_next(query->cells, &slice))
-		count_user(state, &slice, ++serial);
+	{
+		const uint32 *groups = NULL;
+
+		if (state->by == BY_CATEGORY)
+			groups = slice.codes;
+		else if (state->by == BY_BRAND)
+			groups = slice.brands;
+		reserve_groups(state);
+		count_user(state, &slice, groups, ++serial);
+	}
 	reserve_groups(state); /* the last keys may have hidden rows only */
 }
 

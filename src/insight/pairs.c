@@ -130,7 +130,16 @@ count_keys(EcPairs *pairs)
 	pairs->nkeys = 0;
 }
 
-/* Counts the pairs of an item and the items before it. */
+/* The pair of items a < b has no cell. */
+static void
+count_in_tally(EcPairs *pairs, uint32 a, uint32 b)
+{
+	pairs->item_keys[pairs->nkeys++] = (uint64) a << 32 | b;
+	if (pairs->nkeys == EC_BLOCK_ROWS)
+		count_keys(pairs);
+}
+
+/* Counts the pairs of an item and the items before it, which are less. */
 static void
 count_item(EcPairs *pairs, uint32 b, const uint32 *before, uint32 n)
 {
@@ -143,10 +152,22 @@ count_item(EcPairs *pairs, uint32 b, const uint32 *before, uint32 n)
 		return;
 	}
 	for (uint32 i = 0; i < n; i++)
+		count_in_tally(pairs, before[i], b);
+}
+
+/* The same in any order. */
+static void
+count_unordered(EcPairs *pairs, uint32 item, const uint32 *before, uint32 n)
+{
+	for (uint32 i = 0; i < n; i++)
 	{
-		pairs->item_keys[pairs->nkeys++] = (uint64) before[i] << 32 | b;
-		if (pairs->nkeys == EC_BLOCK_ROWS)
-			count_keys(pairs);
+		uint32 a = Min(item, before[i]);
+		uint32 b = Max(item, before[i]);
+
+		if (b < pairs->ncells)
+			pairs->cells[(uint64) b * (b - 1) / 2 + a]++;
+		else
+			count_in_tally(pairs, a, b);
 	}
 }
 
@@ -247,19 +268,25 @@ begin_baskets(EcPairs *pairs)
 void
 ec_pairs_add_basket(EcPairs *pairs, const uint32 *items, uint32 n)
 {
+	uint32 greatest = 0;
+
 	if (!pairs->whole)
 		begin_baskets(pairs);
 	if (n == 0)
 		return;
-	if (items[n - 1] >= pairs->nitems)
-		reserve_items(pairs, items[n - 1] + 1);
+	for (uint32 i = 0; i < n; i++)
+		greatest = Max(greatest, items[i]);
+	if (greatest >= pairs->nitems)
+		reserve_items(pairs, greatest + 1);
 	pairs->nbaskets++;
 	if (n >= 1024)
 		CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; i < n; i++)
 	{
+		if (i % 1024 == 1023)
+			CHECK_FOR_INTERRUPTS();
 		pairs->items[items[i]]++;
-		count_item(pairs, items[i], items, i);
+		count_unordered(pairs, items[i], items, i);
 	}
 }
 

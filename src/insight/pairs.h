@@ -30,7 +30,7 @@ extern void ec_pairs_add(EcPairs *pairs, uint32 n, const uint64 *const *baskets,
 						 const uint32 *items, const uint8 *skip);
 
 /*
- * Instead of that: whole baskets at once, each item once, ascending; their keys aren't needed
+ * Instead of that: whole baskets at once, each item once; their keys aren't needed
  * then.  Memory: pairs of few items have a cell of an array, those of others go to a tally.
  */
 extern void ec_pairs_add_basket(EcPairs *pairs, const uint32 *items, uint32 n);
