@@ -108,6 +108,8 @@ BEGIN;
 DELETE FROM us_events WHERE user_id < 5;
 SELECT us_fill(9001, 200);
 SELECT * FROM us_check();
+DELETE FROM us_events;
+SELECT * FROM us_check() WHERE query NOT LIKE '% checked';
 ROLLBACK;
 SELECT * FROM us_check();
 VACUUM us_events;

@@ -16,40 +16,13 @@
 #include "insight/sorter.h"
 #include "insight/tally.h"
 #include "insight/user_cells.h"
+#include "insight/user_stream.h"
 
 /* Rows' keys: user; no user, code and brand. */
 #define KEY_WORDS 2
 #define NO_USER (UINT64CONST(1) << 63)
 #define CODE_SHIFT 32
 #define FEW_CELLS 24
-
-/* A set. */
-typedef struct Stream
-{
-	EcReader *reader; /* NULL: it has come to its end */
-	EcSlots slots;
-	EcTextColumn code;
-	EcTextColumn brand;
-	uint32 block; /* the next one of the reader's group */
-	bool in_group;
-
-	/* the selected cells of a block */
-	uint32 n;
-	uint32 *selection;	/* those in the slots, if not all */
-	const int64 *users; /* 0 where NULL */
-	const uint8 *nulls; /* NULL: none */
-	const uint32 *codes;
-	const uint32 *brands;
-	const int64 *counts[EC_USER_COUNTS];
-	int64 *ints[1 + EC_USER_COUNTS]; /* memory for users and counts */
-	uint8 *null_bytes;
-
-	/* the present user's */
-	uint32 at;
-	uint32 end;
-	bool taken;
-	uint32 chosen; /* the first of the chosen users that may come */
-} Stream;
 
 /* A cell that is being collected. */
 typedef struct Cell
@@ -73,7 +46,7 @@ struct EcUserCells
 	uint64 *keys[KEY_WORDS]; /* [EC_BLOCK_ROWS] */
 	const uint64 *record;	 /* the next of them; NULL: none */
 
-	Stream *streams;
+	EcUserStream **streams;
 	int nstreams;
 
 	/* a user's cells collected */
@@ -133,8 +106,7 @@ ec_user_cells_destroy(EcUserCells *cells)
 {
 	for (int i = 0; i < cells->nstreams; i++)
 	{
-		if (cells->streams[i].reader != NULL)
-			ec_reader_end(cells->streams[i].reader);
+		ec_user_stream_end(cells->streams[i]);
 	}
 	if (cells->tally != NULL)
 		ec_tally_destroy(cells->tally);
@@ -255,288 +227,25 @@ ec_user_cells_visit_rows(EcUserCells *cells, EcUserRowVisitor visit, void *arg)
 	cells->record = ec_sorter_next(cells->sorter);
 }
 
-/* ---- a block of a set ---- */
-
-static int
-compare_users(int64 a, bool a_null, int64 b, bool b_null)
-{
-	if (a != b)
-		return a < b ? -1 : 1;
-	return (int) a_null - (int) b_null;
-}
-
-/* The first of n ascending users that isn't less. */
-static uint32
-find_user(const int64 *users, uint32 n, int64 user)
-{
-	uint32 low = 0;
-
-	while (low < n)
-	{
-		uint32 middle = low + (n - low) / 2;
-
-		if (users[middle] < user)
-			low = middle + 1;
-		else
-			n = middle;
-	}
-	return low;
-}
-
-/* May a group's block (or the whole group) have a chosen user? */
-static bool
-may_have_chosen(const EcUserCells *cells, Stream *stream, uint32 block)
-{
-	EcZone zone;
-	EcKind kind;
-	int32 scale;
-	uint32 at;
-
-	if (cells->chosen == NULL)
-		return true;
-	if (!ec_reader_zone(stream->reader, EC_USER_ID, block, &zone, &kind, &scale))
-		return false; /* all are NULL */
-	at = stream->chosen +
-		 find_user(cells->chosen + stream->chosen, cells->nchosen - stream->chosen, zone.min);
-	return at < cells->nchosen && cells->chosen[at] <= zone.max;
-}
-
-/* Numbers the cells in the slots; false: all are. */
-static bool
-select_slots(Stream *stream, uint32 block)
-{
-	const EcSlots *slots = &stream->slots;
-	uint32 n = 0;
-	const EcVector *v;
-
-	if (slots->min == PG_INT64_MIN && slots->max == PG_INT64_MAX && slots->nulls)
-		return false;
-	v = ec_reader_block(stream->reader, EC_USER_SLOT, block);
-	if (v->form == EC_FORM_FLAT && v->nnulls == 0)
-	{
-		const int64 *values = v->values.i64;
-
-		for (uint32 i = 0; i < v->nrows; i++)
-		{
-			stream->selection[n] = i;
-			n += values[i] >= slots->min && values[i] <= slots->max;
-		}
-	}
-	else
-	{
-		for (uint32 i = 0; i < v->nrows; i++)
-		{
-			stream->selection[n] = i;
-			if (ec_vector_is_null(v, i))
-				n += slots->nulls;
-			else
-			{
-				int64 slot = ec_vector_int64(v, i);
-
-				n += slot >= slots->min && slot <= slots->max;
-			}
-		}
-	}
-	stream->n = n;
-	return n < v->nrows;
-}
-
-/* An integer column of the selected cells, without NULLs. */
-static const int64 *
-get_ints(Stream *stream, const EcVector *v, const uint32 *selection, int64 *ints)
-{
-	const int64 *values = v->values.i64;
-
-	if (v->form == EC_FORM_CONST)
-	{
-		for (uint32 i = 0; i < stream->n; i++)
-			ints[i] = values[0];
-		return ints;
-	}
-	if (v->form == EC_FORM_FLAT && selection == NULL)
-		return values;
-	if (v->form == EC_FORM_FLAT)
-	{
-		for (uint32 i = 0; i < stream->n; i++)
-			ints[i] = values[selection[i]];
-		return ints;
-	}
-	for (uint32 i = 0; i < stream->n; i++)
-		ints[i] = values[v->codes[selection == NULL ? i : selection[i]]];
-	return ints;
-}
-
-static void
-get_users(Stream *stream, const EcVector *v, const uint32 *selection)
-{
-	int64 *users = stream->ints[0];
-
-	stream->nulls = NULL;
-	if (v->nnulls == 0)
-	{
-		stream->users = get_ints(stream, v, selection, users);
-		return;
-	}
-	for (uint32 i = 0; i < stream->n; i++)
-	{
-		uint32 row = selection == NULL ? i : selection[i];
-
-		stream->null_bytes[i] = ec_vector_is_null(v, row);
-		users[i] = stream->null_bytes[i] ? 0 : ec_vector_int64(v, row);
-	}
-	stream->users = users;
-	stream->nulls = stream->null_bytes;
-}
-
-static const uint32 *
-get_ids(Stream *stream, EcTextColumn *text, int column, uint32 block, const uint32 *selection)
-{
-	const EcVector *v = ec_reader_block(stream->reader, column, block);
-
-	ec_text_column_map(text, v, selection, stream->n);
-	return text->ids;
-}
-
-static void
-get_block(const EcUserCells *cells, Stream *stream, uint32 block)
-{
-	EcReader *reader = stream->reader;
-	const uint32 *selection = NULL;
-
-	CHECK_FOR_INTERRUPTS();
-	stream->n = ec_reader_block_rows(reader, block);
-	if (select_slots(stream, block))
-		selection = stream->selection;
-	if (stream->n == 0)
-		return;
-	get_users(stream, ec_reader_block(reader, EC_USER_ID, block), selection);
-	if (cells->want & EC_USER_WANT_CODES)
-		stream->codes = get_ids(stream, &stream->code, EC_USER_CODE, block, selection);
-	if (cells->want & EC_USER_WANT_BRANDS)
-		stream->brands = get_ids(stream, &stream->brand, EC_USER_BRAND, block, selection);
-	for (int i = 0; i < (cells->want & EC_USER_WANT_TYPES ? EC_USER_COUNTS : 1); i++)
-		stream->counts[i] = get_ints(stream, ec_reader_block(reader, EC_USER_ROWS + i, block),
-									 selection, stream->ints[1 + i]);
-}
-
-/* The next block that has a selected cell; false: there is none. */
-static bool
-next_block(const EcUserCells *cells, Stream *stream)
-{
-	stream->n = 0;
-	stream->at = stream->end = 0;
-	while (stream->n == 0)
-	{
-		while (!stream->in_group || stream->block == ec_reader_group(stream->reader)->nblocks)
-		{
-			if (!ec_reader_next_group(stream->reader))
-			{
-				ec_reader_end(stream->reader);
-				stream->reader = NULL;
-				return false;
-			}
-			stream->in_group = true;
-			stream->block = 0;
-			if (!may_have_chosen(cells, stream, EC_ZONE_CHUNK))
-				stream->block = ec_reader_group(stream->reader)->nblocks;
-		}
-		if (may_have_chosen(cells, stream, stream->block))
-			get_block(cells, stream, stream->block);
-		stream->block++;
-	}
-	return true;
-}
-
-/* ---- a set's users ---- */
-
-static inline bool
-user_is_null(const Stream *stream, uint32 at)
-{
-	return stream->nulls != NULL && stream->nulls[at];
-}
-
-/* Where the cells of the user at stream->at end, in this block. */
-static void
-find_end(Stream *stream)
-{
-	const int64 *users = stream->users;
-	int64 user = users[stream->at];
-	uint32 end = stream->at + 1;
-
-	while (end < stream->n && users[end] == user)
-		end++;
-	for (uint32 i = stream->at + 1; stream->nulls != NULL && i < end; i++)
-	{
-		if (stream->nulls[i] != stream->nulls[stream->at])
-			end = i;
-	}
-	stream->end = end;
-}
-
-/* From stream->at on, the first cell of a chosen user; false: the block has none. */
-static bool
-skip_to_chosen(const EcUserCells *cells, Stream *stream)
-{
-	while (stream->at < stream->n)
-	{
-		int64 user = stream->users[stream->at];
-
-		stream->chosen +=
-			find_user(cells->chosen + stream->chosen, cells->nchosen - stream->chosen, user);
-		if (stream->chosen == cells->nchosen)
-			return false;
-		if (cells->chosen[stream->chosen] == user && !user_is_null(stream, stream->at))
-			return true;
-		if (cells->chosen[stream->chosen] == user)
-			stream->at++;
-		else
-			stream->at += find_user(stream->users + stream->at, stream->n - stream->at,
-									cells->chosen[stream->chosen]);
-	}
-	return false;
-}
-
-/* Steps to the next user, if there is any. */
-static void
-next_user(const EcUserCells *cells, Stream *stream)
-{
-	stream->at = stream->end;
-	stream->taken = false;
-	for (;;)
-	{
-		if (stream->at < stream->n && (cells->chosen == NULL || skip_to_chosen(cells, stream)))
-		{
-			find_end(stream);
-			return;
-		}
-		if (!next_block(cells, stream))
-			return;
-	}
-}
+/* ---- sets ---- */
 
 void
 ec_user_cells_add_set(EcUserCells *cells, Relation rel, const EcSummarySet *set,
 					  const EcSlots *slots)
 {
-	MemoryContext old = MemoryContextSwitchTo(cells->context);
-	Stream *stream;
+	EcUserStream *stream = MemoryContextAllocZero(cells->context, sizeof(EcUserStream));
 
 	if (cells->streams == NULL)
-		cells->streams = palloc(sizeof(Stream));
+		cells->streams = MemoryContextAlloc(cells->context, sizeof(EcUserStream *));
 	else
-		cells->streams = repalloc(cells->streams, sizeof(Stream) * (cells->nstreams + 1));
-	stream = &cells->streams[cells->nstreams++];
-	memset(stream, 0, sizeof(Stream));
-	stream->reader = ec_summary_reader(rel, set, EC_PROJECTION_USER,
-									   ec_projection_columns(EC_PROJECTION_USER), cells->context);
+		cells->streams = repalloc(cells->streams, sizeof(EcUserStream *) * (cells->nstreams + 1));
+	stream->want = cells->want;
 	stream->slots = *slots;
+	stream->chosen = cells->chosen;
+	stream->nchosen = cells->nchosen;
 	ec_user_cells_init_texts(cells, &stream->code, &stream->brand, cells->context);
-	stream->selection = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
-	stream->null_bytes = palloc(EC_BLOCK_ROWS);
-	for (int i = 0; i < 1 + EC_USER_COUNTS; i++)
-		stream->ints[i] = palloc(sizeof(int64) * EC_BLOCK_ROWS);
-	stream->taken = true;
-	MemoryContextSwitchTo(old);
+	ec_user_stream_begin(stream, rel, set, cells->context);
+	cells->streams[cells->nstreams++] = stream;
 }
 
 /* ---- collecting ---- */
@@ -568,10 +277,10 @@ collect(EcUserCells *cells, uint64 texts, const int64 *counts)
 
 /* All cells of the stream's user, in as many blocks as they are; steps to the next user. */
 static void
-collect_stream(EcUserCells *cells, Stream *stream)
+collect_stream(EcUserCells *cells, EcUserStream *stream)
 {
 	int64 user = stream->users[stream->at];
-	bool isnull = user_is_null(stream, stream->at);
+	bool isnull = ec_user_stream_is_null(stream, stream->at);
 
 	do
 	{
@@ -588,9 +297,9 @@ collect_stream(EcUserCells *cells, Stream *stream)
 				counts[c] = stream->counts[c][i];
 			collect(cells, texts, counts);
 		}
-		next_user(cells, stream);
+		ec_user_stream_next(stream);
 	} while (stream->reader != NULL && stream->users[stream->at] == user &&
-			 user_is_null(stream, stream->at) == isnull);
+			 ec_user_stream_is_null(stream, stream->at) == isnull);
 }
 
 static void
@@ -700,31 +409,40 @@ put_collected(EcUserCells *cells, EcUserSlice *slice)
 
 /* ---- users ---- */
 
+static int
+compare_users(int64 a, bool a_null, int64 b, bool b_null)
+{
+	if (a != b)
+		return a < b ? -1 : 1;
+	return (int) a_null - (int) b_null;
+}
+
 /* The least user of all streams, and how many streams have him. */
 static int
-find_least(EcUserCells *cells, EcUserSlice *slice, Stream **stream)
+find_least(EcUserCells *cells, EcUserSlice *slice, EcUserStream **stream)
 {
 	int found = 0;
 
 	*stream = NULL;
 	for (int i = 0; i < cells->nstreams; i++)
 	{
-		Stream *one = &cells->streams[i];
+		EcUserStream *one = cells->streams[i];
 		int order;
 
 		if (one->taken)
-			next_user(cells, one);
+			ec_user_stream_next(one);
 		if (one->reader == NULL)
 			continue;
-		order = found == 0 ? -1
-						   : compare_users(one->users[one->at], user_is_null(one, one->at),
-										   slice->user, slice->isnull);
+		order = found == 0
+					? -1
+					: compare_users(one->users[one->at], ec_user_stream_is_null(one, one->at),
+									slice->user, slice->isnull);
 		if (order > 0)
 			continue;
 		found = order < 0 ? 1 : found + 1;
 		*stream = one;
 		slice->user = one->users[one->at];
-		slice->isnull = user_is_null(one, one->at);
+		slice->isnull = ec_user_stream_is_null(one, one->at);
 	}
 	if (cells->record != NULL)
 	{
@@ -744,7 +462,7 @@ find_least(EcUserCells *cells, EcUserSlice *slice, Stream **stream)
 }
 
 static void
-hand_out(Stream *stream, EcUserSlice *slice)
+hand_out(EcUserStream *stream, EcUserSlice *slice)
 {
 	uint32 at = stream->at;
 
@@ -762,10 +480,10 @@ collect_all(EcUserCells *cells, const EcUserSlice *slice)
 	cells->ncollected = 0;
 	for (int i = 0; i < cells->nstreams; i++)
 	{
-		Stream *stream = &cells->streams[i];
+		EcUserStream *stream = cells->streams[i];
 
 		if (stream->reader != NULL && stream->users[stream->at] == slice->user &&
-			user_is_null(stream, stream->at) == slice->isnull)
+			ec_user_stream_is_null(stream, stream->at) == slice->isnull)
 			collect_stream(cells, stream);
 	}
 	collect_rows(cells, ec_sorter_word(slice->user), slice->isnull);
@@ -779,7 +497,7 @@ ec_user_cells_next(EcUserCells *cells, EcUserSlice *slice)
 		sort_rows(cells);
 	for (;;)
 	{
-		Stream *stream;
+		EcUserStream *stream;
 		int found = find_least(cells, slice, &stream);
 
 		if (found == 0)

@@ -1,0 +1,59 @@
+/*
+ * user_stream.h
+ *	  One set's cells by user (EC_PROJECTION_USER), for user_cells.c.
+ *
+ * A user's cells stand in one block or in several; they are shown block by block.
+ */
+#ifndef EC_USER_STREAM_H
+#define EC_USER_STREAM_H
+
+#include "postgres.h"
+
+#include "insight/user_cells.h"
+
+typedef struct EcUserStream
+{
+	/* set by the caller, who zeroes the rest */
+	uint32 want; /* EC_USER_WANT_* */
+	EcSlots slots;
+	EcTextColumn code;
+	EcTextColumn brand;
+	const int64 *chosen; /* the chosen users that may still come; NULL: all users */
+	uint32 nchosen;
+
+	EcReader *reader; /* NULL: it has come to its end */
+	uint32 block;	  /* the next one of the reader's group */
+	bool in_group;
+
+	/* the selected cells of a block */
+	uint32 n;
+	uint32 *selection;	/* those in the slots, if not all */
+	const int64 *users; /* 0 where NULL */
+	const uint8 *nulls; /* NULL: none */
+	const uint32 *codes;
+	const uint32 *brands;
+	const int64 *counts[EC_USER_COUNTS];
+	int64 *ints[1 + EC_USER_COUNTS]; /* memory for users and counts */
+	uint8 *null_bytes;
+
+	/* the present user's */
+	uint32 at;
+	uint32 end;
+	bool taken;
+} EcUserStream;
+
+extern void ec_user_stream_begin(EcUserStream *stream, Relation rel, const EcSummarySet *set,
+								 MemoryContext context);
+
+/* Steps to the next cells: of the next user, or of the present one in the next block. */
+extern void ec_user_stream_next(EcUserStream *stream);
+
+extern void ec_user_stream_end(EcUserStream *stream);
+
+static inline bool
+ec_user_stream_is_null(const EcUserStream *stream, uint32 at)
+{
+	return stream->nulls != NULL && stream->nulls[at];
+}
+
+#endif /* EC_USER_STREAM_H */
