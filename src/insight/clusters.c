@@ -270,7 +270,7 @@ ec_customer_clusters(PG_FUNCTION_ARGS)
 	ec_args_require(fcinfo, ARG_SEED, "seed");
 	seed = PG_GETARG_INT32(ARG_SEED);
 	state->context = context;
-	state->rfm = ec_rfm_create(context);
+	state->rfm = ec_rfm_create(context, true);
 	ec_rfm_get_as_of(state->rfm, fcinfo, ARG_AS_OF);
 	ec_rfm_count(state->rfm, &args, false);
 	ec_rfm_finish(state->rfm);

@@ -3,15 +3,17 @@
  *	  Customers by recency, frequency and monetary value of their purchases.
  *
  * Counting reads the purchases buyer by buyer (buyers.h), each of whom becomes a record.
- * Finishing sorts these and takes the scores' limits from the order: a customer's score is
+ * The scores' limits come from the three values sorted for themselves: a customer's score is
  * 1 plus the number of limits that he is beyond, a limit being the value of the customer at
- * a fifth, two fifths ... of the ascending order.
+ * a fifth, two fifths ... of the ascending order.  So customers themselves are sorted only if
+ * they are wanted in order.
  *
  * Revenues are integers, so they sort as words of a key.  Only if some price is odd
  * (see price.h) are all revenues compared as numerics, in memory, and sort by their rank.
  */
 #include "postgres.h"
 
+#include "executor/nodeHash.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
@@ -21,10 +23,15 @@
 #include "insight/rfm.h"
 #include "insight/rows.h"
 #include "insight/sorter.h"
+#include "insight/spill.h"
 #include "insight/tally.h"
+#include "insight/user_query.h"
 
 #define SHARE 0.2
+#define VALUES_SHARE 0.15
 #define SCORES 5
+#define FEW_ORDERS 1024	   /* numbers of orders that are counted rather than sorted */
+#define PLAIN_RECORDS 4096 /* of customers in no order, in memory at first */
 
 /* A sorted customer: monetary descending (or its rank), user ascending; then what goes along */
 #define RECORD_MONETARY 0 /* two words: the sum's, high and low, inverted */
@@ -34,6 +41,7 @@
 #define RECORD_ORDERS 4
 #define RECORD_ODD 5 /* EcOddPrices; in the end 0, or all have the whole sum in it */
 #define RECORD_WORDS 6
+#define RECORD_SIZE (sizeof(uint64) * RECORD_WORDS)
 
 typedef struct Limits
 {
@@ -51,7 +59,20 @@ struct EcRfm
 	int64 nusers;
 	int64 ncustomers;
 	bool has_odd;
-	EcSorter *customers;
+	bool ordered;
+	EcSorter *customers; /* in order */
+	uint64 *plain;		 /* or not: [plain_capacity], the first of them */
+	uint32 plain_capacity;
+	uint32 plain_max;
+	uint32 nplain;
+	uint32 at;		/* of the one to read next */
+	EcSpill *spill; /* the others; NULL: none */
+
+	/* values by themselves */
+	EcSorter *lasts;
+	EcSorter *monetaries;
+	uint64 *few_orders;	   /* [FEW_ORDERS] customers with so many */
+	EcSorter *many_orders; /* NULL: none has */
 	Limits recency;
 	Limits frequency;
 	Limits monetary; /* in the descending order's words */
@@ -62,11 +83,12 @@ const char *const ec_segment_names[EC_SEGMENTS] = {"champions",	  "at_risk",   "
 												   "hibernating", "promising", "browsers"};
 
 EcRfm *
-ec_rfm_create(MemoryContext context)
+ec_rfm_create(MemoryContext context, bool ordered)
 {
 	EcRfm *rfm = MemoryContextAllocZero(context, sizeof(EcRfm));
 
 	rfm->context = context;
+	rfm->ordered = ordered;
 	return rfm;
 }
 
@@ -161,6 +183,66 @@ choose_purchases(const EcRfm *rfm, EcBuyer *buyer, const Words *words)
 	buyer->n = n;
 }
 
+static void
+create_customers(EcRfm *rfm)
+{
+	if (rfm->ordered)
+		rfm->customers = ec_sorter_create(rfm->context, RECORD_WORDS, RECORD_KEY, SHARE);
+	else
+	{
+		rfm->plain_capacity = PLAIN_RECORDS;
+		rfm->plain_max = Min(get_hash_memory_limit() * SHARE / RECORD_SIZE, PG_INT32_MAX);
+		rfm->plain = MemoryContextAlloc(rfm->context, RECORD_SIZE * PLAIN_RECORDS);
+	}
+	rfm->lasts = ec_sorter_create(rfm->context, 1, 1, VALUES_SHARE);
+	rfm->monetaries = ec_sorter_create(rfm->context, 2, 2, VALUES_SHARE);
+	rfm->few_orders = MemoryContextAllocZero(rfm->context, sizeof(uint64) * FEW_ORDERS);
+}
+
+static void
+keep_plain(EcRfm *rfm, const uint64 *record)
+{
+	if (rfm->nplain == rfm->plain_capacity && rfm->plain_capacity < rfm->plain_max)
+	{
+		rfm->plain_capacity = Min(rfm->plain_capacity * 2, rfm->plain_max);
+		rfm->plain = repalloc_huge(rfm->plain, RECORD_SIZE * rfm->plain_capacity);
+	}
+	if (rfm->nplain < rfm->plain_capacity)
+	{
+		memcpy(rfm->plain + (Size) rfm->nplain++ * RECORD_WORDS, record, RECORD_SIZE);
+		return;
+	}
+	if (rfm->spill == NULL)
+		rfm->spill = ec_spill_create(rfm->context, RECORD_SIZE);
+	memcpy(ec_spill_write(rfm->spill, 0), record, RECORD_SIZE);
+}
+
+static void
+keep_orders(EcRfm *rfm, uint64 orders)
+{
+	if (orders < FEW_ORDERS)
+	{
+		rfm->few_orders[orders]++;
+		return;
+	}
+	if (rfm->many_orders == NULL)
+		rfm->many_orders = ec_sorter_create(rfm->context, 1, 1, VALUES_SHARE);
+	ec_sorter_put(rfm->many_orders, &orders);
+}
+
+static void
+keep_customer(EcRfm *rfm, const uint64 *record)
+{
+	if (rfm->ordered)
+		ec_sorter_put(rfm->customers, record);
+	else
+		keep_plain(rfm, record);
+	ec_sorter_put(rfm->lasts, &record[RECORD_LAST]);
+	ec_sorter_put(rfm->monetaries, &record[RECORD_MONETARY]);
+	keep_orders(rfm, record[RECORD_ORDERS]);
+	rfm->ncustomers++;
+}
+
 /* A buyer with purchases that count becomes a customer. */
 static void
 add_buyer(EcRfm *rfm, EcBuyer *buyer, const Words *words)
@@ -187,7 +269,7 @@ add_buyer(EcRfm *rfm, EcBuyer *buyer, const Words *words)
 	record[RECORD_ORDERS] = ec_buyer_orders(buyer, words->session);
 	record[RECORD_ODD] = (uint64) (uintptr_t) monetary.odd;
 	rfm->has_odd |= monetary.odd != NULL;
-	ec_sorter_put(rfm->customers, record);
+	keep_customer(rfm, record);
 	if (!TIMESTAMP_NOT_FINITE(last) && (!rfm->has_as_of || last > rfm->as_of))
 	{
 		rfm->has_as_of = true;
@@ -232,15 +314,27 @@ read_latest(EcRfm *rfm, const EcArgs *args, EcIntColumn *time)
 	ec_rows_close(&rows);
 }
 
+/* All users, from summaries of their own if there are some. */
 static void
 read_users(EcRfm *rfm, const EcArgs *args, EcIntColumn *user)
 {
-	EcRows rows;
+	EcUserQuery query;
 
-	ec_rows_open(&rows, args, EC_COL_BIT(EC_COL_USER), rfm->context);
-	while (ec_rows_next(&rows))
-		add_users(rfm, &rows, user);
-	ec_rows_close(&rows);
+	if (ec_user_query_open(&query, args, EC_COL_BIT(EC_COL_USER), 0, 0, NULL, NULL, rfm->context))
+	{
+		EcUserSlice slice;
+
+		ec_user_query_read(&query);
+		while (ec_user_cells_next(query.cells, &slice))
+			rfm->nusers += !slice.isnull;
+	}
+	else
+	{
+		rfm->users = ec_tally_create(rfm->context, 1, 0, NULL, SHARE);
+		while (ec_rows_next(&query.rows))
+			add_users(rfm, &query.rows, user);
+	}
+	ec_user_query_close(&query);
 }
 
 void
@@ -256,9 +350,9 @@ ec_rfm_count(EcRfm *rfm, const EcArgs *args, bool with_users)
 
 	ec_int_column_init(&time, EC_COL_TIME, rfm->context);
 	ec_int_column_init(&user, EC_COL_USER, rfm->context);
-	if (with_users)
+	if (all_rows && with_users)
 		rfm->users = ec_tally_create(rfm->context, 1, 0, NULL, SHARE);
-	rfm->customers = ec_sorter_create(rfm->context, RECORD_WORDS, RECORD_KEY, SHARE);
+	create_customers(rfm);
 	while (ec_rows_next(rows))
 	{
 		if (all_rows && with_users)
@@ -271,7 +365,7 @@ ec_rfm_count(EcRfm *rfm, const EcArgs *args, bool with_users)
 	rfm->scale = rows->price_scale;
 	ec_buyers_close(buyers);
 	/* without a customer, as_of doesn't matter */
-	if (!all_rows && !rfm->given && ec_sorter_count(rfm->customers) > 0)
+	if (!all_rows && !rfm->given && rfm->ncustomers > 0)
 		read_latest(rfm, args, &time);
 	if (!all_rows && with_users)
 		read_users(rfm, args, &user);
@@ -295,17 +389,39 @@ compare_odd(const void *a, const void *b)
 											 NumericGetDatum(((const OddCustomer *) a)->sum)));
 }
 
-/* Takes the customers out of the sorter, their whole sums being the odd parts now. */
+/* The next customer's record; from the start after the end, if they are in order. */
+static const uint64 *
+next_record(EcRfm *rfm)
+{
+	const uint64 *record;
+
+	if (!rfm->ordered)
+	{
+		if (rfm->at == rfm->nplain && rfm->spill != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			rfm->nplain = ec_spill_read(rfm->spill, 0, rfm->plain, PLAIN_RECORDS);
+			rfm->at = 0;
+		}
+		return rfm->at < rfm->nplain ? rfm->plain + (Size) rfm->at++ * RECORD_WORDS : NULL;
+	}
+	if (!rfm->reading)
+		ec_sorter_sort(rfm->customers);
+	record = ec_sorter_next(rfm->customers);
+	rfm->reading = record != NULL;
+	return record;
+}
+
+/* Takes the customers out of their place, their whole sums being the odd parts now. */
 static OddCustomer *
 take_odd(EcRfm *rfm)
 {
-	OddCustomer *customers = MemoryContextAllocHuge(
-		rfm->context, sizeof(OddCustomer) * Max(ec_sorter_count(rfm->customers), 1));
+	OddCustomer *customers =
+		MemoryContextAllocHuge(rfm->context, sizeof(OddCustomer) * Max(rfm->ncustomers, 1));
 	const uint64 *record;
 	int64 n = 0;
 
-	ec_sorter_sort(rfm->customers);
-	while ((record = ec_sorter_next(rfm->customers)) != NULL)
+	while ((record = next_record(rfm)) != NULL)
 	{
 		OddCustomer *customer = &customers[n++];
 		EcPriceSum price = {.sum = get_monetary(record)};
@@ -319,23 +435,47 @@ take_odd(EcRfm *rfm)
 	return customers;
 }
 
+static void
+destroy_sorter(EcSorter **sorter)
+{
+	if (*sorter != NULL)
+		ec_sorter_destroy(*sorter);
+	*sorter = NULL;
+}
+
+/* Forgets all of them. */
+static void
+destroy_customers(EcRfm *rfm)
+{
+	destroy_sorter(&rfm->customers);
+	destroy_sorter(&rfm->lasts);
+	destroy_sorter(&rfm->monetaries);
+	destroy_sorter(&rfm->many_orders);
+	if (rfm->spill != NULL)
+		ec_spill_close(rfm->spill);
+	rfm->spill = NULL;
+	rfm->ncustomers = 0;
+	rfm->nplain = rfm->at = 0;
+	rfm->reading = false;
+}
+
 /* Sorts by numeric sums and lets their ranks stand for them. */
 static void
 rank_odd(EcRfm *rfm)
 {
-	int64 n = ec_sorter_count(rfm->customers);
+	int64 n = rfm->ncustomers;
 	OddCustomer *customers = take_odd(rfm);
 	uint64 rank = 0;
 
-	ec_sorter_destroy(rfm->customers);
-	rfm->customers = ec_sorter_create(rfm->context, RECORD_WORDS, RECORD_KEY, SHARE);
+	destroy_customers(rfm);
+	create_customers(rfm);
 	qsort(customers, n, sizeof(OddCustomer), compare_odd);
 	for (int64 i = 0; i < n; i++)
 	{
 		rank += i > 0 && compare_odd(&customers[i - 1], &customers[i]) != 0;
 		customers[i].record[RECORD_MONETARY] = 0;
 		customers[i].record[RECORD_MONETARY + 1] = rank;
-		ec_sorter_put(rfm->customers, customers[i].record);
+		keep_customer(rfm, customers[i].record);
 	}
 	pfree(customers);
 }
@@ -347,50 +487,56 @@ limit_place(int limit, uint64 n)
 	return ((limit + 1) * n + SCORES - 1) / SCORES - 1;
 }
 
+/* Values of one or two words; ascending, or the other way round. */
 static void
-find_limits(EcSorter *sorter, Limits *limits)
+find_limits(EcSorter *sorter, uint64 n, int words, bool ascending, Limits *limits)
 {
-	uint64 n = ec_sorter_count(sorter);
 	const uint64 *record;
 	uint64 place = 0;
+	int found = 0;
 
 	ec_sorter_sort(sorter);
-	for (; (record = ec_sorter_next(sorter)) != NULL; place++)
+	for (; found < SCORES - 1 && (record = ec_sorter_next(sorter)) != NULL; place++)
 	{
-		for (int i = 0; i < SCORES - 1; i++)
+		for (; found < SCORES - 1; found++)
 		{
-			if (limit_place(i, n) == place)
-				limits->words[i][0] = record[0];
+			int limit = ascending ? found : SCORES - 2 - found;
+			uint64 wanted = limit_place(limit, n);
+
+			if (place != (ascending ? wanted : n - 1 - wanted))
+				break;
+			memcpy(limits->words[limit], record, sizeof(uint64) * words);
 		}
 	}
 }
 
-/* One pass over the customers, greatest monetary first, gives that one's limits and the values of the others'. */
+/* So many customers more have this number of orders: is it a limit? */
 static void
-set_limits(EcRfm *rfm)
+step_orders(EcRfm *rfm, uint64 orders, uint64 customers, uint64 *place)
 {
-	EcSorter *last = ec_sorter_create(rfm->context, 1, 1, SHARE / 2);
-	EcSorter *orders = ec_sorter_create(rfm->context, 1, 1, SHARE / 2);
-	uint64 n = rfm->ncustomers;
-	const uint64 *record;
-	uint64 place = n;
-
-	ec_sorter_sort(rfm->customers);
-	while ((record = ec_sorter_next(rfm->customers)) != NULL)
+	for (int i = 0; i < SCORES - 1; i++)
 	{
-		place--;
-		ec_sorter_put(last, &record[RECORD_LAST]);
-		ec_sorter_put(orders, &record[RECORD_ORDERS]);
-		for (int i = 0; i < SCORES - 1; i++)
-		{
-			if (limit_place(i, n) == place)
-				memcpy(rfm->monetary.words[i], &record[RECORD_MONETARY], sizeof(uint64) * 2);
-		}
+		uint64 limit = limit_place(i, rfm->ncustomers);
+
+		if (*place <= limit && limit < *place + customers)
+			rfm->frequency.words[i][0] = orders;
 	}
-	find_limits(last, &rfm->recency);
-	find_limits(orders, &rfm->frequency);
-	ec_sorter_destroy(last);
-	ec_sorter_destroy(orders);
+	*place += customers;
+}
+
+static void
+find_order_limits(EcRfm *rfm)
+{
+	const uint64 *record;
+	uint64 place = 0;
+
+	for (uint64 orders = 0; orders < FEW_ORDERS; orders++)
+		step_orders(rfm, orders, rfm->few_orders[orders], &place);
+	if (rfm->many_orders == NULL)
+		return;
+	ec_sorter_sort(rfm->many_orders);
+	while ((record = ec_sorter_next(rfm->many_orders)) != NULL)
+		step_orders(rfm, *record, 1, &place);
 }
 
 void
@@ -398,13 +544,17 @@ ec_rfm_finish(EcRfm *rfm)
 {
 	if (!rfm->has_as_of) /* there is no moment to look from, and nobody is a customer */
 	{
-		ec_sorter_destroy(rfm->customers);
-		rfm->customers = ec_sorter_create(rfm->context, RECORD_WORDS, RECORD_KEY, SHARE);
+		destroy_customers(rfm);
+		create_customers(rfm);
 	}
 	if (rfm->has_odd)
 		rank_odd(rfm);
-	rfm->ncustomers = ec_sorter_count(rfm->customers);
-	set_limits(rfm);
+	find_limits(rfm->lasts, rfm->ncustomers, 1, true, &rfm->recency);
+	find_limits(rfm->monetaries, rfm->ncustomers, 2, false, &rfm->monetary);
+	find_order_limits(rfm);
+	destroy_sorter(&rfm->lasts);
+	destroy_sorter(&rfm->monetaries);
+	destroy_sorter(&rfm->many_orders);
 	if (rfm->users != NULL)
 	{
 		rfm->nusers = ec_tally_count(rfm->users);
@@ -471,13 +621,9 @@ segment_of(int r, int f, int m)
 bool
 ec_rfm_next(EcRfm *rfm, EcCustomer *customer)
 {
-	const uint64 *record;
+	const uint64 *record = next_record(rfm);
 	TimestampTz last;
 
-	if (!rfm->reading)
-		ec_sorter_sort(rfm->customers);
-	record = ec_sorter_next(rfm->customers);
-	rfm->reading = record != NULL;
 	if (record == NULL)
 		return false;
 	last = ec_sorter_int64(record[RECORD_LAST]);
@@ -501,7 +647,5 @@ ec_rfm_next(EcRfm *rfm, EcCustomer *customer)
 void
 ec_rfm_destroy(EcRfm *rfm)
 {
-	if (rfm->customers != NULL)
-		ec_sorter_destroy(rfm->customers);
-	rfm->customers = NULL;
+	destroy_customers(rfm);
 }

@@ -44,7 +44,8 @@ typedef struct EcCustomer
 
 typedef struct EcRfm EcRfm;
 
-extern EcRfm *ec_rfm_create(MemoryContext context);
+/* ordered: customers are wanted in order, else in any. */
+extern EcRfm *ec_rfm_create(MemoryContext context, bool ordered);
 
 /* The as_of parameter: NULL stands for the latest finite event_time; infinity is error 22023. */
 extern void ec_rfm_get_as_of(EcRfm *rfm, FunctionCallInfo fcinfo, int argno);
@@ -52,14 +53,14 @@ extern void ec_rfm_get_as_of(EcRfm *rfm, FunctionCallInfo fcinfo, int argno);
 /* Reads the rows; with_users counts the users without a purchase as well. */
 extern void ec_rfm_count(EcRfm *rfm, const EcArgs *args, bool with_users);
 
-/* Puts the customers into order (monetary DESC, user ASC) and scores them. */
+/* Scores the customers, and puts them into order (monetary DESC, user ASC) if that is wanted. */
 extern void ec_rfm_finish(EcRfm *rfm);
 
 extern int64 ec_rfm_customers(const EcRfm *rfm);
 extern int64 ec_rfm_browsers(const EcRfm *rfm); /* if asked for */
 extern int32 ec_rfm_scale(const EcRfm *rfm);	/* of monetary */
 
-/* The next customer in order; false at the end, from where it starts over. */
+/* The next customer; false at the end, from where it starts over if they are in order. */
 extern bool ec_rfm_next(EcRfm *rfm, EcCustomer *customer);
 
 extern void ec_rfm_destroy(EcRfm *rfm);

@@ -23,9 +23,9 @@ PG_FUNCTION_INFO_V1(ec_customer_segments);
 
 /* Counted, ordered and scored customers of a call. */
 static EcRfm *
-read_customers(FunctionCallInfo fcinfo, bool with_users, MemoryContext context)
+read_customers(FunctionCallInfo fcinfo, bool ordered, bool with_users, MemoryContext context)
 {
-	EcRfm *rfm = ec_rfm_create(context);
+	EcRfm *rfm = ec_rfm_create(context, ordered);
 	EcArgs args;
 
 	ec_args_get(fcinfo, ARG_COMMON, &args);
@@ -64,7 +64,7 @@ ec_customer_scores(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ecinsight customer scores",
 												  ALLOCSET_DEFAULT_SIZES);
-	EcRfm *rfm = read_customers(fcinfo, false, context);
+	EcRfm *rfm = read_customers(fcinfo, true, false, context);
 	EcCustomer customer;
 	EcResult result;
 
@@ -180,7 +180,7 @@ ec_customer_segments(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "ecinsight customer segments", ALLOCSET_DEFAULT_SIZES);
-	EcRfm *rfm = read_customers(fcinfo, true, context);
+	EcRfm *rfm = read_customers(fcinfo, false, true, context);
 	Segment segments[EC_SEGMENTS];
 	EcResult result;
 	double total;
