@@ -1,7 +1,8 @@
 # Every insight function gives what its definition in plain SQL (test/insight/spec.sql) gives on a heap twin, whatever has been
 # done to the columnar table: loads, small writes, UPDATE, DELETE, TRUNCATE, what was rolled back, VACUUM; for random time
 # ranges and parameters; inside the writing transaction, in one that began before, and after the commit; also over
-# partitions, a heap table and a view.
+# partitions, a heap table and a view.  Summaries are made whenever there is a VACUUM, for very few rows too, and must be
+# what most calls on the table find.
 #
 # EC_SEEDS: how many runs; EC_SEED: the first one's seed.
 use strict;
@@ -18,7 +19,7 @@ my $seeds = $ENV{EC_SEEDS} || 4;
 my $first = $ENV{EC_SEED} || int(rand(1_000_000));
 my $node = PostgreSQL::Test::Cluster->new('property');
 $node->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'ecinsight'\nautovacuum = off\nfsync = off\n");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'ecinsight'\nautovacuum = off\nfsync = off\necinsight.summary_rows = 1\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION ecinsight');
 $node->safe_psql('postgres', slurp_file(dirname(abs_path(__FILE__)) . '/../insight/spec.sql'));
@@ -170,7 +171,7 @@ sub calls
 	foreach (1 .. $n)
 	{
 		my $name = pick(sort keys %arguments);
-		my $relation = pick(qw(c c c p h v));
+		my $relation = pick(qw(c c c c c p p h v));
 		my $arguments = join '', map { ", $_" } $arguments{$name}->(), common();
 		push @calls, [ "ecinsight.$name('$relation'$arguments)", "spec.$name('h'$arguments)" ];
 	}
@@ -270,27 +271,43 @@ sub run_round
 	return;
 }
 
+sub maintain
+{
+	return pick("VACUUM c;\n", "VACUUM c; VACUUM p;\n", "VACUUM c; VACUUM p;\n", "SELECT ecinsight.compact('c') \\g /dev/null\n", "VACUUM FULL c;\n");
+}
+
 sub round_script
 {
 	my @calls = calls(12);
 	my @print = map { set_guc() . printing($_, $calls[$_]) } 0 .. $#calls;
-	my $script = "BEGIN;\n" . join('', map { change() } 1 .. 1 + int(rand(4))) . join('', @print[ 0 .. 3 ]);
-	$script .= pick("COMMIT;\n", "COMMIT;\n", "COMMIT;\n", "ROLLBACK;\n");
-	$script .= pick("VACUUM c;\n", "VACUUM c; VACUUM p;\n", "SELECT ecinsight.compact('c') \\g /dev/null\n", "VACUUM FULL c;\n") if rand() < 0.4;
-	return ($script . join('', @print[ 4 .. $#print ]), @calls);
+	my $script = rand() < 0.5 ? maintain() : '';
+	$script .= "BEGIN;\n" . join('', map { change() } 1 .. 1 + int(rand(4))) . join('', @print[ 0 .. 3 ]);
+	$script .= pick("COMMIT;\n", "COMMIT;\n", "COMMIT;\n", "ROLLBACK;\n") . join('', @print[ 4 .. 7 ]);
+	$script .= maintain() if rand() < 0.4;
+	return ($script . join('', @print[ 8 .. $#print ]), @calls);
 }
 
+# How many sets of summaries can be used now?
+sub has_summaries
+{
+	return $node->safe_psql('postgres', "SELECT count(DISTINCT set_number) FROM ecinsight.summaries('c')") > 0 ? 1 : 0;
+}
+
+my $summed = 0;
 foreach my $seed ($first .. $first + $seeds - 1)
 {
 	srand($seed);
-	run_round("seed $seed", create_tables() . fill_staging(pick(100, 5000, 12000)) . all_three('INSERT INTO T SELECT * FROM staging;'));
+	run_round("seed $seed", create_tables() . fill_staging(pick(100, 5000, 12000)) . all_three('INSERT INTO T SELECT * FROM staging;') . "VACUUM c; VACUUM p;\n");
+	$summed += has_summaries();
 	foreach my $round (1 .. 6)
 	{
 		my $earlier = earlier_session();
 		run_round("seed $seed, $round", round_script());
 		ask_earlier_session($earlier, "seed $seed, $round");
+		$summed += has_summaries();
 	}
 	is($node->safe_psql('postgres', "SELECT * FROM ecinsight.verify('c')"), '', "seed $seed: sound");
 }
+cmp_ok($summed, '>', $seeds * 3, "summaries were there in $summed of " . $seeds * 7 . ' states');
 $node->stop;
 done_testing();
