@@ -3,7 +3,7 @@
  *	  trending: what grows fastest, a period against the period before it.
  *
  * Both periods end inclusively: (as_of - period, as_of] and (as_of - 2 period,
- * as_of - period].  Products come from summaries where these are.
+ * as_of - period].  Products and categories come from summaries where these are.
  *
  * If as_of is to be the latest event, the times are looked through first: where there are
  * summaries, only from the last hour on that they know.
@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "insight/args.h"
+#include "insight/cells.h"
 #include "insight/product_set.h"
 #include "insight/revenue.h"
 #include "insight/rows.h"
@@ -79,6 +80,8 @@ typedef struct Growth
 	int64 rows; /* 0: all that summaries count are hidden */
 } Growth;
 
+#define CATEGORY_PROJECTIONS                                                                       \
+	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_DAY))
 #define KEY_WORDS 2 /* is it NULL; id of the text or product_id */
 #define STATE_WORDS (sizeof(Growth) / sizeof(uint64))
 
@@ -217,17 +220,16 @@ find_products(Trending *state, EcRows *rows, EcIntColumn *product)
 }
 
 static uint64 *const *
-find_texts(Trending *state, EcRows *rows, EcTextColumn *text)
+find_ids(Trending *state, uint32 n, const uint32 *ids)
 {
 	const uint64 *keys[KEY_WORDS] = {state->key_words[0], state->key_words[1]};
-	const uint32 *ids = ec_rows_ids(rows, text);
 
-	for (uint32 i = 0; i < rows->n; i++)
+	for (uint32 i = 0; i < n; i++)
 	{
 		state->key_words[0][i] = ids[i] == EC_ID_NULL;
 		state->key_words[1][i] = ids[i];
 	}
-	return ec_tally_find(state->tally, rows->n, keys, NULL);
+	return ec_tally_find(state->tally, n, keys, NULL);
 }
 
 static void
@@ -271,8 +273,9 @@ add_batches(Trending *state, EcRows *rows, EcEventColumn column)
 	ec_int_column_init(&time, EC_COL_TIME, state->context);
 	while (ec_rows_next(rows))
 	{
-		uint64 *const *states = state->by == BY_PRODUCT ? find_products(state, rows, &product)
-														: find_texts(state, rows, &text);
+		uint64 *const *states = state->by == BY_PRODUCT
+									? find_products(state, rows, &product)
+									: find_ids(state, rows->n, ec_rows_ids(rows, &text));
 
 		add_rows(state, rows, states, &time);
 	}
@@ -302,34 +305,85 @@ add_set(Trending *state, EcProductSet *set, int64 from, int64 to, bool is_curren
 	}
 }
 
-/* Summaries stand for the rows of one period; false: there are none. */
-static bool
-count_covered(Trending *state, uint32 columns, bool is_current)
+static void
+add_products(Trending *state, EcRows *rows, bool is_current)
 {
-	EcArgs args = state->args;
 	const EcSummarySet *set;
 	Relation rel;
-	EcRows rows;
 	int64 from;
 	int64 to;
 
-	args.since = is_current ? state->current_after + 1 : args.since;
-	args.until = is_current ? args.until : state->current_after + 1;
-	ec_rows_open(&rows, &args, columns, state->context);
-	if (!ec_rows_cover(&rows, EC_PRODUCT_PROJECTIONS))
-	{
-		ec_rows_close(&rows);
-		return false;
-	}
-	add_batches(state, &rows, EC_COL_PRODUCT);
-	ec_product_slots(&rows.slots, &from, &to);
-	while (ec_rows_next_set(&rows, &rel, &set))
+	ec_product_slots(&rows->slots, &from, &to);
+	while (ec_rows_next_set(rows, &rel, &set))
 	{
 		EcProductSet *products = ec_product_set_open(rel, set, state->context);
 
 		add_set(state, products, from, to, is_current);
 		ec_product_set_close(products);
 	}
+}
+
+static void
+add_cells(Trending *state, EcCells *cells, uint64 *const *states, bool is_current)
+{
+	const int64 *revenues = ec_cells_ints(cells, EC_CATEGORY_REVENUE, NULL);
+
+	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+	{
+		const int64 *counts = ec_cells_ints(cells, EC_CATEGORY_OTHER + type, NULL);
+
+		for (uint32 i = 0; i < cells->n; i++)
+		{
+			Growth *growth = (Growth *) states[i];
+
+			growth->rows += counts[i];
+			if (state->measure == INTERACTIONS)
+				ec_tally_add_int128(is_current ? growth->current : growth->previous, counts[i]);
+			else if (type == EC_TYPE_PURCHASE)
+				ec_tally_add_int128(is_current ? growth->current : growth->previous, revenues[i]);
+		}
+	}
+}
+
+static void
+add_categories(Trending *state, EcRows *rows, bool is_current)
+{
+	EcTextColumn code;
+	EcSlotCells scan;
+
+	ec_text_column_init(&code, EC_COL_CATEGORY_CODE, state->texts, state->context);
+	ec_slot_cells_begin(&scan, rows, EC_PROJECTION_CATEGORY_HOUR, EC_PROJECTION_CATEGORY_DAY,
+						state->context);
+	while (ec_slot_cells_next(&scan))
+	{
+		const uint32 *ids = ec_cells_ids(&scan.cells, EC_CATEGORY_CODE, &code);
+
+		add_cells(state, &scan.cells, find_ids(state, scan.cells.n, ids), is_current);
+	}
+	ec_slot_cells_end(&scan);
+}
+
+/* Summaries stand for the rows of one period; false: there are none. */
+static bool
+count_covered(Trending *state, EcEventColumn column, uint32 columns, bool is_current)
+{
+	uint32 projections = column == EC_COL_PRODUCT ? EC_PRODUCT_PROJECTIONS : CATEGORY_PROJECTIONS;
+	EcArgs args = state->args;
+	EcRows rows;
+
+	args.since = is_current ? state->current_after + 1 : args.since;
+	args.until = is_current ? args.until : state->current_after + 1;
+	ec_rows_open(&rows, &args, columns, state->context);
+	if (!ec_rows_cover(&rows, projections))
+	{
+		ec_rows_close(&rows);
+		return false;
+	}
+	add_batches(state, &rows, column);
+	if (column == EC_COL_PRODUCT)
+		add_products(state, &rows, is_current);
+	else
+		add_categories(state, &rows, is_current);
 	ec_rows_close(&rows);
 	return true;
 }
@@ -354,10 +408,10 @@ count_rows(Trending *state)
 
 	if (state->measure == REVENUE)
 		columns |= EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE);
-	if (state->by == BY_PRODUCT && count_covered(state, columns, true))
+	if (state->by != BY_BRAND && count_covered(state, column, columns, true))
 	{
 		args.until = state->current_after + 1;
-		if (count_covered(state, columns, false))
+		if (count_covered(state, column, columns, false))
 			return;
 	}
 	count_plain(state, &args, columns, column);
