@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -50,6 +51,18 @@ part_signature(Relation part, void *arg)
 	return ec_summaries_signature(part, ((const EcRows *) arg)->events.names);
 }
 
+/* The days that the slots hold the starts of; a date column's values. */
+static void
+cover_dates(const EcSlots *slots, EcSourceCover *cover)
+{
+	if (slots->min == DT_NOEND)
+		cover->min = DATEVAL_NOEND;
+	else if (slots->min > DT_NOBEGIN)
+		cover->min = ec_slot_ceil(slots->min, USECS_PER_DAY) / USECS_PER_DAY;
+	if (slots->max < DT_NOEND)
+		cover->max = ec_slot_floor(slots->max, USECS_PER_DAY) / USECS_PER_DAY;
+}
+
 /* The cover is slots, in values of the time column. */
 static bool
 cover_slots(EcRows *rows, uint32 projections)
@@ -61,13 +74,9 @@ cover_slots(EcRows *rows, uint32 projections)
 	cover.min = slots->min;
 	cover.max = slots->max;
 	if (rows->time_filter && rows->events.types[EC_COL_TIME].basetype == DATEOID)
-	{
-		/* all are starts of hours */
-		cover.min = rows->time_min;
-		cover.max = rows->time_max;
-	}
+		cover_dates(slots, &cover);
 	cover.nulls = slots->nulls;
-	return ec_source_cover(rows->source, &cover);
+	return cover.min <= cover.max && ec_source_cover(rows->source, &cover);
 }
 
 static bool
