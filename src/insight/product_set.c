@@ -538,7 +538,7 @@ add_slots(const Summing *s, int64 from, int64 to)
 {
 	Place low = find_place(s->set, from);
 	Place high = find_place(s->set, to);
-	int64 detour = Abs(low.row - low.total_row) + Abs(high.row - high.total_row) +
+	int64 detour = llabs(low.row - low.total_row) + llabs(high.row - high.total_row) +
 				   (low.total == high.total ? 0 : (int64) s->set->nproducts * 2);
 
 	if (high.row - low.row <= detour)
