@@ -25,6 +25,7 @@ CREATE EXTENSION ecinsight;
 ALTER SYSTEM SET ecinsight.summary_rows = 1000;
 SELECT ecinsight.create_events_table('e');
 SELECT ecinsight.set_options('e', row_group_rows => 20000);
+ALTER TABLE e SET (autovacuum_enabled = off);
 CREATE FUNCTION fill(t regclass, first int, last int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format($q$INSERT INTO %s
