@@ -131,18 +131,24 @@ SELECT category_code, count(DISTINCT user_id) FILTER (WHERE event_type = 'view')
 FROM us_events WHERE event_time < '2000-01-01 12:00+00'
 GROUP BY category_code ORDER BY viewers DESC, category_code COLLATE "C";
 
--- Ties and lists that are longer than what counts: each user once in each category, 40,000 pairs.
+-- Lists of the greatest that aren't complete: pairs of one row in either of two sets, in both but in no list, some with more rows.
 TRUNCATE us_events;
 INSERT INTO us_events (event_time, event_type, category_code, user_id)
-SELECT timestamptz '2000-01-01 00:00+00' + i * interval '1 second', 'view', 'cat.' || i % 2, i / 2
+SELECT timestamptz '2000-01-01 00:00+00' + i * interval '1 second', 'view', 'cat.' || i % 2,
+	i / 2 + CASE WHEN i < 20000 THEN 0 ELSE 17000 END
 FROM generate_series(0, 39999) AS i;
 VACUUM us_events;
 INSERT INTO us_events (event_time, event_type, category_code, user_id)
-SELECT timestamptz '2000-01-02 00:00+00', 'view', 'cat.0', i FROM generate_series(19000, 19999) AS i;
+SELECT timestamptz '2000-01-02 00:00+00', 'view', 'cat.0', i * 999
+FROM generate_series(0, 20) AS i, generate_series(1, 40 + i % 3)
+UNION ALL SELECT timestamptz '2000-01-02 00:00+00', 'view', 'cat.0', i FROM generate_series(10000, 29000) AS i;
 VACUUM us_events;
 INSERT INTO us_events (event_time, event_type, category_code, user_id)
-VALUES ('2000-01-03 00:00+00', 'view', 'cat.1', 5), ('2000-01-03 00:00+00', 'view', 'cat.9', 99999),
-	('2000-01-03 00:00+00', 'view', 'cat.0', 19990);
+SELECT timestamptz '2000-01-03 00:00+00', 'view', 'cat.9', 99999 FROM generate_series(1, 60)
+UNION ALL SELECT timestamptz '2000-01-03 00:00+00', 'view', 'cat.1', 5 FROM generate_series(1, 41)
+UNION ALL SELECT timestamptz '2000-01-03 00:00+00', 'view', 'cat.0', 19980 FROM generate_series(1, 10);
+DELETE FROM us_events WHERE user_id = 999 AND category_code = 'cat.0' AND event_time < '2000-01-02 00:00+00';
+SELECT * FROM ecinsight.top_user_categories('us_events', 6);
 SELECT count(DISTINCT set_number) FROM ecinsight.summaries('us_events');
 SELECT * FROM us_check();
 
