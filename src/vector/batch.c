@@ -80,14 +80,19 @@ ec_batch_destroy(EcBatch *batch)
 	MemoryContextDelete(batch->context);
 }
 
-static void
+static inline void
 append_varlena(EcBuilder *column, Datum value)
 {
-	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+	struct varlena *packed = (struct varlena *) DatumGetPointer(value);
 
+	if (!VARATT_IS_COMPRESSED(packed) && !VARATT_IS_EXTERNAL(packed))
+	{
+		ec_builder_append_bytes(column, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
+		return;
+	}
+	packed = pg_detoast_datum_packed(packed);
 	ec_builder_append_bytes(column, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
-	if ((Pointer) packed != DatumGetPointer(value))
-		pfree(packed);
+	pfree(packed);
 }
 
 static void
@@ -153,7 +158,13 @@ ec_batch_append_slot(EcBatch *batch, TupleTableSlot *slot)
 {
 	slot_getallattrs(slot);
 	for (int i = 0; i < batch->natts; i++)
-		ec_batch_append_datum(batch, i, slot->tts_values[i], slot->tts_isnull[i]);
+	{
+		if (batch->types[i].kind == EC_KIND_TEXT && !slot->tts_isnull[i] &&
+			batch->columns[i] != NULL)
+			append_varlena(batch->columns[i], slot->tts_values[i]);
+		else
+			ec_batch_append_datum(batch, i, slot->tts_values[i], slot->tts_isnull[i]);
+	}
 	ec_batch_row_done(batch);
 }
 
