@@ -12,6 +12,7 @@
  */
 #include "vector/builder.h"
 
+#include "vector/builder_parts.h"
 #include "vector/hash.h"
 #include "vector/segments.h"
 
@@ -27,12 +28,6 @@
 
 /* Fewer repeated values are none. */
 #define FEW_REPEATS 2
-
-typedef struct Slot
-{
-	uint32_t hash;
-	uint32_t code1; /* code + 1; 0: free */
-} Slot;
 
 struct EcBuilder
 {
@@ -57,9 +52,11 @@ struct EcBuilder
 	uint32_t most_entries;
 	uint32_t null_code; /* of the NULLs, since the last view; UINT32_MAX: they are to be numbered */
 	uint64_t seed;		/* of hashes */
-	Slot *slots;
+	EcSlot *slots;
 	uint32_t nslots; /* a power of two, or 0 */
 	EcSegments kept; /* bytes of strings */
+	EcTail *
+		tail; /* rows behind nrows; NULL until there is one.  There is room for them in all arrays */
 };
 
 /* Texts replace packed UUIDs in place. */
@@ -120,6 +117,7 @@ start(EcBuilder *b)
 	b->width = phys_width(b->phys);
 	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
 	b->nrows = b->nnulls = b->ndict = 0;
+	ec_tail_empty(b->tail);
 	b->judge_at = FIRST_JUDGEMENT;
 	b->null_code = UINT32_MAX;
 }
@@ -160,6 +158,7 @@ ec_builder_destroy(EcBuilder *b)
 	free_block(b, b->validity);
 	free_block(b, b->dict);
 	free_block(b, b->slots);
+	free_block(b, b->tail);
 	alloc.resize(alloc.ctx, b, 0);
 }
 
@@ -168,7 +167,7 @@ ec_builder_reset(EcBuilder *b)
 {
 	ec_segments_reset(&b->kept, &b->alloc);
 	if (b->ndict > 0)
-		memset(b->slots, 0, b->nslots * sizeof(Slot));
+		memset(b->slots, 0, b->nslots * sizeof(EcSlot));
 	if (b->nnulls > 0)
 		memset(b->validity, 0xff, b->validity_words * sizeof(uint64_t));
 	start(b);
@@ -221,8 +220,8 @@ put_nothing(EcBuilder *b, uint32_t row)
 		memset((char *) b->flat + row * b->width, 0, b->width);
 }
 
-bool
-ec_builder_append_null(EcBuilder *b)
+static bool
+append_null(EcBuilder *b)
 {
 	if (!reserve_row(b))
 		return false;
@@ -259,41 +258,6 @@ ec_builder_append_int64s(EcBuilder *b, const int64_t *values, uint32_t n)
 	return true;
 }
 
-static void
-put_slot(EcBuilder *b, uint32_t hash, uint32_t code)
-{
-	uint32_t mask = b->nslots - 1;
-	uint32_t i = hash & mask;
-
-	while (b->slots[i].code1 != 0)
-		i = (i + 1) & mask;
-	b->slots[i].hash = hash;
-	b->slots[i].code1 = code + 1;
-}
-
-/* A table of "nslots" free slots in place of the old one, whose entries are put over. */
-static bool
-resize_table(EcBuilder *b, uint32_t nslots)
-{
-	Slot *old = b->slots;
-	uint32_t nold = b->nslots;
-	Slot *slots = b->alloc.resize(b->alloc.ctx, NULL, nslots * sizeof(Slot));
-	uint32_t i;
-
-	if (slots == NULL)
-		return false;
-	memset(slots, 0, nslots * sizeof(Slot));
-	b->slots = slots;
-	b->nslots = nslots;
-	for (i = 0; i < nold; i++)
-	{
-		if (old[i].code1 != 0)
-			put_slot(b, old[i].hash, old[i].code1 - 1);
-	}
-	free_block(b, old);
-	return true;
-}
-
 /* Room in table and dictionary for n more entries. */
 static bool
 ensure_entries(EcBuilder *b, uint32_t n)
@@ -303,7 +267,9 @@ ensure_entries(EcBuilder *b, uint32_t n)
 
 	while (nslots < need)
 		nslots *= 2;
-	if (nslots > UINT32_MAX / 2 || (nslots > b->nslots && !resize_table(b, (uint32_t) nslots)))
+	if (nslots > UINT32_MAX / 2 ||
+		(nslots > b->nslots &&
+		 !ec_slots_resize(&b->slots, &b->nslots, (uint32_t) nslots, &b->alloc)))
 		return false;
 	return grow(b, &b->dict, &b->dict_cap, b->width, (uint64_t) b->ndict + n, FIRST_ENTRIES);
 }
@@ -472,46 +438,13 @@ unpack_uuids(EcBuilder *b)
 		return true;
 	if (!uuids_to_bytes(b, b->dict, b->ndict))
 		return false;
-	memset(b->slots, 0, b->nslots * sizeof(Slot));
+	memset(b->slots, 0, b->nslots * sizeof(EcSlot));
 	for (i = 0; i < b->ndict; i++)
 	{
 		const EcBytes *entry = (EcBytes *) b->dict + i;
 
-		put_slot(b, hash_bytes(b, entry), i);
+		ec_slot_put(b->slots, b->nslots, hash_bytes(b, entry), i);
 	}
-	return true;
-}
-
-bool
-ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
-{
-	EcBytes *to;
-
-	if (b->phys == EC_PHYS_UUID)
-	{
-		EcUuid uuid;
-
-		if (ec_uuid_parse(ptr, len, &uuid))
-			return ec_builder_append_uuid(b, &uuid);
-		if (!unpack_uuids(b))
-			return false;
-	}
-	if (!reserve_row(b))
-		return false;
-	if (b->intern)
-	{
-		EcBytes value = {ptr, len};
-		uint32_t code;
-
-		return ensure_entries(b, 1) && intern_bytes(b, &value, hash_bytes(b, &value), &code) &&
-			   append_code(b, code);
-	}
-	to = (EcBytes *) b->flat + b->nrows;
-	to->ptr = keep_bytes(b, ptr, len);
-	if (to->ptr == NULL)
-		return false;
-	to->len = len;
-	b->nrows++;
 	return true;
 }
 
@@ -537,7 +470,7 @@ prefetch_entries(const EcBuilder *b, const EcBytes *values, const uint32_t *hash
 
 	for (i = 0; i < n; i++)
 	{
-		const Slot *slot = &b->slots[hash[i] & (b->nslots - 1)];
+		const EcSlot *slot = &b->slots[hash[i] & (b->nslots - 1)];
 
 		if (values[i].ptr == NULL || slot->code1 == 0 || slot->hash != hash[i])
 			continue;
@@ -580,7 +513,7 @@ append_uuid_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	prefetch_entries(b, values, hash, n);
 	for (i = 0; i < n && b->intern && *ok; i++)
 		*ok = values[i].ptr == NULL
-				  ? ec_builder_append_null(b)
+				  ? append_null(b)
 				  : reserve_row(b) && append_code(b, intern_uuid(b, &uuid[i], hash[i]));
 	return i;
 }
@@ -608,10 +541,96 @@ append_bytes_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	prefetch_entries(b, values, hash, n);
 	for (i = 0; i < n && b->intern && *ok; i++)
 		*ok = values[i].ptr == NULL
-				  ? ec_builder_append_null(b)
+				  ? append_null(b)
 				  : reserve_row(b) && intern_bytes(b, &values[i], hash[i], &code) &&
 						append_code(b, code);
 	return i;
+}
+
+/* Rows of the tail go where they belong: nothing can fail, and interning doesn't end by them. */
+static void
+settle(EcBuilder *b)
+{
+	bool ok;
+
+	if (ec_tail_rows(b->tail) == 0)
+		return;
+	(void) append_bytes_slice(b, b->tail->values, b->tail->rows, &ok);
+	ec_tail_empty(b->tail);
+}
+
+/* Begins a tail, whose rows can't fail then; false: these are rows of which interning is judged, or no memory. */
+static bool
+begin_tail(EcBuilder *b)
+{
+	if (b->nrows + EC_TAIL_ROWS >= b->judge_at ||
+		!reserve_rows(b, (uint64_t) b->nrows + EC_TAIL_ROWS) || !ensure_entries(b, EC_TAIL_ROWS))
+		return false;
+	if (b->kept.first == NULL || b->kept.first->size - b->kept.first->used < sizeof(b->tail->bytes))
+	{
+		if (!ec_segments_begin(&b->kept, &b->alloc, sizeof(b->tail->bytes)))
+			return false;
+	}
+	if (b->tail == NULL)
+		b->tail = b->alloc.resize(b->alloc.ctx, NULL, sizeof(EcTail));
+	ec_tail_empty(b->tail);
+	return b->tail != NULL;
+}
+
+static inline bool
+append_to_tail(EcBuilder *b, const void *ptr, uint32_t len)
+{
+	if (ec_tail_rows(b->tail) == EC_TAIL_ROWS)
+		settle(b);
+	if (ec_tail_rows(b->tail) == 0 && !begin_tail(b))
+		return false;
+	ec_tail_add(b->tail, ptr, len);
+	return true;
+}
+
+bool
+ec_builder_append_null(EcBuilder *b)
+{
+	if (ec_tail_rows(b->tail) > 0 && append_to_tail(b, NULL, 0))
+		return true;
+	return append_null(b);
+}
+
+bool
+ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
+{
+	EcBytes *to;
+
+	if (b->intern && b->phys == EC_PHYS_BYTES && len <= EC_TAIL_LEN &&
+		append_to_tail(b, len > 0 ? ptr : (const void *) "", len))
+		return true;
+	settle(b);
+	if (b->phys == EC_PHYS_UUID)
+	{
+		EcUuid uuid;
+
+		if (ec_uuid_parse(ptr, len, &uuid))
+			return ec_builder_append_uuid(b, &uuid);
+		if (!unpack_uuids(b))
+			return false;
+	}
+	if (!reserve_row(b))
+		return false;
+	if (b->intern)
+	{
+		EcBytes value = {ptr, len};
+		uint32_t code;
+
+		return ensure_entries(b, 1) && intern_bytes(b, &value, hash_bytes(b, &value), &code) &&
+			   append_code(b, code);
+	}
+	to = (EcBytes *) b->flat + b->nrows;
+	to->ptr = keep_bytes(b, ptr, len);
+	if (to->ptr == NULL)
+		return false;
+	to->len = len;
+	b->nrows++;
+	return true;
 }
 
 /* Values of a column that isn't interned: how many rows, as above. */
@@ -655,6 +674,7 @@ ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 	uint32_t i = 0;
 	bool ok = true;
 
+	settle(b);
 	while (i < n && ok)
 	{
 		uint32_t done = 0;
@@ -679,7 +699,7 @@ ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 uint32_t
 ec_builder_rows(const EcBuilder *b)
 {
-	return b->nrows;
+	return b->nrows + ec_tail_rows(b->tail);
 }
 
 size_t
@@ -687,14 +707,15 @@ ec_builder_bytes(const EcBuilder *b)
 {
 	return sizeof(*b) + b->kept.allocated + (size_t) b->flat_cap * b->width +
 		   (size_t) b->codes_cap * sizeof(uint32_t) + b->validity_words * sizeof(uint64_t) +
-		   (size_t) b->dict_cap * b->width + (size_t) b->nslots * sizeof(Slot);
+		   (size_t) b->dict_cap * b->width + (size_t) b->nslots * sizeof(EcSlot) +
+		   (b->tail != NULL ? sizeof(EcTail) : 0);
 }
 
 size_t
 ec_builder_used(const EcBuilder *b)
 {
 	return b->kept.used + (size_t) b->nrows * (b->intern ? sizeof(uint32_t) : b->width) +
-		   (size_t) b->ndict * b->width + (b->ndict > 0 ? (size_t) b->nslots * sizeof(Slot) : 0);
+		   (size_t) b->ndict * b->width + (b->ndict > 0 ? (size_t) b->nslots * sizeof(EcSlot) : 0);
 }
 
 /* Entries that only forgotten rows used stay in the dictionary; encoding drops them. */
@@ -703,6 +724,7 @@ ec_builder_truncate(EcBuilder *b, uint32_t nrows)
 {
 	uint32_t row;
 
+	settle(b);
 	if (nrows == 0)
 	{
 		ec_builder_reset(b);
@@ -745,6 +767,7 @@ number_nulls(EcBuilder *b)
 void
 ec_builder_view(EcBuilder *b, EcVector *out)
 {
+	settle(b);
 	memset(out, 0, sizeof(*out));
 	out->phys = b->phys;
 	out->nrows = b->nrows;
