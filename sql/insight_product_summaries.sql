@@ -116,6 +116,7 @@ SELECT * FROM ps_check();
 VACUUM ps_events;
 SELECT * FROM ps_check();
 SELECT ps_fill(25001, 30000);
+SET maintenance_work_mem = '1MB';
 VACUUM ps_events;
 SELECT count(DISTINCT set_number) FROM ecinsight.summaries('ps_events');
 SELECT * FROM ps_check();

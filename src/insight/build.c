@@ -146,6 +146,22 @@ ec_making_end_part(EcMaking *making)
 }
 
 void
+ec_making_ints(EcMaking *making, int column, const int64 *values, uint32 n)
+{
+	ec_builder_append_int64s(making->batch->columns[column], values, n);
+}
+
+void
+ec_making_rows(EcMaking *making, uint32 n)
+{
+	making->batch->nrows += n;
+	if (making->batch->nrows > EC_BUILD_PART_ROWS)
+		elog(ERROR, "a part of summaries has too many cells");
+	if (making->batch->nrows == EC_BUILD_PART_ROWS)
+		ec_making_end_part(making);
+}
+
+void
 ec_making_row(EcMaking *making)
 {
 	ec_batch_row_done(making->batch);

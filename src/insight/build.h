@@ -131,6 +131,10 @@ extern void
 ec_making_text(EcMaking *making, int column, const EcInterner *interner, uint32 id); /* NULL: 0 */
 extern void ec_making_row(EcMaking *making);
 
+/* n cells at once, likewise; a part's rows must not become more than EC_BUILD_PART_ROWS. */
+extern void ec_making_ints(EcMaking *making, int column, const int64 *values, uint32 n);
+extern void ec_making_rows(EcMaking *making, uint32 n);
+
 /* Ends the part, so that the next row begins another; index is the next one's. */
 extern void ec_making_end_part(EcMaking *making);
 

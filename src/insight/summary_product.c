@@ -5,9 +5,9 @@
  * While rows are added, a product is a variant (variants.h) by its number there, and a cell's
  * key is one word: slot and variant.  When the first cell comes out the variants are known, and
  * get their indexes, which are by product_id.  Cells then come slot by slot; those of some slots,
- * an interval, are gathered in a temporary file, then written behind a total.  So each
- * interval has the reference that leaves least of its prices: most products keep their price for
- * days, so the rest is mostly 0.
+ * an interval, are gathered (what is more than an eighth of maintenance_work_mem in a temporary
+ * file), then written behind a total.  So each interval has the reference that leaves least of
+ * its prices: most products keep their price for days, so the rest is mostly 0.
  *
  * The making of hours writes the other two, too.
  *
@@ -15,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
 
@@ -42,16 +44,22 @@ typedef struct Cell
 
 StaticAssertDecl(sizeof(Cell) % sizeof(uint64) == 0, "a cell must be a state of a tally");
 
-/* The columns of a cell or a total. */
+/* Columns of cells or totals on their way to a part. */
+#define CHUNK 4096
+#define COLUMNS (EC_PRODUCT_TOTAL_REFERENCE + 1)
+
+StaticAssertDecl(EC_BUILD_PART_ROWS % CHUNK == 0, "full chunks must fill a part");
+
+typedef struct Chunk
+{
+	uint32 n;
+	int64 columns[COLUMNS][CHUNK];
+} Chunk;
+
+/* The sums of a product, by column. */
 typedef struct Sums
 {
-	int64 rows;
-	int64 carts;
-	int64 purchases;
-	int64 other;
-	int64 unpriced;
-	int64 revenue;
-	int64 price; /* rest */
+	int64 values[EC_PRODUCT_CELL_PRICE + 1];
 } Sums;
 
 /* A cell on its way. */
@@ -93,15 +101,23 @@ typedef struct Products
 	int64 *own; /* references of all intervals; own_known: they have one */
 	bool *own_known;
 	Reference *references; /* of the interval */
-	BufFile *file;		   /* of records */
+	Record *gathered;	   /* records that aren't in the file yet */
+	uint32 ngathered;
+	uint32 gathered_max;
+	BufFile *file; /* of records, before those */
+	int64 nfile;
 	int64 nrecords;
 	int64 nrows; /* that they stand for */
-	int64 slot;	 /* of the last record, -1: none */
+	int64 first_slot;
+	int64 slot; /* of the last record, -1: none */
 
 	/* the slot's cells, by index */
 	Record *records;
 	uint32 nslot;
 	uint32 slot_capacity;
+	uint32 *places; /* [nproducts] where a product's cell is, if seen says so */
+	uint64 *seen;	/* bitmap */
+	Chunk *chunk;
 } Products;
 
 /* ---- cells ---- */
@@ -322,7 +338,12 @@ begin_finish(EcMaking *making, Products *products)
 	products->own = allocate(making, sizeof(int64) * n);
 	products->own_known = allocate(making, sizeof(bool) * n);
 	products->references = allocate(making, sizeof(Reference) * n);
-	products->file = BufFileCreateTemp(false);
+	products->places = allocate(making, sizeof(uint32) * n);
+	products->seen = allocate(making, sizeof(uint64) * (n / 64 + 1));
+	products->chunk = allocate(making, sizeof(Chunk));
+	products->gathered_max = Max(maintenance_work_mem / 8 * (Size) 1024 / sizeof(Record), CHUNK);
+	products->gathered_max = Min(products->gathered_max, 1024 * 1024);
+	products->gathered = allocate(making, sizeof(Record) * products->gathered_max);
 }
 
 /* Majority vote (Boyer and Moore, 1991) of the cells that have one price. */
@@ -362,16 +383,23 @@ settle_references(Products *products)
 	}
 }
 
+/* The chunk's rows, of the first n columns. */
 static void
-put_counts(EcMaking *making, const Sums *sums)
+flush_chunk(EcMaking *making, Chunk *chunk, int n)
 {
-	ec_making_int(making, EC_PRODUCT_CELL_ROWS, sums->rows);
-	ec_making_int(making, EC_PRODUCT_CELL_CARTS, sums->carts);
-	ec_making_int(making, EC_PRODUCT_CELL_PURCHASES, sums->purchases);
-	ec_making_int(making, EC_PRODUCT_CELL_OTHER, sums->other);
-	ec_making_int(making, EC_PRODUCT_CELL_UNPRICED, sums->unpriced);
-	ec_making_int(making, EC_PRODUCT_CELL_REVENUE, sums->revenue);
-	ec_making_int(making, EC_PRODUCT_CELL_PRICE, sums->price);
+	for (int column = 0; column < n && chunk->n > 0; column++)
+		ec_making_ints(making, column, chunk->columns[column], chunk->n);
+	if (chunk->n > 0)
+		ec_making_rows(making, chunk->n);
+	chunk->n = 0;
+}
+
+static inline void
+put_sums(Chunk *chunk, int64 slot, const Sums *sums)
+{
+	chunk->columns[EC_PRODUCT_CELL_SLOT][chunk->n] = slot;
+	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
+		chunk->columns[column][chunk->n] = sums->values[column];
 }
 
 /* The sums so far. */
@@ -379,21 +407,24 @@ static void
 write_total(EcMaking *making, const Products *products, int64 slot)
 {
 	EcMaking *totals = ec_build_making(making->build, EC_PROJECTION_PRODUCT_TOTAL);
+	Chunk *chunk = products->chunk;
 
 	for (uint32 i = 0; i < products->nproducts; i++)
 	{
 		int64 reference = products->references[i].price - products->own[i];
 
-		put_counts(totals, &products->totals[i]);
-		ec_making_int(totals, EC_PRODUCT_CELL_SLOT, slot);
-		ec_making_int(totals, EC_PRODUCT_TOTAL_PART, making->index);
-		ec_making_int(totals, EC_PRODUCT_TOTAL_REFERENCE, products->own_known[i] ? reference : 0);
-		ec_making_row(totals);
+		put_sums(chunk, slot, &products->totals[i]);
+		chunk->columns[EC_PRODUCT_TOTAL_PART][chunk->n] = making->index;
+		chunk->columns[EC_PRODUCT_TOTAL_REFERENCE][chunk->n] =
+			products->own_known[i] ? reference : 0;
+		if (++chunk->n == CHUNK)
+			flush_chunk(totals, chunk, EC_PRODUCT_TOTAL_REFERENCE + 1);
 	}
+	flush_chunk(totals, chunk, EC_PRODUCT_TOTAL_REFERENCE + 1);
 	ec_making_end_part(totals);
 }
 
-/* Sums are money of billions of rows at most, so a product of counts and prices that is too large is no price. */
+/* False if something is too large, which prices of rows that exist are not. */
 static bool
 get_rest(int64 price, int64 priced, int64 reference, int64 *rest)
 {
@@ -406,17 +437,16 @@ get_rest(int64 price, int64 priced, int64 reference, int64 *rest)
 static void
 add_to_total(EcMaking *making, Products *products, const Record *record, const Sums *sums)
 {
-	Sums *total = &products->totals[record->product];
+	int64 *total = products->totals[record->product].values;
+	int64 *revenue = &total[EC_PRODUCT_CELL_REVENUE];
+	int64 *price = &total[EC_PRODUCT_CELL_PRICE];
 	int64 rest;
 
-	total->rows += sums->rows;
-	total->carts += sums->carts;
-	total->purchases += sums->purchases;
-	total->other += sums->other;
-	total->unpriced += sums->unpriced;
-	if (__builtin_add_overflow(total->revenue, sums->revenue, &total->revenue) ||
+	for (int column = EC_PRODUCT_CELL_ROWS; column < EC_PRODUCT_CELL_REVENUE; column++)
+		total[column] += sums->values[column];
+	if (__builtin_add_overflow(*revenue, sums->values[EC_PRODUCT_CELL_REVENUE], revenue) ||
 		!get_rest(record->cell.price, record->cell.priced, products->own[record->product], &rest) ||
-		__builtin_add_overflow(total->price, rest, &total->price))
+		__builtin_add_overflow(*price, rest, price))
 		ec_build_refuse(making);
 }
 
@@ -424,20 +454,27 @@ static void
 write_cell(EcMaking *making, Products *products, const Record *record)
 {
 	const Cell *cell = &record->cell;
-	Sums sums = {.carts = cell->counts[EC_TYPE_CART],
-				 .purchases = cell->counts[EC_TYPE_PURCHASE],
-				 .other = cell->counts[0],
-				 .revenue = cell->revenue};
+	const uint32 *counts = cell->counts;
+	Chunk *chunk = products->chunk;
+	Sums sums;
+	int64 *values = sums.values;
 
-	sums.rows = sums.carts + sums.purchases + sums.other + cell->counts[EC_TYPE_VIEW];
-	sums.unpriced = sums.rows - cell->priced;
-	if (cell->overflow || !get_rest(cell->price, cell->priced,
-									products->references[record->product].price, &sums.price))
+	values[EC_PRODUCT_CELL_CARTS] = counts[EC_TYPE_CART];
+	values[EC_PRODUCT_CELL_PURCHASES] = counts[EC_TYPE_PURCHASE];
+	values[EC_PRODUCT_CELL_OTHER] = counts[0];
+	values[EC_PRODUCT_CELL_ROWS] =
+		(int64) counts[0] + counts[EC_TYPE_VIEW] + counts[EC_TYPE_CART] + counts[EC_TYPE_PURCHASE];
+	values[EC_PRODUCT_CELL_UNPRICED] = values[EC_PRODUCT_CELL_ROWS] - cell->priced;
+	values[EC_PRODUCT_CELL_REVENUE] = cell->revenue;
+	values[EC_PRODUCT_CELL_PRICE] = 0;
+	if (cell->overflow ||
+		!get_rest(cell->price, cell->priced, products->references[record->product].price,
+				  &values[EC_PRODUCT_CELL_PRICE]))
 		ec_build_refuse(making);
-	put_counts(making, &sums);
-	ec_making_int(making, EC_PRODUCT_CELL_SLOT, record->slot);
-	ec_making_int(making, EC_PRODUCT_CELL_INDEX, record->product);
-	ec_making_row(making);
+	put_sums(chunk, record->slot, &sums);
+	chunk->columns[EC_PRODUCT_CELL_INDEX][chunk->n] = record->product;
+	if (++chunk->n == CHUNK)
+		flush_chunk(making, chunk, EC_PRODUCT_CELL_INDEX + 1);
 	add_to_total(making, products, record, &sums);
 }
 
@@ -448,26 +485,55 @@ rewind_file(Products *products)
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not rewind a temporary file")));
 }
 
-/* The total of what was before, then the cells in the file. */
+/* Those that were gathered last stand behind those in the file. */
 static void
-write_interval(EcMaking *making, Products *products)
+write_cells(EcMaking *making, Products *products)
 {
 	Record record;
 
-	rewind_file(products);
-	settle_references(products);
-	for (int64 i = 0; i < products->nrecords; i++)
+	if (products->nfile > 0)
+		rewind_file(products);
+	for (int64 i = 0; i < products->nfile; i++)
 	{
 		if (BufFileRead(products->file, &record, sizeof(record)) != sizeof(record))
 			ereport(ERROR, (errcode_for_file_access(), errmsg("could not read a temporary file")));
-		if (i == 0)
-			write_total(making, products, record.slot);
 		write_cell(making, products, &record);
 	}
+	for (uint32 i = 0; i < products->ngathered; i++)
+		write_cell(making, products, &products->gathered[i]);
+	flush_chunk(making, products->chunk, EC_PRODUCT_CELL_INDEX + 1);
+	if (products->nfile > 0)
+		rewind_file(products);
+	products->nfile = 0;
+	products->ngathered = 0;
+}
+
+/* The total of what was before, then the cells that were gathered. */
+static void
+write_interval(EcMaking *making, Products *products)
+{
+	settle_references(products);
+	write_total(making, products, products->first_slot);
+	write_cells(making, products);
 	ec_making_end_part(making);
-	rewind_file(products);
 	products->nrecords = 0;
 	products->nrows = 0;
+}
+
+static void
+gather(Products *products, const Record *record)
+{
+	if (products->nrecords++ == 0)
+		products->first_slot = record->slot;
+	if (products->ngathered == products->gathered_max)
+	{
+		if (products->file == NULL)
+			products->file = BufFileCreateTemp(false);
+		BufFileWrite(products->file, products->gathered, sizeof(Record) * products->ngathered);
+		products->nfile += products->ngathered;
+		products->ngathered = 0;
+	}
+	products->gathered[products->ngathered++] = *record;
 }
 
 /* ---- finishing: slots ---- */
@@ -481,23 +547,52 @@ compare_records(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The slot's cells, by index. */
+/* One of the slot's cells, in order of products. */
+static void
+take_record(Products *products, const Record *record)
+{
+	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+		products->nrows += record->cell.counts[type];
+	vote(&products->references[record->product], &record->cell);
+	gather(products, record);
+}
+
+/* Where many products have cells, they are taken in order by a bitmap instead of being sorted. */
+static void
+take_by_bitmap(Products *products)
+{
+	for (uint32 i = 0; i < products->nslot; i++)
+	{
+		uint32 product = products->records[i].product;
+
+		products->places[product] = i;
+		products->seen[product / 64] |= UINT64CONST(1) << (product % 64);
+	}
+	for (uint32 word = 0; word <= products->nproducts / 64; word++)
+	{
+		for (uint64 bits = products->seen[word]; bits != 0; bits &= bits - 1)
+		{
+			uint32 product = word * 64 + pg_rightmost_one_pos64(bits);
+
+			take_record(products, &products->records[products->places[product]]);
+		}
+		products->seen[word] = 0;
+	}
+}
+
 static void
 end_slot(EcMaking *making, Products *products)
 {
 	int64 enough = (int64) products->nproducts * ROWS_PER_PRODUCT;
 
-	qsort(products->records, products->nslot, sizeof(Record), compare_records);
-	for (uint32 i = 0; i < products->nslot; i++)
+	if (products->nslot > products->nproducts / 512)
+		take_by_bitmap(products);
+	else
 	{
-		const Cell *cell = &products->records[i].cell;
-
-		for (int type = 0; type < EC_TYPE_CLASSES; type++)
-			products->nrows += cell->counts[type];
-		vote(&products->references[products->records[i].product], cell);
-		BufFileWrite(products->file, &products->records[i], sizeof(Record));
+		qsort(products->records, products->nslot, sizeof(Record), compare_records);
+		for (uint32 i = 0; i < products->nslot; i++)
+			take_record(products, &products->records[i]);
 	}
-	products->nrecords += products->nslot;
 	products->nslot = 0;
 	if (products->nrows >= enough && products->nrecords >= CELLS_MIN)
 		write_interval(making, products);
@@ -577,7 +672,8 @@ finish(EcMaking *making)
 		write_interval(making, products);
 	write_total(making, products, EC_PRODUCT_SLOT_END);
 	write_products(making, products);
-	BufFileClose(products->file);
+	if (products->file != NULL)
+		BufFileClose(products->file);
 }
 
 const EcMaker ec_product_hour_maker = {
