@@ -148,7 +148,7 @@ SELECT timestamptz '2000-01-03 00:00+00', 'view', 'cat.9', 99999 FROM generate_s
 UNION ALL SELECT timestamptz '2000-01-03 00:00+00', 'view', 'cat.1', 5 FROM generate_series(1, 41)
 UNION ALL SELECT timestamptz '2000-01-03 00:00+00', 'view', 'cat.0', 19980 FROM generate_series(1, 10);
 DELETE FROM us_events WHERE user_id = 999 AND category_code = 'cat.0' AND event_time < '2000-01-02 00:00+00';
-SELECT * FROM ecinsight.top_user_categories('us_events', 23) WHERE user_id IN (5, 7992, 8991, 9990, 10989, 19980, 99999);
+SELECT * FROM ecinsight.top_user_categories('us_events', 20) WHERE user_id IN (5, 7992, 8991, 9990, 10989, 19980, 99999);
 SELECT count(DISTINCT set_number) FROM ecinsight.summaries('us_events');
 SELECT * FROM us_check();
 
