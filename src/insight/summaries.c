@@ -8,6 +8,10 @@
  * each at least twice as large as the next newer one, and a row's cells are rewritten
  * a logarithmic number of times.
  *
+ * A set is of no use any more when compaction replaces one of its row groups.  So those that
+ * will be, as they are small, have sets of their own, and a large one lasts.  Only the
+ * first set of a table takes all: after a bulk load the small one is just the rest.
+ *
  * A set that misses a projection which the table should have, or that was made when
  * columns meant something else, is dropped, and its row groups are as good as new.
  */
@@ -26,6 +30,7 @@
 #include "base/guc.h"
 #include "insight/build.h"
 #include "insight/summaries.h"
+#include "store/compact.h"
 #include "store/options.h"
 
 /* To be changed whenever the meaning of any projection's cells is. */
@@ -165,13 +170,28 @@ allocate_picks(const EcList *list)
 	return palloc_extended(sizeof(EcReaderPick) * Max(list->nentries, 1), MCXT_ALLOC_HUGE);
 }
 
+/* Kinds of row groups. */
+typedef enum Kind
+{
+	PASSING = 1,
+	LASTING = 2,
+	ANY = PASSING | LASTING
+} Kind;
+
+static Kind
+kind_of(const EcListEntry *entry, const EcTableOptions *options)
+{
+	return ec_compact_is_passing(entry->level, entry->nrows, options) ? PASSING : LASTING;
+}
+
 /*
- * The row groups that sets cover, or do not cover; of these up to ROWS_MAX rows.  Returns
- * whether there are more.
+ * The row groups of a kind that sets cover, or do not cover; of these up to ROWS_MAX rows.
+ * Returns whether there are more.
  */
 static bool
-pick_groups(const EcList *list, uint32 nsets, const EcSummarySet *sets, bool covered,
-			EcReaderPick *picks, uint32 *npicks, uint64 *nrows)
+pick_groups(const EcList *list, const EcTableOptions *options, Kind kind, uint32 nsets,
+			const EcSummarySet *sets, bool covered, EcReaderPick *picks, uint32 *npicks,
+			uint64 *nrows)
 {
 	uint32 n;
 	int64 *groups = covered_groups(nsets, sets, &n);
@@ -182,7 +202,7 @@ pick_groups(const EcList *list, uint32 nsets, const EcSummarySet *sets, bool cov
 	{
 		const EcListEntry *entry = &list->entries[i];
 
-		if (entry->kind != EC_ENTRY_GROUP ||
+		if (entry->kind != EC_ENTRY_GROUP || (kind_of(entry, options) & kind) == 0 ||
 			covered != (bsearch(&entry->number, groups, n, sizeof(int64), compare_numbers) != NULL))
 			continue;
 		if (!covered && *nrows >= ROWS_MAX)
@@ -207,23 +227,58 @@ choose_merged(uint32 nsets, const EcSummarySet *sets, uint64 nrows)
 	return n;
 }
 
-/* Makes a set of what is new and of the newest sets, if there is enough. */
-static bool
-make_set(EcCompanion *c, EcList *list, uint32 signature, uint32 wanted, uint32 nsets,
-		 const EcSummarySet *sets)
+/* What a table's sets have in common. */
+typedef struct Maintenance
 {
-	EcReaderPick *picks = allocate_picks(list);
-	EcReaderPick *old = allocate_picks(list);
+	EcCompanion *c;
+	EcList *list;
+	const EcTableOptions *options;
+	uint32 signature;
+	uint32 wanted;
+	EcSummarySet *sets; /* by age */
+	uint32 nsets;
+} Maintenance;
+
+/* Those of the sets that have a passing row group, or those that have none; in their order. */
+static uint32
+sets_of_kind(const Maintenance *m, Kind kind, EcReaderPick *picks, EcSummarySet *out)
+{
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < m->nsets; i++)
+	{
+		uint32 npassing;
+		uint64 nrows;
+
+		(void) pick_groups(m->list, m->options, PASSING, 1, &m->sets[i], true, picks, &npassing,
+						   &nrows);
+		if (kind == (npassing > 0 ? PASSING : LASTING))
+			out[n++] = m->sets[i];
+	}
+	return n;
+}
+
+/* Makes a set of what is new of a kind and of the newest sets, if there is enough. */
+static bool
+make_set(const Maintenance *m, Kind kind)
+{
+	EcReaderPick *picks = allocate_picks(m->list);
+	EcReaderPick *old = allocate_picks(m->list);
+	EcSummarySet *sets = palloc(sizeof(EcSummarySet) * Max(m->nsets, 1));
 	EcBuildInput input = {.picks = picks, .old = old};
 	uint64 nold;
-	bool more = pick_groups(list, nsets, sets, false, picks, &input.npicks, &input.nrows);
+	uint32 nsets;
+	bool more = pick_groups(m->list, m->options, kind, m->nsets, m->sets, false, picks,
+							&input.npicks, &input.nrows);
 
 	if (input.nrows < ec_guc_summary_rows)
 		return false;
+	nsets = sets_of_kind(m, kind, old, sets);
 	input.nsets = choose_merged(nsets, sets, input.nrows);
 	input.sets = sets + nsets - input.nsets;
-	(void) pick_groups(list, input.nsets, input.sets, true, old, &input.nold, &nold);
-	ec_build_set(c, signature, wanted, &input);
+	(void) pick_groups(m->list, m->options, ANY, input.nsets, input.sets, true, old, &input.nold,
+					   &nold);
+	ec_build_set(m->c, m->signature, m->wanted, &input);
 	return more;
 }
 
@@ -247,16 +302,22 @@ drop_useless(EcCompanion *c, EcSummaries *sets, uint32 signature, uint32 wanted)
 }
 
 static bool
-maintain_listed(EcCompanion *c, EcList *list, uint32 signature, uint32 wanted)
+maintain_listed(Maintenance *m)
 {
 	EcSummaries *broken;
-	EcSummaries *sets = ec_summary_list(list, &broken);
-	uint32 nsets;
+	EcSummaries *sets = ec_summary_list(m->list, &broken);
+	bool more;
 
 	for (uint32 i = 0; i < broken->nsets; i++)
-		ec_summary_drop(c, &broken->sets[i]);
-	nsets = drop_useless(c, sets, signature, wanted);
-	return wanted != 0 && make_set(c, list, signature, wanted, nsets, sets->sets);
+		ec_summary_drop(m->c, &broken->sets[i]);
+	m->sets = sets->sets;
+	m->nsets = drop_useless(m->c, sets, m->signature, m->wanted);
+	if (m->wanted == 0)
+		return false;
+	if (m->nsets + broken->nsets == 0)
+		return make_set(m, ANY);
+	more = make_set(m, LASTING);
+	return make_set(m, PASSING) || more;
 }
 
 /* ------------------------------------------------------------------------
@@ -272,16 +333,16 @@ maintain(Relation rel, EcCompanion *c)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcTableOptions options = ec_options_get(rel);
 	EcEvents events;
-	EcList *list;
-	uint32 wanted;
+	Maintenance m = {.c = c, .options = &options};
 	bool more;
 
 	ec_columns_probe(rel, &events);
-	wanted = wanted_projections(&events, &options);
+	m.wanted = wanted_projections(&events, &options);
+	m.signature = ec_summaries_signature(rel, events.names);
 	PushActiveSnapshot(GetLatestSnapshot());
-	list = ec_list_begin(rel, GetActiveSnapshot());
-	more = maintain_listed(c, list, ec_summaries_signature(rel, events.names), wanted);
-	ec_list_end(list);
+	m.list = ec_list_begin(rel, GetActiveSnapshot());
+	more = maintain_listed(&m);
+	ec_list_end(m.list);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

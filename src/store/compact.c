@@ -266,6 +266,16 @@ limit_deltas(const EcCompact *k, uint32 row_group_rows)
 	return (limit + row_group_rows - 1) / row_group_rows * row_group_rows;
 }
 
+bool
+ec_compact_is_passing(uint8 level, uint32 nrows, const EcTableOptions *options)
+{
+	EcSurveyGroup group = {.level = level, .nrows = nrows};
+
+	if (IS_SMALL(&group, options->row_group_rows))
+		return level < EC_LEVEL_FULL;
+	return options->norder > 0 && level < EC_LEVEL_SORTED;
+}
+
 static void
 choose(EcCompact *k, bool all)
 {

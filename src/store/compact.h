@@ -10,6 +10,7 @@
 
 #include "store/companion.h"
 #include "store/group.h"
+#include "store/options.h"
 
 typedef struct EcCompaction
 {
@@ -31,5 +32,8 @@ typedef struct EcCompaction
  * transaction, at whose end the result becomes visible.
  */
 extern void ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result);
+
+/* Will a row group of such a level and number of rows be merged, or sorted, sooner or later? */
+extern bool ec_compact_is_passing(uint8 level, uint32 nrows, const EcTableOptions *options);
 
 #endif /* EC_STORE_COMPACT_H */

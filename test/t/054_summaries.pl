@@ -174,6 +174,25 @@ $reader->{run}->finish;
 same_there('made anew');
 
 # ---------------------------------------------------------------------------
+# A large set outlives the compaction of what comes later
+# ---------------------------------------------------------------------------
+my $largest = q{SELECT set_number, rows FROM ecinsight.summaries('grown') ORDER BY rows DESC LIMIT 1};
+$node->safe_psql('postgres', q{SELECT ecinsight.create_events_table('grown'); ALTER TABLE grown SET (autovacuum_enabled = off)});
+$node->safe_psql('postgres', q{SELECT ecinsight.set_options('grown', row_group_rows => 20000)});
+$node->safe_psql('postgres', q{SELECT fill('grown', 1, 190000)});
+$node->safe_psql('postgres', 'VACUUM grown');
+is($node->safe_psql('postgres', $largest) =~ s/.*\|//r, '190000', 'the first set has all rows');
+$node->safe_psql('postgres', "SELECT fill('grown', 190001 + $_ * 6000, 196000 + $_ * 6000)"), $node->safe_psql('postgres', 'VACUUM grown') foreach 0 .. 2;
+my $lasting = $node->safe_psql('postgres', $largest);
+foreach (3 .. 6)
+{
+	$node->safe_psql('postgres', "SELECT fill('grown', 190001 + $_ * 6000, 196000 + $_ * 6000)");
+	$node->safe_psql('postgres', 'VACUUM grown');
+}
+is($node->safe_psql('postgres', $largest), $lasting, 'the large set is still there when small row groups were merged again and again');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT DISTINCT set_number FROM ecinsight.summaries('grown')) s}) <= 4, 1, 'beside a few small ones');
+
+# ---------------------------------------------------------------------------
 # While large batches come
 # ---------------------------------------------------------------------------
 $node->safe_psql('postgres', q{SELECT ecinsight.create_events_table('public.stream')});
