@@ -9,6 +9,10 @@
  * for those that are there twice, before the companion is rewritten (vacuum.c) and
  * before REINDEX.  A header that was made while somebody left a tombstone (target.c)
  * is another of them, if its maker rolled back.
+ *
+ * Beside writers (REINDEX CONCURRENTLY) one without index entry goes even if it is the
+ * only one: before the new index is complete the row may get another.  Elsewhere the
+ * index, which may be what is to be repaired, isn't asked.
  */
 #include "postgres.h"
 
@@ -116,18 +120,41 @@ is_double(const Headers *all, Size i)
 }
 
 static bool
-any_double(const Headers *all)
+is_indexed(EcCompanion *c, const Header *header)
 {
-	for (Size i = 1; i < all->n; i++)
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+	bool found = false;
+
+	ec_companion_search(c, EC_CATALOG_ROW, header->number);
+	while (!found && (tuple = ec_companion_next(c, &opened)) != NULL)
+		found = ItemPointerEquals(&tuple->t_self, (ItemPointer) &header->tid);
+	ec_companion_rest(c);
+	return found;
+}
+
+/* beside_writers: one that nobody finds may get a second at any time, and goes, too. */
+static bool
+is_spare(EcCompanion *c, const Headers *all, Size i, bool beside_writers)
+{
+	CHECK_FOR_INTERRUPTS();
+	return !all->headers[i].tombstone &&
+		   (is_double(all, i) || (beside_writers && !is_indexed(c, &all->headers[i])));
+}
+
+static bool
+any_spare(EcCompanion *c, const Headers *all, bool beside_writers)
+{
+	for (Size i = 0; i < all->n; i++)
 	{
-		if (is_double(all, i))
+		if (is_spare(c, all, i, beside_writers))
 			return true;
 	}
 	return false;
 }
 
 void
-ec_headers_drop_spare(EcCompanion *c)
+ec_headers_drop_spare(EcCompanion *c, bool beside_writers)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight headers", ALLOCSET_DEFAULT_SIZES);
@@ -138,7 +165,7 @@ ec_headers_drop_spare(EcCompanion *c)
 	for (Size i = 0; i < all.n; i++)
 	{
 		/* the one in use can't be had; if none is, a row needs none */
-		if (is_double(&all, i) && !all.headers[i].tombstone)
+		if (is_spare(c, &all, i, beside_writers))
 			(void) ec_companion_claim(c, &all.headers[i].tid, GetCurrentCommandId(true));
 	}
 	MemoryContextSwitchTo(old);
@@ -152,7 +179,7 @@ ec_headers_drop_spare(EcCompanion *c)
 
 /* Locks against VACUUM and other REINDEXes only if there is something to do. */
 static void
-mend_table(Oid relid)
+mend_table(Oid relid, bool beside_writers)
 {
 	Relation rel = try_table_open(relid, AccessShareLock);
 	EcCompanion c;
@@ -165,14 +192,14 @@ mend_table(Oid relid)
 		ec_companion_open(rel, AccessShareLock, &c))
 	{
 		collect_headers(&c, &all);
-		found = any_double(&all);
+		found = any_spare(&c, &all, beside_writers);
 		ec_companion_close(&c);
 		if (found)
 		{
 			LockRelationOid(relid, ShareUpdateExclusiveLock);
 			LockRelationOid(rel->rd_rel->reltoastrelid, ShareUpdateExclusiveLock);
 			ec_companion_open(rel, RowExclusiveLock, &c);
-			ec_headers_drop_spare(&c);
+			ec_headers_drop_spare(&c, beside_writers);
 			ec_companion_close(&c);
 		}
 		if (all.headers != NULL)
@@ -239,6 +266,22 @@ may_reindex_all(const ReindexStmt *stmt, Oid *schema)
 		   ec_compat_may_reindex_database();
 }
 
+static bool
+is_concurrent(const ReindexStmt *stmt)
+{
+	bool concurrent = false;
+	ListCell *cell;
+
+	foreach (cell, stmt->params)
+	{
+		DefElem *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, "concurrently") == 0)
+			concurrent = defGetBoolean(option);
+	}
+	return concurrent;
+}
+
 void
 ec_headers_before_reindex(const ReindexStmt *stmt)
 {
@@ -259,5 +302,5 @@ ec_headers_before_reindex(const ReindexStmt *stmt)
 	else if (!may_reindex_all(stmt, &schema))
 		return;
 	foreach (cell, columnar_tables(relids, schema))
-		mend_table(lfirst_oid(cell));
+		mend_table(lfirst_oid(cell), is_concurrent(stmt));
 }

@@ -13,9 +13,10 @@
 
 /*
  * Deletes the spare ones, so that the companion's unique index can be built anew.
- * The caller keeps VACUUM and compaction away from the companion.
+ * beside_writers: these may go on making headers meanwhile.  The caller keeps VACUUM and
+ * compaction away from the companion.
  */
-extern void ec_headers_drop_spare(EcCompanion *c);
+extern void ec_headers_drop_spare(EcCompanion *c, bool beside_writers);
 
 /* The same in all columnar tables that the statement will come to. */
 extern void ec_headers_before_reindex(const ReindexStmt *stmt);

@@ -199,7 +199,7 @@ prepare_shrinking(Relation rel)
 	EcCompanion c;
 
 	ec_companion_open(rel, RowExclusiveLock, &c);
-	ec_headers_drop_spare(&c);
+	ec_headers_drop_spare(&c, false);
 	ec_standby_conflict(&c);
 	ec_companion_close(&c);
 }
