@@ -40,21 +40,13 @@ typedef struct Batches
 int64
 ec_slot_hour(int64 time)
 {
-	int64 rest = time % USECS_PER_HOUR;
-
-	if (TIMESTAMP_NOT_FINITE(time))
-		return time;
-	return time - rest - (rest < 0 ? USECS_PER_HOUR : 0);
+	return TIMESTAMP_NOT_FINITE(time) ? time : ec_slot_floor(time, USECS_PER_HOUR);
 }
 
 int64
 ec_slot_day(int64 time)
 {
-	int64 rest = time % USECS_PER_DAY;
-
-	if (TIMESTAMP_NOT_FINITE(time))
-		return time;
-	return time - rest - (rest < 0 ? USECS_PER_DAY : 0);
+	return TIMESTAMP_NOT_FINITE(time) ? time : ec_slot_floor(time, USECS_PER_DAY);
 }
 
 /* ---- cells in the making ---- */
