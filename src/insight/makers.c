@@ -15,6 +15,7 @@ extern const EcMaker ec_user_maker;
 extern const EcMaker ec_top_category_maker;
 extern const EcMaker ec_top_brand_maker;
 extern const EcMaker ec_visit_maker;
+extern const EcMaker ec_session_maker;
 extern const EcMaker ec_purchase_maker;
 
 /* clang-format off */
@@ -28,6 +29,7 @@ const EcMaker *const ec_makers[] = {
 	&ec_top_category_maker,
 	&ec_top_brand_maker,
 	&ec_visit_maker,
+	&ec_session_maker,
 	&ec_purchase_maker,
 	NULL,
 };

@@ -79,6 +79,12 @@ static const Projection projections[EC_PROJECTIONS] = {
 							  {"slot", TIMESTAMPTZOID},
 							  {"previous", TIMESTAMPTZOID},
 							  {"visits", INT8OID}}},
+	[EC_PROJECTION_SESSION] = {"session",
+							   {{"user_id", INT8OID},
+								{"slot", TIMESTAMPTZOID},
+								{"tag", INT8OID},
+								{"rows", INT8OID},
+								{"purchases", INT8OID}}},
 };
 
 const char *

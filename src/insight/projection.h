@@ -27,10 +27,11 @@ typedef enum EcProjection
 	EC_PROJECTION_TOP_BRAND = 7,
 	EC_PROJECTION_PURCHASE = 8,
 	EC_PROJECTION_VISIT = 9,
-	EC_PROJECTION_BRAND_DAY = 10
+	EC_PROJECTION_BRAND_DAY = 10,
+	EC_PROJECTION_SESSION = 11
 } EcProjection;
 
-#define EC_PROJECTIONS 11
+#define EC_PROJECTIONS 12
 #define EC_PROJECTION_BIT(projection) (1U << (projection))
 
 /* Columns of EC_PROJECTION_CATEGORY_HOUR and _DAY, by index. */
@@ -158,6 +159,19 @@ typedef enum EcVisitKind
 } EcVisitKind;
 
 #define EC_VISIT_KINDS 4
+
+/* Columns of EC_PROJECTION_SESSION (summary_session.c), by the first three. */
+typedef enum EcSessionCellColumn
+{
+	EC_SESSION_USER, /* never NULL */
+	EC_SESSION_SLOT, /* hour */
+	EC_SESSION_TAG,	 /* the user's sessions have different ones */
+	EC_SESSION_ROWS, /* of all types, at least 1 */
+	EC_SESSION_PURCHASES
+} EcSessionCellColumn;
+
+/* So many bits of a tag are the session's (ec_session_tag). */
+#define EC_SESSION_TAG_BITS 16
 
 extern const char *ec_projection_name(uint16 projection);
 

@@ -14,6 +14,9 @@
  */
 #include "postgres.h"
 
+#include <xxhash.h>
+
+#include "insight/projection.h"
 #include "insight/sessions.h"
 
 #define MARK_1 6
@@ -111,6 +114,29 @@ ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions)
 {
 	ec_session_column_map(sessions, ec_rows_vector(rows, EC_COL_SESSION),
 						  rows->all ? NULL : rows->selection, rows->n);
+}
+
+/* Keys of texts that are numbered mean something in this column only. */
+uint32
+ec_session_tag(const EcSessionColumn *sessions, uint64 first, uint64 second)
+{
+	uint64 words[2] = {first, second};
+	EcUuid key;
+	uint64 hash;
+	uint32 number;
+
+	memcpy(key.b, words, sizeof(key.b));
+	if (key.b[MARK_1] == MARK && key.b[MARK_2] == MARK && key.b[0] == 0 && key.b[1] == KIND_TEXT)
+	{
+		EcBytes text;
+
+		memcpy(&number, key.b + NUMBER_AT, sizeof(number));
+		text = ec_interner_get(sessions->texts, number);
+		hash = XXH3_64bits(text.ptr, text.len);
+	}
+	else
+		hash = XXH3_64bits(words, sizeof(words));
+	return (uint32) (hash >> (64 - EC_SESSION_TAG_BITS));
 }
 
 /* A packed text: up to the first zero byte. */

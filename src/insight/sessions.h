@@ -34,6 +34,9 @@ extern void ec_session_column_map(EcSessionColumn *sessions, const EcVector *v,
 extern EcBytes ec_session_text(const EcSessionColumn *sessions, uint64 first, uint64 second,
 							   char buffer[EC_UUID_TEXT_LEN]);
 
+/* EC_SESSION_TAG_BITS (projection.h) of the hash of a session's bytes, which is the same always and everywhere. */
+extern uint32 ec_session_tag(const EcSessionColumn *sessions, uint64 first, uint64 second);
+
 /* Fills first, second and nulls for the selected rows; EC_COL_SESSION. */
 extern void ec_rows_sessions(EcRows *rows, EcSessionColumn *sessions);
 

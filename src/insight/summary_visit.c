@@ -12,7 +12,8 @@
  * Rows without a time are a last hour, after infinity.  What two sets have in common can't be
  * told from their cells, so cells are always made from rows.
  *
- * Words of a record: user; the session's two; hour.  The state: is a row a purchase?
+ * Words of a record: user; the session's two; hour.  The state: rows, and purchases of them.
+ * These are what cells of sessions (summary_session.c) are made of, too.
  */
 #include "postgres.h"
 
@@ -20,8 +21,10 @@
 
 #include "insight/build.h"
 #include "insight/sessions.h"
+#include "insight/summary_session.h"
 
 #define KEY_WORDS 4
+#define STATE_WORDS 2
 #define FEW_VISITS 64
 
 /* Words for hours, in order. */
@@ -55,7 +58,8 @@ typedef struct Visits
 	bool any_session;
 	Last last_session;
 	Last last_order;
-	Visit *visits; /* of the user in work, session by session */
+	EcMaking *hours; /* of sessions; NULL: they aren't made */
+	Visit *visits;	 /* of the user in work, session by session */
 	uint32 nvisits;
 	uint32 capacity;
 } Visits;
@@ -78,6 +82,7 @@ begin(EcMaking *making)
 		ec_tally_create(making->build->context, CELL_WORDS, 1, add_number, making->maker->memory);
 	for (int i = 0; i < CELL_WORDS; i++)
 		visits->keys[i] = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
+	visits->hours = ec_build_making(making->build, EC_PROJECTION_SESSION);
 	visits->capacity = FEW_VISITS;
 	visits->visits = palloc(sizeof(Visit) * visits->capacity);
 	making->private = visits;
@@ -87,6 +92,12 @@ static uint64
 hour_word(int64 hour)
 {
 	return hour == DT_NOEND ? INFINITE_TIME : ec_sorter_word(hour);
+}
+
+static int64
+hour_time(uint64 word)
+{
+	return word == INFINITE_TIME ? DT_NOEND : ec_sorter_int64(word);
 }
 
 static void
@@ -106,13 +117,17 @@ add_rows(EcMaking *making, const EcBuildRows *batch)
 	}
 	states = ec_making_states(making, batch->n, words, batch->no_user);
 	for (uint32 i = 0; i < batch->n; i++)
-		states[i][0] |= batch->types[i] == EC_TYPE_PURCHASE;
+	{
+		states[i][0]++;
+		states[i][1] += batch->types[i] == EC_TYPE_PURCHASE;
+	}
 }
 
 static void
 combine(uint64 *into, const uint64 *from)
 {
-	into[0] |= from[0];
+	into[0] += from[0];
+	into[1] += from[1];
 }
 
 /* ---- visits in order ---- */
@@ -170,6 +185,8 @@ finish_user(Visits *visits)
 			count_visit(visits, EC_VISIT_BUYER, &buyer, visit->hour);
 	}
 	visits->nvisits = 0;
+	if (visits->hours != NULL && visits->any_session)
+		ec_session_end_user(visits->hours, ec_sorter_int64(visits->session[0]));
 }
 
 static void
@@ -183,6 +200,15 @@ add_visit(Visits *visits, uint64 hour, bool bought)
 	visits->visits[visits->nvisits].hour = hour;
 	visits->visits[visits->nvisits].bought = bought;
 	visits->nvisits++;
+}
+
+static void
+feed_sessions(Visits *visits, const uint64 *key, const uint64 *state)
+{
+	EcSessionHour hour = {key[1],			key[2],			 hour_time(key[3]), key[3] == NO_TIME,
+						  (int64) state[0], (int64) state[1]};
+
+	ec_session_add_hour(visits->hours, &visits->sessions, &hour);
 }
 
 static void
@@ -201,9 +227,11 @@ finish_hour(EcMaking *making, const uint64 *key, const uint64 *state)
 		visits->last_session.any = false;
 		visits->last_order.any = false;
 	}
-	add_visit(visits, key[3], state[0] != 0);
+	if (visits->hours != NULL)
+		feed_sessions(visits, key, state);
+	add_visit(visits, key[3], state[1] != 0);
 	count_visit(visits, EC_VISIT_SESSION, &visits->last_session, key[3]);
-	if (state[0] != 0)
+	if (state[1] != 0)
 		count_visit(visits, EC_VISIT_ORDER, &visits->last_order, key[3]);
 }
 
@@ -221,7 +249,7 @@ write_hour(EcMaking *making, int column, uint64 hour)
 	if (hour == NO_TIME)
 		ec_making_null(making, column);
 	else
-		ec_making_int(making, column, hour == INFINITE_TIME ? DT_NOEND : ec_sorter_int64(hour));
+		ec_making_int(making, column, hour_time(hour));
 }
 
 static void
@@ -257,7 +285,7 @@ const EcMaker ec_visit_maker = {
 	.columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER) |
 			   EC_COL_BIT(EC_COL_SESSION),
 	.key_words = KEY_WORDS,
-	.state_words = 1,
+	.state_words = STATE_WORDS,
 	.memory = 1,
 	.combine = combine,
 	.begin = begin,
