@@ -52,6 +52,7 @@ struct EcBuyers
 	EcRows rows;
 	MemoryContext context;
 	bool covered;
+	bool with_nobody; /* purchases without a user count */
 	uint32 columns;
 	int words;
 	int at[EC_EVENT_COLUMNS]; /* -1: not asked for */
@@ -168,6 +169,19 @@ ec_buyers_open(const EcArgs *args, uint32 columns, double share, MemoryContext c
 	return buyers;
 }
 
+void
+ec_buyers_share_texts(EcBuyers *buyers, EcInterner *codes, EcInterner *brands)
+{
+	buyers->codes = buyers->code.interner = codes;
+	buyers->brands = buyers->brand.interner = brands;
+}
+
+void
+ec_buyers_keep_nobody(EcBuyers *buyers)
+{
+	buyers->with_nobody = true;
+}
+
 EcRows *
 ec_buyers_rows(EcBuyers *buyers)
 {
@@ -208,6 +222,16 @@ clear_flags(const EcBuyers *buyers, uint64 *rows, uint32 n)
 {
 	for (uint32 i = 0; i < n; i++)
 		rows[(Size) (i + 1) * buyers->words - 1] = 0;
+}
+
+static void
+flag_nobody(const EcBuyers *buyers, uint64 *rows, uint32 n, const uint8 *nulls)
+{
+	for (uint32 i = 0; i < n && nulls != NULL; i++)
+	{
+		if (nulls[i])
+			rows[(Size) (i + 1) * buyers->words - 1] |= EC_BUYERS_NULL(EC_COL_USER);
+	}
 }
 
 static void
@@ -343,9 +367,11 @@ ec_buyers_add(EcBuyers *buyers)
 		return;
 	read_batch(buyers);
 	users = ec_rows_ints(rows, &buyers->user, &nulls);
+	if (buyers->with_nobody)
+		flag_nobody(buyers, buyers->batch, rows->n, nulls);
 	for (uint32 i = 0; i < rows->n; i++)
 	{
-		if (nulls == NULL || !nulls[i])
+		if (nulls == NULL || !nulls[i] || buyers->with_nobody)
 			put_record(buyers, users[i], buyers->batch + (Size) i * buyers->words, rows->sign);
 	}
 }
@@ -431,13 +457,17 @@ read_block(EcBuyers *buyers, Stream *stream, uint32 n)
 {
 	static const EcEventColumn ints[] = {EC_COL_TIME, EC_COL_PRODUCT, EC_COL_CATEGORY_ID,
 										 EC_COL_PRICE};
+	const uint8 *nulls;
+	const int64 *values;
 
 	clear_flags(buyers, stream->rows, n);
+	if (buyers->with_nobody)
+	{
+		get_ints(buyers, stream, EC_COL_USER, &nulls);
+		flag_nobody(buyers, stream->rows, n, nulls);
+	}
 	for (int i = 0; i < lengthof(ints); i++)
 	{
-		const uint8 *nulls;
-		const int64 *values;
-
 		if (!reads(buyers, ints[i]))
 			continue;
 		values = get_ints(buyers, stream, ints[i], &nulls);
@@ -455,7 +485,7 @@ read_block(EcBuyers *buyers, Stream *stream, uint32 n)
 	put_sessions(buyers, stream->rows, n);
 }
 
-/* Which rows of the block have a user and lie in the range of time?  Leaves only those. */
+/* Which rows of the block have a user (if they must) and lie in the range of time?  Leaves only those. */
 static void
 select_rows(EcBuyers *buyers, Stream *stream, uint32 n, const uint8 *keep)
 {
@@ -485,7 +515,7 @@ choose_rows(EcBuyers *buyers, Stream *stream, uint32 n, uint8 *keep)
 
 	memcpy(stream->users, values, sizeof(int64) * n);
 	for (uint32 i = 0; i < n; i++)
-		keep[i] = nulls == NULL || !nulls[i];
+		keep[i] = nulls == NULL || !nulls[i] || buyers->with_nobody;
 	if (!args->has_since && !args->has_until)
 		return;
 	values = get_ints(buyers, stream, EC_COL_TIME, &nulls);
@@ -520,6 +550,15 @@ fill_stream(EcBuyers *buyers, Stream *stream)
 	return true;
 }
 
+/* After the stream's end. */
+static void
+free_stream(Stream *stream)
+{
+	pfree(stream->users);
+	pfree(stream->rows);
+	pfree(stream);
+}
+
 /* Sets beyond those that may be streams: their purchases go to the sorter. */
 static void
 pour_set(EcBuyers *buyers, Relation rel, const EcSummarySet *set)
@@ -529,9 +568,37 @@ pour_set(EcBuyers *buyers, Relation rel, const EcSummarySet *set)
 	for (; fill_stream(buyers, stream); stream->at++)
 		put_record(buyers, stream->users[stream->at],
 				   stream->rows + (Size) stream->at * buyers->words, 1);
-	pfree(stream->users);
-	pfree(stream->rows);
-	pfree(stream);
+	free_stream(stream);
+}
+
+static void
+visit_set(EcBuyers *buyers, Relation rel, const EcSummarySet *set, EcBuyersVisitor visit, void *arg)
+{
+	Stream *stream = open_stream(buyers, rel, set);
+
+	for (; fill_stream(buyers, stream); stream->at++)
+	{
+		const uint64 *row = stream->rows + (Size) stream->at * buyers->words;
+
+		visit(stream->users[stream->at], row, row[buyers->words - 1], 1, arg);
+	}
+	free_stream(stream);
+}
+
+void
+ec_buyers_visit(EcBuyers *buyers, EcBuyersVisitor visit, void *arg)
+{
+	int words = buyers->words;
+	const EcSummarySet *set;
+	const uint64 *record;
+	Relation rel;
+
+	while (buyers->covered && ec_rows_next_set(&buyers->rows, &rel, &set))
+		visit_set(buyers, rel, set, visit, arg);
+	ec_sorter_sort(buyers->sorter);
+	while ((record = ec_sorter_next(buyers->sorter)) != NULL)
+		visit(ec_sorter_int64(record[0]), record + 1, record[words],
+			  record[words + 1] != 0 ? -1 : 1, arg);
 }
 
 void

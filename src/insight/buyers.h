@@ -51,6 +51,20 @@ extern bool ec_buyers_are_covered(const EcBuyers *buyers);
 /* Narrows the batch to purchases and keeps these. */
 extern void ec_buyers_add(EcBuyers *buyers);
 
+/*
+ * Before the first batch: texts become ids of these; purchases without a user count as well
+ * (then ec_buyers_visit only, which flags them by EC_BUYERS_NULL(EC_COL_USER)).
+ */
+extern void ec_buyers_share_texts(EcBuyers *buyers, EcInterner *codes, EcInterner *brands);
+extern void ec_buyers_keep_nobody(EcBuyers *buyers);
+
+/*
+ * Instead of the following: visits all purchases in no order.  The sign is negative for one that
+ * must be taken away again: an equal one comes, or has come, with a positive sign.
+ */
+typedef void (*EcBuyersVisitor)(int64 user, const uint64 *row, uint64 flags, int sign, void *arg);
+extern void ec_buyers_visit(EcBuyers *buyers, EcBuyersVisitor visit, void *arg);
+
 /* After the last batch. */
 extern void ec_buyers_sort(EcBuyers *buyers);
 

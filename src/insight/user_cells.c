@@ -40,6 +40,8 @@ struct EcUserCells
 	double share;
 	const int64 *chosen; /* NULL: all users */
 	uint32 nchosen;
+	uint32 code; /* the only one; EC_ID_NULL: all */
+	uint32 brand;
 
 	EcTally *tally; /* of rows, and then sorted; NULL: none */
 	EcSorter *sorter;
@@ -99,6 +101,13 @@ ec_user_cells_choose(EcUserCells *cells, const int64 *users, uint32 nusers)
 {
 	cells->chosen = users;
 	cells->nchosen = nusers;
+}
+
+void
+ec_user_cells_filter(EcUserCells *cells, uint32 code, uint32 brand)
+{
+	cells->code = code;
+	cells->brand = brand;
 }
 
 void
@@ -243,6 +252,8 @@ ec_user_cells_add_set(EcUserCells *cells, Relation rel, const EcSummarySet *set,
 	stream->slots = *slots;
 	stream->chosen = cells->chosen;
 	stream->nchosen = cells->nchosen;
+	stream->code_wanted = cells->code;
+	stream->brand_wanted = cells->brand;
 	ec_user_cells_init_texts(cells, &stream->code, &stream->brand, cells->context);
 	ec_user_stream_begin(stream, rel, set, cells->context);
 	cells->streams[cells->nstreams++] = stream;

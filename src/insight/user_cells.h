@@ -59,6 +59,9 @@ extern EcUserCells *ec_user_cells_create(MemoryContext context, uint32 want, EcI
 extern EcUserCells *ec_user_cells_create_like(const EcUserCells *cells, MemoryContext context);
 extern uint32 ec_user_cells_want(const EcUserCells *cells);
 
+/* Only cells of this code and brand; EC_ID_NULL: any.  Rows of others mustn't be added. */
+extern void ec_user_cells_filter(EcUserCells *cells, uint32 code, uint32 brand);
+
 /* Columns of texts over the interners. */
 extern void ec_user_cells_init_texts(const EcUserCells *cells, EcTextColumn *code,
 									 EcTextColumn *brand, MemoryContext context);

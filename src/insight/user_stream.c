@@ -166,6 +166,26 @@ get_ids(EcUserStream *stream, EcTextColumn *text, int column, uint32 block, cons
 	return text->ids;
 }
 
+/* Leaves the selected cells (NULL: all) whose text is this. */
+static const uint32 *
+select_text(EcUserStream *stream, EcTextColumn *text, int column, uint32 block, uint32 wanted,
+			const uint32 *selection)
+{
+	const uint32 *ids;
+	uint32 n = 0;
+
+	if (wanted == EC_ID_NULL || stream->n == 0)
+		return selection;
+	ids = get_ids(stream, text, column, block, selection);
+	for (uint32 i = 0; i < stream->n; i++)
+	{
+		stream->selection[n] = selection == NULL ? i : selection[i];
+		n += ids[i] == wanted;
+	}
+	stream->n = n;
+	return stream->selection;
+}
+
 static void
 get_block(EcUserStream *stream, uint32 block)
 {
@@ -176,6 +196,10 @@ get_block(EcUserStream *stream, uint32 block)
 	stream->n = ec_reader_block_rows(reader, block);
 	if (select_slots(stream, block))
 		selection = stream->selection;
+	selection =
+		select_text(stream, &stream->code, EC_USER_CODE, block, stream->code_wanted, selection);
+	selection =
+		select_text(stream, &stream->brand, EC_USER_BRAND, block, stream->brand_wanted, selection);
 	if (stream->n == 0)
 		return;
 	get_users(stream, ec_reader_block(reader, EC_USER_ID, block), selection);

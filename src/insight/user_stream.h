@@ -20,6 +20,8 @@ typedef struct EcUserStream
 	EcTextColumn brand;
 	const int64 *chosen; /* the chosen users that may still come; NULL: all users */
 	uint32 nchosen;
+	uint32 code_wanted; /* the only one; EC_ID_NULL: all */
+	uint32 brand_wanted;
 
 	EcReader *reader; /* NULL: it has come to its end */
 	uint32 block;	  /* the next one of the reader's group */
@@ -27,7 +29,7 @@ typedef struct EcUserStream
 
 	/* the selected cells of a block */
 	uint32 n;
-	uint32 *selection;	/* those in the slots, if not all */
+	uint32 *selection;	/* those in the slots (and of the texts wanted), if not all */
 	const int64 *users; /* 0 where NULL */
 	const uint8 *nulls; /* NULL: none */
 	const uint32 *codes;
