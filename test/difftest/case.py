@@ -7,6 +7,7 @@ import re
 
 import ddl
 import dml
+import events
 import model
 from libpq import IDLE, IN_ERROR, IN_TRANSACTION
 from twins import Stuck
@@ -61,7 +62,7 @@ class Case:
         functions, weights = zip(*choices)
         for _ in range(10):
             function = self.r.choices(functions, weights)[0]
-            third = self.writer if function.__module__ == "dml" else self.namer
+            third = self.namer if function.__module__ == "ddl" else self.writer
             made = function(self.r, self.model, third)
             if made:
                 return made
@@ -75,6 +76,12 @@ class Case:
             for statement in ddl.create_table(self.r, self.namer, self.model):
                 self.do("sql", 0, statement)
             self._refresh(0)
+        if self.r.random() < .4:
+            for statement in events.create(self.r, self.namer):
+                self.do("sql", 0, statement)
+            self._refresh(0)
+            for made in events.insert, events.vacuum, events.change, events.insight:
+                self._statement(0, made(self.r, self.model, self.writer))
         self._statement(0, ddl.options(self.r, self.model, None))
         for _ in range(self.r.choice([0, 1, 2])):
             self._statement(0, ddl.create_index(self.r, self.model, self.namer, False))
@@ -123,7 +130,7 @@ class Case:
         elif x < .44:
             self._statement(session, ddl.options(self.r, self.model, None))
         elif x < .50 and self._others_idle(session):
-            self._statement(session, self._pick(ddl.MAINTENANCE, session))
+            self._statement(session, self.r.random() < .5 and events.vacuum(self.r, self.model, None) or self._pick(ddl.MAINTENANCE, session))
         elif x < .52 and self._others_idle(session):
             self.do("check", session)
         elif x < .54 and self.crashes:
@@ -177,6 +184,8 @@ class Case:
             else:
                 self._statement(session, self._pick(ddl.STATEMENTS, session))
                 self._refresh(session)
+        elif events.table_of(self.r, self.model) and self.r.random() < .5:
+            self._statement(session, self._pick(events.STATEMENTS, session))
         elif self.sessions > 1 and self.r.random() < .4:
             self._statement(session, dml.concurrent_write(self.r, self.model, self.writer))
         else:

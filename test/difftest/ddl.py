@@ -390,7 +390,7 @@ def options(r, model, _namer):
     if x < .65 and table:
         exact = [c for c in table.known if c.type.ordered]
         return "c", "SELECT ecinsight.set_options('%s', row_group_rows => %d%s)" % (
-            table.name, r.choice([1024, 2000]), ", order_by => ARRAY['%s']" % r.choice(exact).name.strip('"') if exact and r.random() < .5 else ""), None
+            table.name, r.choice([1024, 2000]), ", order_by => '%s'" % r.choice(exact).name if exact and r.random() < .5 else ""), None
     if x < .8 and table:
         return "c", "SELECT ecinsight.compact('%s')" % table.name, None
     return "c", r.choice(["SET ecinsight.enable_columnar_scan = off", "RESET ecinsight.enable_columnar_scan"]), None

@@ -32,7 +32,7 @@ class Column:
         self.identity = row[9] or ""
         self.has_default = row[10] == "t"
         self.partition_key = row[12] == "t"
-        self.type = values.of_column(row[5], row[6])
+        self.type = values.of_column(row[5], row[6], row[4])
 
     @property
     def writable(self):

@@ -74,6 +74,10 @@ def _stamp(r):
     return "20%02d-%02d-%02d %02d:00:00" % (r.randint(18, 21), r.randint(1, 12), r.randint(1, 28), r.choice([0, 5, 12]))
 
 
+def _event_time(r):
+    return _stamp(r) if r.random() < .1 else "2020-01-%02d %02d:%02d:00Z" % (r.randint(1, 4), r.randint(0, 23), r.choice([0, 17, 59]))
+
+
 def _uuid(r):
     return "%08x-0000-4000-8000-%012x" % (r.choice([0, 1, 0x7fffffff, 0x80000000, r.randint(0, 9)]), r.randint(0, 5))
 
@@ -172,9 +176,18 @@ _LIST = [
 ]
 TYPES = {t.key: t for t in _LIST}
 
+# What columns of events tables hold (see events.py).
+_EVENTS = {
+    "event_type": Type("text", _choice("view", "cart", "purchase", "other", ""), "(ARRAY['view','cart','purchase'])[i % 3 + 1]", key="event_type"),
+    "category_code": Type("text", lambda r: "code %d" % r.randint(0, 6), "('code ' || i % 5)", key="category_code"),
+    "user_session": Type("text", lambda r: r.choice(["s%d", "00000000-0000-4000-8000-00000000000%d"]) % r.randint(0, 9), "md5((i / 5)::text)::uuid::text", key="user_session"),
+    "event_time": Type("timestamp with time zone", _event_time, "('2020-01-01 UTC'::timestamptz + i * '97 s'::interval)", key="event_time")}
 
-def of_column(type_name, collation):
+
+def of_column(type_name, collation, name=""):
     """The Type of a column that the catalog describes so, or None."""
+    if name in _EVENTS and _EVENTS[name].name == type_name and collation in (None, "default"):
+        return _EVENTS[name]
     if type_name == "text" and collation == "C":
         return TYPES["text C"]
     return TYPES.get(type_name)
