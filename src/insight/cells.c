@@ -249,6 +249,33 @@ ec_cells_span(EcCells *cells, int64 *min, int64 *max)
 
 /* ---- all sets, a range of slots ---- */
 
+bool
+ec_rows_span(EcRows *rows, const EcSlots *slots, int64 *min, int64 *max, MemoryContext context)
+{
+	const EcSummarySet *set;
+	bool found = false;
+	Relation rel;
+
+	while (ec_rows_next_set(rows, &rel, &set))
+	{
+		EcCells cells;
+		int64 first;
+		int64 last;
+
+		ec_cells_open(&cells, rel, set, EC_PROJECTION_CATEGORY_HOUR, context);
+		ec_cells_select(&cells, slots);
+		if (ec_cells_span(&cells, &first, &last))
+		{
+			*min = found ? Min(*min, first) : first;
+			*max = found ? Max(*max, last) : last;
+			found = true;
+		}
+		ec_cells_close(&cells);
+	}
+	ec_rows_rewind_sets(rows);
+	return found;
+}
+
 static void
 add_range(EcSlotCells *scan, EcProjection projection, int64 min, int64 max, bool nulls)
 {

@@ -57,6 +57,10 @@ extern const uint32 *ec_cells_ids(EcCells *cells, int column, EcTextColumn *text
  */
 extern bool ec_cells_span(EcCells *cells, int64 *min, int64 *max);
 
+/* The least and greatest slot, of those in the range, that any set in use has a cell of (by hour, any category). */
+extern bool
+ec_rows_span(EcRows *rows, const EcSlots *slots, int64 *min, int64 *max, MemoryContext context);
+
 /*
  * The cells that stand for the rows of ec_rows_cover's range: of whole days (UTC) from
  * one projection, of the hours before and after them from another.

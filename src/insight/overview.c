@@ -2,8 +2,8 @@
  * overview.c
  *	  overview: one row about all selected events.
  *
- * If one set of summaries stands for all of them, it tells all but the exact times of the
- * first and the last event, which are looked for in the first and the last hour.
+ * Summaries tell all but the exact times of the first and the last event, which are looked
+ * for in the first and the last hour that has rows.
  */
 #include "postgres.h"
 
@@ -13,19 +13,19 @@
 #include "insight/args.h"
 #include "insight/cells.h"
 #include "insight/measures.h"
+#include "insight/presence.h"
 #include "insight/sessions.h"
 #include "insight/tally.h"
-#include "insight/visits.h"
 
 #define ARG_COMMON 1
 #define COLUMNS 13
 #define SESSION_WORDS 3 /* user, session */
 #define COLUMNS_READ                                                                               \
-	(EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE) |                \
-	 EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_SESSION))
+	(EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_PRICE) | EC_PRESENCE_SESSION_COLUMNS)
 #define PROJECTIONS                                                                                \
 	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) |                                              \
-	 EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_DAY) | EC_PROJECTION_BIT(EC_PROJECTION_VISIT))
+	 EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_DAY) | EC_PRESENCE_PROJECTIONS)
+#define PRESENCE_SHARE 1.0
 
 PG_FUNCTION_INFO_V1(ec_overview);
 
@@ -40,10 +40,7 @@ typedef struct Overview
 	EcTally *session_tally; /* (user, session): has it a purchase? */
 	EcTally *user_tally;	/* the same of a user */
 	EcIntColumn time;
-	int64 users;
-	int64 buyers;
-	int64 sessions;
-	int64 orders;
+	int64 people[EC_VISIT_KINDS];
 } Overview;
 
 static void
@@ -125,8 +122,8 @@ visit_session(const uint64 *key, uint64 *state, void *arg)
 {
 	Overview *overview = arg;
 
-	overview->sessions++;
-	overview->orders += *state;
+	overview->people[EC_VISIT_SESSION]++;
+	overview->people[EC_VISIT_ORDER] += *state;
 	*ec_tally_find_one(overview->user_tally, key) |= *state;
 }
 
@@ -135,8 +132,8 @@ visit_user(const uint64 *key, uint64 *state, void *arg)
 {
 	Overview *overview = arg;
 
-	overview->users++;
-	overview->buyers += *state;
+	overview->people[EC_VISIT_USER]++;
+	overview->people[EC_VISIT_BUYER] += *state;
 }
 
 static void
@@ -164,21 +161,46 @@ count_cells(Overview *overview, EcRows *rows)
 	ec_slot_cells_end(&scan);
 }
 
-/* The times of an hour's events; those of an infinite one are known. */
 static void
-find_times(Overview *overview, const EcArgs *args, int64 hour)
+add_people(EcVisitKind kind, uint32 bucket, int64 count, void *arg)
+{
+	((Overview *) arg)->people[kind] += count;
+}
+
+/* The rows that summaries lack, or have too many. */
+static void
+count_other_rows(Overview *overview, EcRows *rows, EcPresence *presence)
+{
+	uint32 *groups = MemoryContextAllocZero(overview->context, sizeof(uint32) * EC_BLOCK_ROWS);
+
+	while (ec_rows_next(rows))
+	{
+		const uint32 *types = ec_rows_types(rows);
+		const uint8 *nulls;
+		const int64 *times = ec_rows_times(rows, &overview->time, &nulls);
+		EcPrices prices;
+
+		if (rows->sign > 0)
+			add_times(overview, rows->n, times, nulls);
+		ec_rows_prices(rows, &prices);
+		ec_measures_add(&overview->measures, rows->n, rows->sign, groups, types, &prices);
+		ec_presence_add(presence, types, NULL);
+	}
+}
+
+/* The times of the events from one slot to another; false: nobody sees any. */
+static bool
+find_times(Overview *overview, const EcArgs *args, int64 min, int64 max)
 {
 	EcArgs narrowed = *args;
+	bool found = false;
 	EcRows rows;
 
-	if (TIMESTAMP_NOT_FINITE(hour))
-	{
-		add_times(overview, 1, &hour, NULL);
-		return;
-	}
 	narrowed.has_since = narrowed.has_until = true;
-	narrowed.since = hour;
-	narrowed.until = hour + USECS_PER_HOUR;
+	narrowed.since = min;
+	narrowed.until = max == DT_NOBEGIN ? DT_NOBEGIN + 1 : max + USECS_PER_HOUR;
+	if (max == DT_NOEND)
+		narrowed.has_until = false;
 	ec_rows_open(&rows, &narrowed, EC_COL_BIT(EC_COL_TIME), overview->context);
 	while (ec_rows_next(&rows))
 	{
@@ -186,56 +208,65 @@ find_times(Overview *overview, const EcArgs *args, int64 hour)
 		const int64 *times = ec_rows_times(&rows, &overview->time, &nulls);
 
 		add_times(overview, rows.n, times, nulls);
+		found = true;
 	}
 	ec_rows_close(&rows);
+	return found;
 }
 
+/*
+ * Of the events in the slots, the first one's time, or the last one's.  Hours of which all rows are hidden
+ * are passed in ever larger steps.
+ */
 static void
-find_first_and_last(Overview *overview, const EcArgs *args, EcRows *rows, Relation rel,
-					const EcSummarySet *set)
+find_end(Overview *overview, const EcArgs *args, EcRows *rows, bool first)
 {
-	EcCells cells;
-	int64 first;
-	int64 last;
-	bool found;
+	EcSlots slots = rows->slots;
+	int64 more = 0;
+	int64 min;
+	int64 max;
 
-	ec_cells_open(&cells, rel, set, EC_PROJECTION_CATEGORY_HOUR, overview->context);
-	ec_cells_select(&cells, &rows->slots);
-	found = ec_cells_span(&cells, &first, &last);
-	ec_cells_close(&cells);
-	if (!found)
-		return;
-	find_times(overview, args, first);
-	if (last != first)
-		find_times(overview, args, last);
+	slots.nulls = false;
+	while (slots.min <= slots.max && ec_rows_span(rows, &slots, &min, &max, overview->context))
+	{
+		if (first && !TIMESTAMP_NOT_FINITE(min))
+			max = TIMESTAMP_NOT_FINITE(max) ? min : Min(max, min + more);
+		else if (first)
+			max = min;
+		else if (!TIMESTAMP_NOT_FINITE(max))
+			min = TIMESTAMP_NOT_FINITE(min) ? max : Max(min, max - more);
+		else
+			min = max;
+		if (find_times(overview, args, min, max) || (first ? max == DT_NOEND : min == DT_NOBEGIN))
+			return;
+		if (first)
+			slots.min = max + 1;
+		else
+			slots.max = min - 1;
+		more = more * 2 + USECS_PER_HOUR;
+	}
 }
 
-/* False: summaries don't tell all, and nothing has been counted. */
+/* False: summaries can't be used, and nothing has been counted. */
 static bool
 count_summaries(Overview *overview, const EcArgs *args)
 {
-	int64 visits[EC_VISIT_KINDS];
-	const EcSummarySet *set;
-	Relation rel;
+	EcPresence *presence;
 	EcRows rows;
-	bool only;
 
 	if (!ec_rows_open_covered(&rows, args, COLUMNS_READ, PROJECTIONS, overview->context))
 		return false;
-	only = ec_rows_only_set(&rows, &rel, &set);
-	if (only)
-	{
-		count_cells(overview, &rows);
-		ec_visits_count(rel, set, &rows.slots, visits);
-		overview->users = visits[EC_VISIT_USER];
-		overview->buyers = visits[EC_VISIT_BUYER];
-		overview->sessions = visits[EC_VISIT_SESSION];
-		overview->orders = visits[EC_VISIT_ORDER];
-		find_first_and_last(overview, args, &rows, rel, set);
-	}
+	presence =
+		ec_presence_create(&rows, NULL, add_people, overview, PRESENCE_SHARE, overview->context);
+	count_other_rows(overview, &rows, presence);
+	count_cells(overview, &rows);
+	ec_rows_rewind_sets(&rows);
+	ec_presence_count(presence);
+	find_end(overview, args, &rows, true);
+	find_end(overview, args, &rows, false);
 	overview->scale = rows.price_scale;
 	ec_rows_close(&rows);
-	return only;
+	return true;
 }
 
 static void
@@ -250,15 +281,16 @@ put_row(const Overview *overview, FunctionCallInfo fcinfo)
 	values[0] = TimestampTzGetDatum(overview->first);
 	values[1] = TimestampTzGetDatum(overview->last);
 	ec_measures_put(&overview->measures, 0, overview->scale, values + 2);
-	values[7] = Int64GetDatum(overview->users);
-	values[8] = Int64GetDatum(overview->buyers);
-	values[9] = Int64GetDatum(overview->sessions);
-	values[10] = Int64GetDatum(overview->orders);
-	nulls[11] = overview->orders == 0;
+	values[7] = Int64GetDatum(overview->people[EC_VISIT_USER]);
+	values[8] = Int64GetDatum(overview->people[EC_VISIT_BUYER]);
+	values[9] = Int64GetDatum(overview->people[EC_VISIT_SESSION]);
+	values[10] = Int64GetDatum(overview->people[EC_VISIT_ORDER]);
+	nulls[11] = overview->people[EC_VISIT_ORDER] == 0;
 	if (!nulls[11])
-		values[11] =
-			ec_price_per(&overview->measures.revenues[0], overview->scale, overview->orders);
-	values[12] = ec_result_ratio(overview->buyers, overview->users, &nulls[12]);
+		values[11] = ec_price_per(&overview->measures.revenues[0], overview->scale,
+								  overview->people[EC_VISIT_ORDER]);
+	values[12] = ec_result_ratio(overview->people[EC_VISIT_BUYER], overview->people[EC_VISIT_USER],
+								 &nulls[12]);
 	ec_result_put(&result, values, nulls);
 }
 

@@ -3,19 +3,21 @@
  *	  Measures by buckets of time.
  *
  * Summaries by hour or day stand for rows if the buckets consist of whole hours or days
- * (UTC).  People are taken from them only if one set tells everything.
+ * (UTC).
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
 #include "insight/cells.h"
+#include "insight/presence.h"
 #include "insight/series.h"
-#include "insight/visits.h"
 
 #define COLUMNS (EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_PRICE))
 #define PROJECTIONS                                                                                \
 	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_DAY))
+
+#define PRESENCE_SHARE 1.0
 
 /* Of a series in the making. */
 typedef struct Counting
@@ -33,7 +35,7 @@ typedef struct Counting
 /* ---- rows ---- */
 
 static void
-add_batch(Counting *counting, EcPeople *people, EcIntColumn *user)
+add_batch(Counting *counting, EcPresence *presence, EcPeople *people, EcIntColumn *user)
 {
 	EcSeries *series = counting->series;
 	EcRows *rows = &counting->rows;
@@ -46,6 +48,8 @@ add_batch(Counting *counting, EcPeople *people, EcIntColumn *user)
 	ec_rows_prices(rows, &prices);
 	ec_measures_reserve(&series->measures, series->buckets.count);
 	ec_measures_add(&series->measures, rows->n, rows->sign, counting->buckets, types, &prices);
+	if (presence != NULL)
+		ec_presence_add(presence, types, counting->buckets);
 	if (people != NULL)
 	{
 		const int64 *users = ec_rows_ints(rows, user, &nulls);
@@ -79,7 +83,7 @@ count_rows(Counting *counting)
 	}
 	ec_rows_open(&counting->rows, counting->args, columns, counting->context);
 	while (ec_rows_next(&counting->rows))
-		add_batch(counting, counting->with_people ? &people : NULL, &user);
+		add_batch(counting, NULL, counting->with_people ? &people : NULL, &user);
 	make_people(counting);
 	if (counting->with_people)
 		ec_people_count(&people, counting->series->people);
@@ -87,46 +91,19 @@ count_rows(Counting *counting)
 
 /* ---- summaries ---- */
 
-/* The least and greatest finite slot of all sets; false if there is none. */
-static bool
-find_span(Counting *counting, int64 *min, int64 *max)
-{
-	EcSlots slots = {Max(counting->rows.slots.min, DT_NOBEGIN + 1),
-					 Min(counting->rows.slots.max, DT_NOEND - 1), false};
-	const EcSummarySet *set;
-	bool found = false;
-	Relation rel;
-
-	while (ec_rows_next_set(&counting->rows, &rel, &set))
-	{
-		EcCells cells;
-		int64 first;
-		int64 last;
-
-		ec_cells_open(&cells, rel, set, EC_PROJECTION_CATEGORY_HOUR, counting->context);
-		ec_cells_select(&cells, &slots);
-		if (ec_cells_span(&cells, &first, &last))
-		{
-			*min = found ? Min(*min, first) : first;
-			*max = found ? Max(*max, last) : last;
-			found = true;
-		}
-		ec_cells_close(&cells);
-	}
-	ec_rows_rewind_sets(&counting->rows);
-	return found;
-}
-
 /* Do buckets consist of whole hours, or even days? */
 static bool
 choose_projection(Counting *counting)
 {
 	EcBuckets *buckets = &counting->series->buckets;
+	EcSlots finite = {Max(counting->rows.slots.min, DT_NOBEGIN + 1),
+					  Min(counting->rows.slots.max, DT_NOEND - 1), false};
 	int64 min;
 	int64 max;
 
 	counting->projection = EC_PROJECTION_CATEGORY_DAY;
-	if (!find_span(counting, &min, &max) || ec_buckets_fit(buckets, min, max, USECS_PER_DAY))
+	if (!ec_rows_span(&counting->rows, &finite, &min, &max, counting->context) ||
+		ec_buckets_fit(buckets, min, max, USECS_PER_DAY))
 		return true;
 	counting->projection = EC_PROJECTION_CATEGORY_HOUR;
 	return ec_buckets_fit(buckets, min, max, USECS_PER_HOUR);
@@ -152,60 +129,46 @@ add_cells(Counting *counting)
 	ec_slot_cells_end(&scan);
 }
 
-static int64
-bucket_of(int64 hour, void *arg)
-{
-	Counting *counting = arg;
-	uint32 number;
-
-	ec_buckets_find(&counting->series->buckets, 1, &hour, NULL, &number);
-	return counting->series->buckets.values[number];
-}
-
 static void
-add_visits(EcVisitKind kind, int64 bucket, bool isnull, int64 count, void *arg)
+add_people(EcVisitKind kind, uint32 bucket, int64 count, void *arg)
 {
-	Counting *counting = arg;
-	EcSeries *series = counting->series;
-	int64 *people = series->people[ec_buckets_number(&series->buckets, bucket, isnull)];
+	EcPeopleCounts *people = ((Counting *) arg)->series->people;
 
-	if (kind == EC_VISIT_USER)
-		people[EC_PEOPLE_USERS] += count;
-	else if (kind == EC_VISIT_BUYER)
-		people[EC_TYPE_PURCHASE] += count;
+	people[bucket][kind == EC_VISIT_USER ? EC_PEOPLE_USERS : EC_TYPE_PURCHASE] += count;
 }
 
 /* False: summaries can't be used, and nothing has been counted. */
 static bool
 count_summaries(Counting *counting)
 {
+	EcRows *rows = &counting->rows;
 	uint32 projections = PROJECTIONS;
 	uint32 columns = COLUMNS;
-	const EcSummarySet *set = NULL;
-	Relation rel = NULL;
+	EcPresence *presence = NULL;
 
 	if (counting->args->category != NULL)
 		return false;
 	if (counting->with_people)
 	{
-		columns |= EC_COL_BIT(EC_COL_USER);
-		projections |= EC_PROJECTION_BIT(EC_PROJECTION_VISIT);
+		columns |= EC_PRESENCE_COLUMNS;
+		projections |= EC_PRESENCE_PROJECTIONS;
 	}
-	if (!ec_rows_open_covered(&counting->rows, counting->args, columns, projections,
-							  counting->context))
+	if (!ec_rows_open_covered(rows, counting->args, columns, projections, counting->context))
 		return false;
-	if (!choose_projection(counting) ||
-		(counting->with_people && !ec_rows_only_set(&counting->rows, &rel, &set)))
+	if (!choose_projection(counting))
 	{
-		ec_rows_close(&counting->rows);
+		ec_rows_close(rows);
 		return false;
 	}
-	while (!counting->with_people && ec_rows_next(&counting->rows))
-		add_batch(counting, NULL, NULL);
+	if (counting->with_people)
+		presence = ec_presence_create(rows, &counting->series->buckets, add_people, counting,
+									  PRESENCE_SHARE, counting->context);
+	while (ec_rows_next(rows))
+		add_batch(counting, presence, NULL, NULL);
 	add_cells(counting);
 	make_people(counting);
-	if (counting->with_people)
-		ec_visits_by_bucket(rel, set, &counting->rows.slots, bucket_of, add_visits, counting);
+	if (presence != NULL)
+		ec_presence_count(presence);
 	return true;
 }
 

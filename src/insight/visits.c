@@ -122,21 +122,21 @@ ec_visits_count(Relation rel, const EcSummarySet *set, const EcSlots *slots, int
 typedef struct Buckets
 {
 	const EcSlots *slots;
-	EcVisitBucket bucket_of;
+	EcBuckets *buckets;
 	EcVisitAdd add;
 	void *arg;
-	int64 hour; /* the last one asked for, and its bucket */
-	int64 bucket;
+	int64 hour; /* the last one looked for, and its bucket */
+	uint32 bucket;
 	bool any;
 } Buckets;
 
 /* Cells come by hour, so that the same bucket is asked for again and again. */
-static int64
+static uint32
 bucket_of_hour(Buckets *buckets, int64 hour)
 {
 	if (!buckets->any || buckets->hour != hour)
 	{
-		buckets->bucket = buckets->bucket_of(hour, buckets->arg);
+		ec_buckets_find(buckets->buckets, 1, &hour, NULL, &buckets->bucket);
 		buckets->hour = hour;
 		buckets->any = true;
 	}
@@ -147,26 +147,28 @@ static void
 add_cell(const Cells *cells, uint32 i, void *arg)
 {
 	Buckets *buckets = arg;
-	int64 bucket;
+	int64 hour = cells->hours[i];
+	uint32 bucket;
 
 	if (cells->no_time[i])
 	{
-		buckets->add(cells->kinds[i], 0, true, cells->counts[i], buckets->arg);
+		bucket = ec_buckets_number(buckets->buckets, 0, true);
+		buckets->add(cells->kinds[i], bucket, cells->counts[i], buckets->arg);
 		return;
 	}
-	bucket = bucket_of_hour(buckets, cells->hours[i]);
+	bucket = bucket_of_hour(buckets, hour);
 
 	/* the predecessor's bucket is the same if it isn't before this one's first hour */
 	if (cells->is_first[i] || cells->previous[i] < buckets->slots->min ||
-		cells->previous[i] < bucket || TIMESTAMP_NOT_FINITE(cells->hours[i]))
-		buckets->add(cells->kinds[i], bucket, false, cells->counts[i], buckets->arg);
+		cells->previous[i] < buckets->buckets->values[bucket] || TIMESTAMP_NOT_FINITE(hour))
+		buckets->add(cells->kinds[i], bucket, cells->counts[i], buckets->arg);
 }
 
 void
-ec_visits_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
-					EcVisitBucket bucket_of, EcVisitAdd add, void *arg)
+ec_visits_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots, EcBuckets *buckets,
+					EcVisitAdd add, void *arg)
 {
-	Buckets buckets = {.slots = slots, .bucket_of = bucket_of, .add = add, .arg = arg};
+	Buckets state = {.slots = slots, .buckets = buckets, .add = add, .arg = arg};
 
-	visit_cells(rel, set, slots, false, add_cell, &buckets);
+	visit_cells(rel, set, slots, false, add_cell, &state);
 }

@@ -2,14 +2,15 @@
  * visits.h
  *	  Distinct users, buyers, sessions and orders by hours, from one set of summaries.
  *
- * Exact as long as the set stands for all selected rows: the caller makes sure that there
- * is one set (EC_PROJECTION_VISIT), and that no row came with either sign.
+ * Those of the rows that the set stands for, hidden ones too; presence.h makes up for what
+ * is elsewhere.
  */
 #ifndef EC_VISITS_H
 #define EC_VISITS_H
 
 #include "postgres.h"
 
+#include "insight/buckets.h"
 #include "insight/projection.h"
 #include "insight/rows.h"
 #include "store/summary.h"
@@ -19,14 +20,12 @@ extern void
 ec_visits_count(Relation rel, const EcSummarySet *set, const EcSlots *slots, int64 *counts);
 
 /*
- * The same by buckets.  bucket_of gives the bucket of an hour by its start, which must be the
- * start of an hour, too (an infinity is its own bucket); add is told how many of a kind
- * have visits in the bucket's hours, several times a bucket.  isnull: without a time.
+ * The same by buckets, which consist of whole hours: tells add, several times a bucket, how many
+ * more of a kind there are.
  */
-typedef int64 (*EcVisitBucket)(int64 hour, void *arg);
-typedef void (*EcVisitAdd)(EcVisitKind kind, int64 bucket, bool isnull, int64 count, void *arg);
+typedef void (*EcVisitAdd)(EcVisitKind kind, uint32 bucket, int64 count, void *arg);
 
 extern void ec_visits_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
-								EcVisitBucket bucket_of, EcVisitAdd add, void *arg);
+								EcBuckets *buckets, EcVisitAdd add, void *arg);
 
 #endif /* EC_VISITS_H */

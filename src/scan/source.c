@@ -310,7 +310,13 @@ enter_group(EcSource *source, uint32 i)
 	(void) ec_reader_goto_group(reader, i);
 	if ((source->nranges == 0 || zone_matches(source, EC_ZONE_CHUNK)) &&
 		(!source->group_covered || ec_source_entered_matters(source)))
+	{
+		source->group_set =
+			source->group_covered
+				? ec_source_group_set(source->part, ec_reader_group_number(reader, i))
+				: NULL;
 		return true;
+	}
 	count_skipped(source, ec_reader_group(reader)->nblocks);
 	return false;
 }
@@ -446,6 +452,7 @@ ec_source_next(EcSource *source, EcSourceBatch *batch)
 	batch->nrows = source->query == NULL ? next_direct(source)
 										 : ec_source_query_next(source->query, source->vectors);
 	batch->sign = source->sign;
+	batch->set = source->group_set;
 	batch->columns = source->columns;
 	batch->kinds = source->kinds;
 	batch->scales = source->scales;

@@ -38,6 +38,7 @@ typedef struct EcSourceBatch
 {
 	uint32 nrows;
 	int sign; /* 1; -1: rows that summaries count and that the snapshot doesn't see */
+	const EcSummarySet *set;  /* that covers the row group that they are from; NULL: none */
 	const EcVector **columns; /* one per column asked for */
 	const EcKind *kinds;	  /* how to read them */
 	const int32 *scales;

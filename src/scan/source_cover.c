@@ -134,6 +134,19 @@ ec_source_group_covered(const EcSourcePart *part, int64 number)
 		   bsearch(&number, part->covered, part->ncovered, sizeof(int64), compare_numbers) != NULL;
 }
 
+const EcSummarySet *
+ec_source_group_set(const EcSourcePart *part, int64 number)
+{
+	for (uint32 i = 0; i < part->nsets; i++)
+	{
+		const EcSummarySet *set = &part->sets[i];
+
+		if (bsearch(&number, set->groups, set->ngroups, sizeof(int64), compare_numbers) != NULL)
+			return set;
+	}
+	return NULL;
+}
+
 bool
 ec_source_group_matters(EcSource *source, uint32 i)
 {

@@ -69,8 +69,9 @@ struct EcSource
 	/* summaries */
 	bool is_covered; /* some set is in use */
 	EcSourceCover cover;
-	bool is_ragged;		/* the source's range goes beyond the cover */
-	bool group_covered; /* the current row group is in some set */
+	bool is_ragged;				   /* the source's range goes beyond the cover */
+	bool group_covered;			   /* the current row group is in some set, */
+	const EcSummarySet *group_set; /* this one */
 	int next_set_part;
 	uint32 next_set;
 	uint64 chosen[EC_BLOCK_ROWS / 64];
@@ -87,6 +88,9 @@ extern void ec_source_begin_reader(EcSource *source, EcSourcePart *part);
 
 /* Is there a set that stands for this row group? */
 extern bool ec_source_group_covered(const EcSourcePart *part, int64 number);
+
+/* Which one it is. */
+extern const EcSummarySet *ec_source_group_set(const EcSourcePart *part, int64 number);
 
 /* Has the i-th row group of the current part, a covered one, any row to hand out?  Doesn't enter it. */
 extern bool ec_source_group_matters(EcSource *source, uint32 i);
