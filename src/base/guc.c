@@ -29,6 +29,7 @@ char *ec_guc_debug_stop_point = NULL;
 int ec_guc_fetch_cache = 131072;
 int ec_guc_max_stream_partitions = 4096;
 int ec_guc_max_streams = 64;
+int ec_guc_retained_memory = 65536;
 char *ec_guc_since = NULL;
 int ec_guc_stream_queue_size = 262144;
 int ec_guc_summary_rows = 65536;
@@ -106,6 +107,10 @@ ec_guc_init(void)
 			"ecinsight.max_streams", "Streams of all databases that can run at the same time.",
 			NULL, &ec_guc_max_streams, 64, 1, 10000, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	}
+	DefineCustomIntVariable(
+		"ecinsight.retained_memory", "Freed memory that a session keeps for its next statements.",
+		"Of sessions that read or write row groups. 0: what the C library begins with.",
+		&ec_guc_retained_memory, 65536, 0, 1048576, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"ecinsight.row_group_rows", "Rows in a full row group of tables without that option.", NULL,
 		&ec_guc_row_group_rows, 262144, 1024, 1048576, PGC_USERSET, 0, NULL, NULL, NULL);

@@ -21,6 +21,7 @@ extern char *ec_guc_debug_stop_point;
 extern int ec_guc_fetch_cache; /* kB */
 extern int ec_guc_max_stream_partitions;
 extern int ec_guc_max_streams;
+extern int ec_guc_retained_memory; /* kB */
 extern char *ec_guc_since;
 extern int ec_guc_stream_queue_size; /* kB */
 extern int ec_guc_summary_rows;

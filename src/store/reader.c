@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/retain.h"
 #include "store/page.h"
 #include "store/reader_internal.h"
 #include "store/write_state.h"
@@ -58,6 +59,7 @@ create_reader(Relation rel, Snapshot snapshot, MemoryContext parent)
 	MemoryContext old;
 	EcReader *reader;
 
+	ec_retain_memory();
 	old = MemoryContextSwitchTo(context);
 	reader = palloc0(sizeof(EcReader));
 	reader->rel = rel;

@@ -8,6 +8,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/retain.h"
 #include "vector/batch.h"
 
 static void *
@@ -59,6 +60,7 @@ ec_batch_create(TupleDesc desc, MemoryContext parent)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcBatch *batch = palloc0(sizeof(EcBatch));
 
+	ec_retain_memory();
 	batch->context = context;
 	batch->allocator = ec_context_allocator(context);
 	batch->natts = desc->natts;
