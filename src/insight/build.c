@@ -144,6 +144,56 @@ ec_making_ints(EcMaking *making, int column, const int64 *values, uint32 n)
 }
 
 void
+ec_making_texts_init(EcTextOut *out, int column, const EcInterner *interner)
+{
+	memset(out, 0, sizeof(*out));
+	out->column = column;
+	out->interner = interner;
+}
+
+/* Of another part, or of texts that have become more: no id is known to be in the part. */
+static void
+forget_texts(EcMaking *making, EcTextOut *out)
+{
+	uint32 count = ec_interner_count(out->interner) + 1;
+
+	if (count > out->capacity)
+	{
+		out->capacity = count * 2;
+		out->rows = out->rows == NULL
+						? MemoryContextAllocHuge(making->build->context,
+												 sizeof(uint32) * (Size) out->capacity)
+						: repalloc_huge(out->rows, sizeof(uint32) * (Size) out->capacity);
+	}
+	memset(out->rows, 0, sizeof(uint32) * (Size) out->capacity);
+	out->index = making->index;
+}
+
+/* The column's rows so far are the batch's, or more where this one comes before others. */
+void
+ec_making_ids(EcMaking *making, EcTextOut *out, const uint32 *ids, uint32 n)
+{
+	EcBuilder *builder = making->batch->columns[out->column];
+	uint32 row = ec_builder_rows(builder);
+
+	if (out->rows == NULL || out->index != making->index ||
+		ec_interner_count(out->interner) >= out->capacity)
+		forget_texts(making, out);
+	for (uint32 i = 0; i < n; i++, row++)
+	{
+		uint32 id = ids[i];
+
+		if (out->rows[id] != 0)
+		{
+			ec_builder_append_again(builder, out->rows[id] - 1);
+			continue;
+		}
+		ec_making_text(making, out->column, out->interner, id);
+		out->rows[id] = row + 1;
+	}
+}
+
+void
 ec_making_rows(EcMaking *making, uint32 n)
 {
 	making->batch->nrows += n;
@@ -173,23 +223,56 @@ memory_of_all(const EcBuild *build)
 	return sum;
 }
 
+/* As tallies and sorters want it. */
+static double
+share_of(double memory, double all)
+{
+	return maintenance_work_mem * 1024.0 / get_hash_memory_limit() * memory / all;
+}
+
 static void
 begin_making(EcBuild *build, EcMaking *making, double all)
 {
 	const EcMaker *maker = making->maker;
-	double limit = get_hash_memory_limit();
-	double share = maintenance_work_mem * 1024.0 / limit * maker->memory / all;
+	double share = share_of(maker->memory, all);
 	int words = maker->key_words + maker->state_words;
 
-	making->build = build;
 	if (maker->combine != NULL)
-		making->tally = ec_tally_create(build->context, maker->key_words, maker->state_words,
-										maker->combine, Min(share * TALLY_PART, TALLY_MAX / limit));
+		making->tally =
+			ec_tally_create(build->context, maker->key_words, maker->state_words, maker->combine,
+							Min(share * TALLY_PART, TALLY_MAX / get_hash_memory_limit()));
 	making->sorter =
 		ec_sorter_create(build->context, words, maker->key_words, share * (1 - TALLY_PART));
 	making->batch = ec_batch_create(ec_projection_columns(maker->projection), build->context);
 	if (maker->begin != NULL)
 		maker->begin(making);
+}
+
+/* What makers that want rows by user or slot have of the memory is the streams'. */
+static void
+begin_streams(EcBuild *build, double all)
+{
+	double users = 0;
+	double slots = 0;
+	uint32 user_columns = 0;
+	uint32 slot_columns = 0;
+
+	for (int i = 0; i < EC_PROJECTIONS; i++)
+	{
+		const EcMaker *maker = build->makings[i].maker;
+
+		if (maker == NULL)
+			continue;
+		users += maker->add_user_rows != NULL ? maker->memory : 0;
+		user_columns |= maker->add_user_rows != NULL ? maker->columns : 0;
+		slots += maker->add_slot_rows != NULL ? maker->memory : 0;
+		slot_columns |= maker->add_slot_rows != NULL ? maker->columns : 0;
+	}
+	if (user_columns != 0)
+		build->users = ec_build_users_begin(build, share_of(users, all),
+											user_columns & EC_COL_BIT(EC_COL_SESSION));
+	if (slot_columns != 0)
+		build->slots = ec_build_slots_begin(build, share_of(slots, all), slot_columns);
 }
 
 static void
@@ -224,9 +307,13 @@ begin_build(EcCompanion *c, uint32 projections)
 	for (int i = 0; ec_makers[i] != NULL; i++)
 	{
 		if (projections & EC_PROJECTION_BIT(ec_makers[i]->projection))
+		{
 			build->makings[ec_makers[i]->projection].maker = ec_makers[i];
+			build->makings[ec_makers[i]->projection].build = build;
+		}
 	}
 	all = memory_of_all(build);
+	begin_streams(build, all);
 	for (int i = 0; i < EC_PROJECTIONS; i++)
 	{
 		if (build->makings[i].maker != NULL)
@@ -286,8 +373,12 @@ get_batch(EcBuild *build, Batches *batches, EcRows *rows, uint32 columns)
 static bool
 takes_rows(const EcMaking *making, bool old)
 {
-	return making->maker != NULL && making->maker->add_rows != NULL &&
-		   (!old || making->maker->add_cells == NULL);
+	const EcMaker *maker = making->maker;
+
+	return maker != NULL &&
+		   (maker->add_rows != NULL || maker->add_user_rows != NULL ||
+			maker->add_slot_rows != NULL) &&
+		   (!old || maker->add_cells == NULL);
 }
 
 static void
@@ -295,9 +386,15 @@ add_batch(EcBuild *build, const EcBuildRows *batch, bool old)
 {
 	for (int i = 0; i < EC_PROJECTIONS; i++)
 	{
-		if (takes_rows(&build->makings[i], old))
-			build->makings[i].maker->add_rows(&build->makings[i], batch);
+		const EcMaker *maker = build->makings[i].maker;
+
+		if (takes_rows(&build->makings[i], old) && maker->add_rows != NULL)
+			maker->add_rows(&build->makings[i], batch);
 	}
+	if (build->users != NULL)
+		ec_build_users_add(build->users, batch);
+	if (build->slots != NULL)
+		ec_build_slots_add(build->slots, batch);
 }
 
 static void
@@ -418,12 +515,31 @@ finish_combined(EcMaking *making)
 		maker->finish_cell(making, cell, cell + maker->key_words);
 }
 
+/* The first maker that wants rows of a stream gets all of it, and so do the others. */
+static void
+finish_streams(EcMaking *making)
+{
+	EcBuild *build = making->build;
+
+	if (making->maker->add_user_rows != NULL && build->users != NULL)
+	{
+		ec_build_users_finish(build->users);
+		build->users = NULL;
+	}
+	if (making->maker->add_slot_rows != NULL && build->slots != NULL)
+	{
+		ec_build_slots_finish(build->slots);
+		build->slots = NULL;
+	}
+}
+
 static void
 finish_making(EcMaking *making)
 {
 	const EcMaker *maker = making->maker;
 	const uint64 *record;
 
+	finish_streams(making);
 	if (making->tally != NULL)
 		ec_tally_drain(making->tally, put_slot, making);
 	ec_sorter_sort(making->sorter);

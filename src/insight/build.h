@@ -23,8 +23,10 @@
 #include "insight/interner.h"
 #include "insight/projection.h"
 #include "insight/rows.h"
+#include "insight/sessions.h"
 #include "insight/sorter.h"
 #include "insight/tally.h"
+#include "insight/variants.h"
 #include "store/summary.h"
 
 /* Cells in one part. */
@@ -53,6 +55,72 @@ typedef struct EcBuildRows
 	EcPrices prices;
 } EcBuildRows;
 
+/*
+ * A row as makers get it that want a set's rows user by user.  Sessions only if the table has them
+ * (EC_COL_SESSION in the maker's columns).
+ */
+typedef struct EcUserRow
+{
+	uint64 user;	   /* ec_sorter_word; that of 0 if it is NULL */
+	uint64 facts;	   /* see below */
+	uint64 session[2]; /* as in EcSessionColumn */
+} EcUserRow;
+
+/*
+ * Facts: no user; number of the pair of category_code and brand (ec_build_users_pairs); slot of the
+ * hour (ec_product_slot); type, 0 .. EC_TYPE_CLASSES - 1.
+ */
+#define EC_USER_ROW_NULL (UINT64CONST(1) << 63)
+#define EC_USER_ROW_PAIR_SHIFT 34
+#define EC_USER_ROW_PAIR_MAX 0x1FFFFFFF
+#define EC_USER_ROW_SLOT_SHIFT 2
+#define EC_USER_ROW_TYPE_MASK 3
+
+static inline uint32
+ec_user_row_pair(const EcUserRow *row)
+{
+	return (uint32) (row->facts >> EC_USER_ROW_PAIR_SHIFT) & EC_USER_ROW_PAIR_MAX;
+}
+
+static inline uint32
+ec_user_row_slot(const EcUserRow *row)
+{
+	return (uint32) (row->facts >> EC_USER_ROW_SLOT_SHIFT);
+}
+
+static inline uint32
+ec_user_row_type(const EcUserRow *row)
+{
+	return (uint32) row->facts & EC_USER_ROW_TYPE_MASK;
+}
+
+/* A row as makers get it that want a set's rows hour by hour. */
+typedef struct EcSlotRow
+{
+	uint64 slot;  /* ec_product_slot */
+	int64 price;  /* 0 if it has none that counts */
+	uint64 facts; /* see below */
+} EcSlotRow;
+
+/* Facts: number of the product (ec_build_slots_products), of the category, whether there is a price, type. */
+#define EC_SLOT_ROW_PRODUCT_SHIFT 32
+#define EC_SLOT_ROW_CATEGORY_SHIFT 3
+#define EC_SLOT_ROW_CATEGORY_MAX 0x1FFFFFFF
+#define EC_SLOT_ROW_PRICED 4
+#define EC_SLOT_ROW_TYPE_MASK 3
+
+static inline uint32
+ec_slot_row_product(const EcSlotRow *row)
+{
+	return (uint32) (row->facts >> EC_SLOT_ROW_PRODUCT_SHIFT);
+}
+
+static inline uint32
+ec_slot_row_category(const EcSlotRow *row)
+{
+	return (uint32) (row->facts >> EC_SLOT_ROW_CATEGORY_SHIFT) & EC_SLOT_ROW_CATEGORY_MAX;
+}
+
 typedef struct EcMaker
 {
 	EcProjection projection;
@@ -69,6 +137,18 @@ typedef struct EcMaker
 
 	/* optional: a batch of rows */
 	void (*add_rows)(EcMaking *making, const EcBuildRows *batch);
+
+	/*
+	 * optional, instead: some rows of a user, in no order; then, when these were all, the end
+	 * of the user.  Rows without a user come together with those of user 0.  Makers of
+	 * this kind are finished in one go, at the place of the first.
+	 */
+	void (*add_user_rows)(EcMaking *making, const EcUserRow *rows, uint32 n);
+	void (*end_user)(EcMaking *making, uint64 user);
+
+	/* likewise: rows of a slot, the slots in order */
+	void (*add_slot_rows)(EcMaking *making, const EcSlotRow *rows, uint32 n);
+	void (*end_slot)(EcMaking *making, uint32 slot);
 
 	/* optional: before the first block of a set */
 	void (*begin_cells)(EcMaking *making, const EcSummarySet *set);
@@ -96,6 +176,22 @@ struct EcMaking
 	uint32 index; /* of the next part */
 };
 
+/* The same texts over and over, on their way to a part: ec_making_ids. */
+typedef struct EcTextOut
+{
+	int column;
+	const EcInterner *interner;
+	uint32 index;	 /* of the part that rows is about */
+	uint32 *rows;	 /* by id: a row of the part that has it, + 1 */
+	uint32 capacity; /* of rows */
+} EcTextOut;
+
+/* The rows of a set by user (build_users.c). */
+typedef struct EcBuildUsers EcBuildUsers;
+
+/* The rows of a set by slot (build_slots.c). */
+typedef struct EcBuildSlots EcBuildSlots;
+
 struct EcBuild
 {
 	EcCompanion *companion;
@@ -106,6 +202,8 @@ struct EcBuild
 	EcInterner *brands; /* of brand */
 	EcTextColumn code;	/* over them, for stored texts too: ec_build_ids */
 	EcTextColumn brand;
+	EcBuildUsers *users;			  /* NULL: no maker wants rows by user, or all have them */
+	EcBuildSlots *slots;			  /* likewise */
 	uint32 projections;				  /* bits of those being made */
 	uint32 refused;					  /* of these, the ones that can't be */
 	EcMaking makings[EC_PROJECTIONS]; /* by projection; maker is NULL if it isn't made */
@@ -135,6 +233,10 @@ extern void ec_making_row(EcMaking *making);
 extern void ec_making_ints(EcMaking *making, int column, const int64 *values, uint32 n);
 extern void ec_making_rows(EcMaking *making, uint32 n);
 
+/* Likewise texts by their ids; out is as ec_making_texts_init left it, one for each column. */
+extern void ec_making_texts_init(EcTextOut *out, int column, const EcInterner *interner);
+extern void ec_making_ids(EcMaking *making, EcTextOut *out, const uint32 *ids, uint32 n);
+
 /* Ends the part, so that the next row begins another; index is the next one's. */
 extern void ec_making_end_part(EcMaking *making);
 
@@ -152,6 +254,48 @@ extern int64 ec_slot_hour(int64 time);
 extern int64 ec_slot_day(int64 time);
 
 extern const uint32 *ec_build_ids(EcReader *reader, int column, uint32 block, EcTextColumn *text);
+
+/* ---- rows by user: build_users.c ---- */
+
+/* Its sorter has this share of memory (sorter.h). */
+extern EcBuildUsers *ec_build_users_begin(EcBuild *build, double share, bool with_sessions);
+extern void ec_build_users_add(EcBuildUsers *users, const EcBuildRows *batch);
+
+/* Hands everything to the makers, once. */
+extern void ec_build_users_finish(EcBuildUsers *users);
+
+/*
+ * When rows are handed out: by number of a pair, its place in the order of (category_code,
+ * brand) by their ids; ids by place.
+ */
+typedef struct EcBuildPairs
+{
+	uint32 count;
+	const uint32 *ranks;  /* by number */
+	const uint32 *codes;  /* by rank */
+	const uint32 *brands; /* by rank */
+} EcBuildPairs;
+
+/* What the sessions' words mean. */
+extern const EcSessionColumn *ec_build_users_sessions(const EcBuildUsers *users);
+extern const EcBuildPairs *ec_build_users_pairs(EcBuildUsers *users);
+
+/* ---- rows by slot: build_slots.c ---- */
+
+/* columns: bits of those that the makers ask for. */
+extern EcBuildSlots *ec_build_slots_begin(EcBuild *build, double share, uint32 columns);
+extern void ec_build_slots_add(EcBuildSlots *slots, const EcBuildRows *batch);
+extern void ec_build_slots_finish(EcBuildSlots *slots);
+
+/* Slots of a batch's rows. */
+extern void ec_build_find_slots(const EcBuildRows *batch, uint32 *slots);
+
+/*
+ * Products by number: with category_code and brand.  Categories: (category_id or NULL, category_code),
+ * as products without brand.
+ */
+extern const EcVariants *ec_build_slots_products(const EcBuildSlots *slots);
+extern const EcVariants *ec_build_slots_categories(const EcBuildSlots *slots);
 
 /* What a set is made of. */
 typedef struct EcBuildInput

@@ -150,8 +150,8 @@ differing_bits(const uint64 *records, uint64 n, int words, int word)
 }
 
 /* Brings records whose byte (word >> shift) is less before the others; ends[b] is where those of byte b end. */
-static void
-distribute(uint64 *records, uint64 n, int words, int word, int shift, uint64 ends[256])
+static inline void
+distribute_words(uint64 *records, uint64 n, const int words, int word, int shift, uint64 ends[256])
 {
 	uint64 starts[256];
 	uint64 sum = 0;
@@ -186,6 +186,27 @@ distribute(uint64 *records, uint64 n, int words, int word, int shift, uint64 end
 				other[w] = moved;
 			}
 		}
+	}
+}
+
+/* A loop for each width that matters. */
+static void
+distribute(uint64 *records, uint64 n, int words, int word, int shift, uint64 ends[256])
+{
+	switch (words)
+	{
+		case 2:
+			distribute_words(records, n, 2, word, shift, ends);
+			break;
+		case 3:
+			distribute_words(records, n, 3, word, shift, ends);
+			break;
+		case 4:
+			distribute_words(records, n, 4, word, shift, ends);
+			break;
+		default:
+			distribute_words(records, n, words, word, shift, ends);
+			break;
 	}
 }
 
@@ -425,4 +446,21 @@ ec_sorter_next(EcSorter *sorter)
 	if (sorter->at == sorter->n)
 		return NULL;
 	return sorter->records + sorter->at++ * sorter->words;
+}
+
+const uint64 *
+ec_sorter_next_some(EcSorter *sorter, uint64 max, uint64 *n)
+{
+	const uint64 *first;
+
+	if (sorter->file != NULL || sorter->at == sorter->n)
+	{
+		*n = 1;
+		return ec_sorter_next(sorter);
+	}
+	CHECK_FOR_INTERRUPTS();
+	first = sorter->records + sorter->at * sorter->words;
+	*n = Min(max, sorter->n - sorter->at);
+	sorter->at += *n;
+	return first;
 }

@@ -27,6 +27,9 @@ extern void ec_sorter_sort(EcSorter *sorter);
 /* The next record, which lives until the next call; NULL at the end. */
 extern const uint64 *ec_sorter_next(EcSorter *sorter);
 
+/* The next ones, n of them, one behind the other. */
+extern const uint64 *ec_sorter_next_some(EcSorter *sorter, uint64 max, uint64 *n);
+
 extern void ec_sorter_destroy(EcSorter *sorter);
 
 /* Signed numbers as words of a key. */

@@ -3,200 +3,239 @@
  *	  Summaries by category: (hour | day, category_id, category_code) to rows by type,
  *	  prices and revenue.
  *
- * Words of a key: slot; category_id; flags and category_code's id.
+ * Rows come slot by slot (build_slots.c), when all categories are known: then these have places by
+ * category_id and category_code, and each has a state for the hour and one for the day that are
+ * in work.  The making of hours writes days, too.
  */
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
+
 #include "insight/build.h"
+#include "insight/product_set.h"
 
-#define KEY_WORDS 3
-#define NO_TIME (UINT64CONST(1) << 62)
-#define NO_CATEGORY (UINT64CONST(1) << 61)
-
-typedef enum State
+/* Of the rows of a category in an hour or day. */
+typedef struct State
 {
-	STATE_COUNTS, /* [EC_TYPE_CLASSES] */
-	STATE_PRICED = STATE_COUNTS + EC_TYPE_CLASSES,
-	STATE_PRICE_SUM,
-	STATE_REVENUE,
-	STATE_PRICE_MIN, /* meaningless if priced is 0 */
-	STATE_PRICE_MAX,
-	STATE_OVERFLOW, /* a sum was too large */
-	STATE_WORDS
+	int64 counts[EC_TYPE_CLASSES];
+	int64 priced;
+	int64 price_sum;
+	int64 revenue;
+	int64 price_min; /* meaningless if priced is 0 */
+	int64 price_max;
+	bool overflow; /* a sum was too large */
 } State;
 
-static void
-add_sum(uint64 *state, State word, int64 value)
+/* A state for each category, by its place; all zeros where seen says that there is none. */
+typedef struct Slot
 {
-	int64 sum;
+	int64 time;		/* its start */
+	bool no_time;	/* that is NULL */
+	State *states;	/* [count] */
+	uint64 *seen;	/* bitmap */
+	EcTextOut code; /* of its part */
+} Slot;
 
-	if (__builtin_add_overflow((int64) state[word], value, &sum))
-		state[STATE_OVERFLOW] = 1;
+typedef struct Categories
+{
+	const EcVariants *variants; /* NULL: not a row yet */
+	uint32 count;
+	uint32 *order;	/* place to number */
+	uint32 *places; /* number to place */
+	Slot hour;
+	Slot day;
+	bool any_day; /* is one in work? */
+} Categories;
+
+static inline void
+add_sum(State *state, int64 *sum, int64 value)
+{
+	int64 total;
+
+	if (__builtin_add_overflow(*sum, value, &total))
+		state->overflow = true;
 	else
-		state[word] = (uint64) sum;
+		*sum = total;
 }
 
-static void
-add_extremes(uint64 *state, int64 min, int64 max)
+static inline void
+add_extremes(State *state, int64 min, int64 max)
 {
-	if (state[STATE_PRICED] == 0)
+	if (state->priced == 0)
 	{
-		state[STATE_PRICE_MIN] = (uint64) min;
-		state[STATE_PRICE_MAX] = (uint64) max;
+		state->price_min = min;
+		state->price_max = max;
 		return;
 	}
-	state[STATE_PRICE_MIN] = (uint64) Min((int64) state[STATE_PRICE_MIN], min);
-	state[STATE_PRICE_MAX] = (uint64) Max((int64) state[STATE_PRICE_MAX], max);
+	state->price_min = Min(state->price_min, min);
+	state->price_max = Max(state->price_max, max);
 }
 
 static void
-combine(uint64 *into, const uint64 *from)
+combine(State *into, const State *from)
 {
 	for (int i = 0; i < EC_TYPE_CLASSES; i++)
-		into[STATE_COUNTS + i] += from[STATE_COUNTS + i];
-	if (from[STATE_PRICED] > 0)
-		add_extremes(into, (int64) from[STATE_PRICE_MIN], (int64) from[STATE_PRICE_MAX]);
-	into[STATE_PRICED] += from[STATE_PRICED];
-	add_sum(into, STATE_PRICE_SUM, (int64) from[STATE_PRICE_SUM]);
-	add_sum(into, STATE_REVENUE, (int64) from[STATE_REVENUE]);
-	into[STATE_OVERFLOW] |= from[STATE_OVERFLOW];
+		into->counts[i] += from->counts[i];
+	if (from->priced > 0)
+		add_extremes(into, from->price_min, from->price_max);
+	into->priced += from->priced;
+	add_sum(into, &into->price_sum, from->price_sum);
+	add_sum(into, &into->revenue, from->revenue);
+	into->overflow |= from->overflow;
 }
-
-/* Keys of a batch or block. */
-typedef struct Keys
-{
-	uint64 words[KEY_WORDS][EC_BLOCK_ROWS];
-} Keys;
 
 static void
 begin(EcMaking *making)
 {
-	making->private = palloc(sizeof(Keys));
+	making->private = palloc0(sizeof(Categories));
+}
+
+/* ---- rows ---- */
+
+static void *
+allocate(EcMaking *making, Size size)
+{
+	return MemoryContextAllocExtended(making->build->context, Max(size, 1),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 static void
-set_keys(Keys *keys, uint32 n, const int64 *slots, const uint8 *no_time, const int64 *categories,
-		 const uint8 *no_category, const uint32 *codes)
+begin_slot(EcMaking *making, Slot *slot, Size count)
 {
+	slot->states = allocate(making, sizeof(State) * count);
+	slot->seen = allocate(making, sizeof(uint64) * (count / 64 + 1));
+	ec_making_texts_init(&slot->code, EC_CATEGORY_CODE, making->build->codes);
+}
+
+static void
+begin_rows(EcMaking *making, Categories *categories)
+{
+	const EcVariants *variants = ec_build_slots_categories(making->build->slots);
+
+	categories->variants = variants;
+	categories->count = variants->count;
+	categories->order = ec_variants_order(variants, making->build->context);
+	categories->places = allocate(making, sizeof(uint32) * variants->count);
+	for (uint32 i = 0; i < variants->count; i++)
+		categories->places[categories->order[i]] = i;
+	begin_slot(making, &categories->hour, variants->count);
+	begin_slot(making, &categories->day, variants->count);
+}
+
+static inline State *
+get_state(Slot *slot, uint32 place)
+{
+	slot->seen[place / 64] |= UINT64CONST(1) << (place % 64);
+	return &slot->states[place];
+}
+
+static void
+add_slot_rows(EcMaking *making, const EcSlotRow *rows, uint32 n)
+{
+	Categories *categories = making->private;
+
+	if (categories->variants == NULL)
+		begin_rows(making, categories);
 	for (uint32 i = 0; i < n; i++)
 	{
-		keys->words[0][i] = ec_sorter_word(slots[i]);
-		keys->words[1][i] = ec_sorter_word(categories[i]);
-		keys->words[2][i] = codes[i];
-		if (no_time != NULL && no_time[i])
-			keys->words[2][i] |= NO_TIME;
-		if (no_category != NULL && no_category[i])
-			keys->words[2][i] |= NO_CATEGORY;
-	}
-}
+		State *state =
+			get_state(&categories->hour, categories->places[ec_slot_row_category(&rows[i])]);
+		uint32 type = rows[i].facts & EC_SLOT_ROW_TYPE_MASK;
 
-static uint64 *const *
-find_states(EcMaking *making, uint32 n)
-{
-	Keys *keys = making->private;
-	const uint64 *words[KEY_WORDS] = {keys->words[0], keys->words[1], keys->words[2]};
-
-	return ec_making_states(making, n, words, NULL);
-}
-
-static void
-add_rows(EcMaking *making, const EcBuildRows *batch)
-{
-	const EcPrices *prices = &batch->prices;
-	uint64 *const *states;
-
-	set_keys(making->private, batch->n, batch->hours, batch->no_time, batch->categories,
-			 batch->no_category, batch->codes);
-	states = find_states(making, batch->n);
-	for (uint32 i = 0; i < batch->n; i++)
-	{
-		uint64 *state = states[i];
-		uint32 type = batch->types[i] < EC_TYPE_CLASSES ? batch->types[i] : 0;
-
-		state[STATE_COUNTS + type]++;
-		if (prices->states != NULL && prices->states[i] != EC_PRICE_VALUE)
-		{
-			if (prices->states[i] == EC_PRICE_ODD)
-				ec_build_refuse(making);
+		state->counts[type]++;
+		if ((rows[i].facts & EC_SLOT_ROW_PRICED) == 0)
 			continue;
-		}
-		add_extremes(state, prices->values[i], prices->values[i]);
-		state[STATE_PRICED]++;
-		add_sum(state, STATE_PRICE_SUM, prices->values[i]);
+		add_extremes(state, rows[i].price, rows[i].price);
+		state->priced++;
+		add_sum(state, &state->price_sum, rows[i].price);
 		if (type == EC_TYPE_PURCHASE)
-			add_sum(state, STATE_REVENUE, prices->values[i]);
+			add_sum(state, &state->revenue, rows[i].price);
 	}
 }
 
-static void
-add_cells(EcMaking *making, EcReader *reader, uint32 block)
-{
-	EcBuild *build = making->build;
-	uint32 n = ec_reader_block_rows(reader, block);
-	int64 *ints = palloc(sizeof(int64) * 2 * EC_BLOCK_ROWS);
-	uint8 *nulls = palloc(2 * EC_BLOCK_ROWS);
-	uint64 *const *states;
-	uint64(*cells)[STATE_WORDS] = palloc0(sizeof(uint64) * STATE_WORDS * n);
+/* ---- cells out ---- */
 
-	ec_build_ints(reader, EC_CATEGORY_SLOT, block, ints, nulls);
-	ec_build_ints(reader, EC_CATEGORY_ID, block, ints + EC_BLOCK_ROWS, nulls + EC_BLOCK_ROWS);
-	set_keys(making->private, n, ints, nulls, ints + EC_BLOCK_ROWS, nulls + EC_BLOCK_ROWS,
-			 ec_build_ids(reader, EC_CATEGORY_CODE, block, &build->code));
-	for (int word = 0; word < STATE_OVERFLOW; word++)
-	{
-		ec_build_ints(reader, EC_CATEGORY_OTHER + word, block, ints, NULL);
-		for (uint32 i = 0; i < n; i++)
-			cells[i][word] = (uint64) ints[i];
-	}
-	states = find_states(making, n);
-	for (uint32 i = 0; i < n; i++)
-		combine(states[i], cells[i]);
-	pfree(cells);
-	pfree(nulls);
-	pfree(ints);
+static void
+write_or_null(EcMaking *making, int column, int64 value, bool isnull)
+{
+	if (isnull)
+		ec_making_null(making, column);
+	else
+		ec_making_int(making, column, value);
 }
 
 static void
-write_cell(EcMaking *making, const uint64 *key, const uint64 *state)
+write_cell(EcMaking *making, Slot *slot, const EcVariant *category, const State *state)
 {
-	if (state[STATE_OVERFLOW])
+	if (state->overflow)
 		ec_build_refuse(making);
-	if (key[2] & NO_TIME)
-		ec_making_null(making, EC_CATEGORY_SLOT);
-	else
-		ec_making_int(making, EC_CATEGORY_SLOT, ec_sorter_int64(key[0]));
-	if (key[2] & NO_CATEGORY)
-		ec_making_null(making, EC_CATEGORY_ID);
-	else
-		ec_making_int(making, EC_CATEGORY_ID, ec_sorter_int64(key[1]));
-	ec_making_text(making, EC_CATEGORY_CODE, making->build->codes, (uint32) key[2]);
-	for (int word = 0; word < STATE_PRICE_MIN; word++)
-		ec_making_int(making, EC_CATEGORY_OTHER + word, (int64) state[word]);
-	if (state[STATE_PRICED] == 0)
-	{
-		ec_making_null(making, EC_CATEGORY_PRICE_MIN);
-		ec_making_null(making, EC_CATEGORY_PRICE_MAX);
-	}
-	else
-	{
-		ec_making_int(making, EC_CATEGORY_PRICE_MIN, (int64) state[STATE_PRICE_MIN]);
-		ec_making_int(making, EC_CATEGORY_PRICE_MAX, (int64) state[STATE_PRICE_MAX]);
-	}
+	write_or_null(making, EC_CATEGORY_SLOT, slot->time, slot->no_time);
+	write_or_null(making, EC_CATEGORY_ID, category->product, category->brand & EC_VARIANT_NULL);
+	ec_making_ids(making, &slot->code, &category->code, 1);
+	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+		ec_making_int(making, EC_CATEGORY_OTHER + type, state->counts[type]);
+	ec_making_int(making, EC_CATEGORY_PRICED, state->priced);
+	ec_making_int(making, EC_CATEGORY_PRICE_SUM, state->price_sum);
+	ec_making_int(making, EC_CATEGORY_REVENUE, state->revenue);
+	write_or_null(making, EC_CATEGORY_PRICE_MIN, state->price_min, state->priced == 0);
+	write_or_null(making, EC_CATEGORY_PRICE_MAX, state->price_max, state->priced == 0);
 	ec_making_row(making);
 }
 
+/* Writes the cells of a slot in order of categories, adds them to another one, if given, and empties it. */
 static void
-finish_hour(EcMaking *making, const uint64 *key, const uint64 *state)
+write_slot(EcMaking *making, const Categories *categories, Slot *slot, Slot *sum)
+{
+	for (uint32 word = 0; word <= categories->count / 64; word++)
+	{
+		for (uint64 bits = slot->seen[word]; bits != 0; bits &= bits - 1)
+		{
+			uint32 place = word * 64 + pg_rightmost_one_pos64(bits);
+			State *state = &slot->states[place];
+
+			write_cell(making, slot, &categories->variants->keys[categories->order[place]], state);
+			if (sum != NULL)
+				combine(get_state(sum, place), state);
+			memset(state, 0, sizeof(State));
+		}
+		slot->seen[word] = 0;
+	}
+}
+
+static void
+end_day(EcMaking *making, Categories *categories)
 {
 	EcMaking *days = ec_build_making(making->build, EC_PROJECTION_CATEGORY_DAY);
-	uint64 day[KEY_WORDS] = {key[0], key[1], key[2]};
 
-	write_cell(making, key, state);
-	if (days == NULL)
-		return;
-	if ((key[2] & NO_TIME) == 0)
-		day[0] = ec_sorter_word(ec_slot_day(ec_sorter_int64(key[0])));
-	combine(ec_making_state(days, day), state);
+	if (categories->any_day)
+		write_slot(days, categories, &categories->day, NULL);
+	categories->any_day = false;
+}
+
+static void
+end_slot(EcMaking *making, uint32 number)
+{
+	Categories *categories = making->private;
+	Slot *hour = &categories->hour;
+	Slot *day = &categories->day;
+	bool with_days = ec_build_making(making->build, EC_PROJECTION_CATEGORY_DAY) != NULL;
+	int64 start;
+
+	hour->no_time = number == EC_PRODUCT_SLOT_NULL;
+	hour->time = hour->no_time ? 0 : ec_product_slot_time(number);
+	start = ec_slot_day(hour->time);
+	if (with_days && (start != day->time || hour->no_time != day->no_time))
+		end_day(making, categories);
+	day->time = start;
+	day->no_time = hour->no_time;
+	categories->any_day = with_days;
+	write_slot(making, categories, hour, with_days ? day : NULL);
+}
+
+static void
+finish(EcMaking *making)
+{
+	end_day(making, making->private);
 }
 
 const EcMaker ec_category_hour_maker = {
@@ -204,23 +243,18 @@ const EcMaker ec_category_hour_maker = {
 	.dimension = "category",
 	.columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_CATEGORY_ID) |
 			   EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_PRICE),
-	.key_words = KEY_WORDS,
-	.state_words = STATE_WORDS,
-	.memory = 1,
-	.combine = combine,
+	.key_words = 1,
+	.memory = 0.5,
 	.begin = begin,
-	.add_rows = add_rows,
-	.add_cells = add_cells,
-	.finish_cell = finish_hour,
+	.add_slot_rows = add_slot_rows,
+	.end_slot = end_slot,
+	.finish = finish,
 };
 
+/* Written by the making of hours. */
 const EcMaker ec_category_day_maker = {
 	.projection = EC_PROJECTION_CATEGORY_DAY,
 	.dimension = "category",
 	.needs = EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR),
-	.key_words = KEY_WORDS,
-	.state_words = STATE_WORDS,
-	.memory = 0.5,
-	.combine = combine,
-	.finish_cell = write_cell,
+	.key_words = 1,
 };

@@ -2,16 +2,15 @@
  * summary_product.c
  *	  Summaries by product: cells (hour, product) and totals of all cells before some of them.
  *
- * While rows are added, a product is a variant (variants.h) by its number there, and a cell's
- * key is one word: slot and variant.  When the first cell comes out the variants are known, and
- * get their indexes, which are by product_id.  Cells then come slot by slot; those of some slots,
- * an interval, are gathered (what is more than an eighth of maintenance_work_mem in a temporary
- * file), then written behind a total.  So each interval has the reference that leaves least of
- * its prices: most products keep their price for days, so the rest is mostly 0.
+ * Rows come slot by slot (build_slots.c), when all variants of products (variants.h) are known;
+ * those get their indexes, which are by product_id.  The cells of some slots, an interval, are
+ * gathered (what is more than an eighth of maintenance_work_mem in a temporary file), then written
+ * behind a total.  So each interval has the reference that leaves least of its prices: most
+ * products keep their price for days, so the rest is mostly 0.
  *
  * The making of hours writes the other two, too.
  *
- * Memory: about 200 bytes for each product besides its tally.
+ * Memory: about 200 bytes for each product.
  */
 #include "postgres.h"
 
@@ -30,7 +29,7 @@
 /* Of a set with more products nobody could take the sums. */
 #define PRODUCTS_MAX 2000000
 
-/* What a tally knows of a cell. */
+/* A product's rows of a slot. */
 typedef struct Cell
 {
 	uint32 counts[EC_TYPE_CLASSES];
@@ -39,10 +38,6 @@ typedef struct Cell
 	int64 price;	 /* sum of prices */
 	int64 revenue;
 } Cell;
-
-#define STATE_WORDS (sizeof(Cell) / sizeof(uint64))
-
-StaticAssertDecl(sizeof(Cell) % sizeof(uint64) == 0, "a cell must be a state of a tally");
 
 /* Columns of cells or totals on their way to a part. */
 #define CHUNK 4096
@@ -80,20 +75,8 @@ typedef struct Reference
 
 typedef struct Products
 {
-	EcVariants variants;
-	uint32 *numbers; /* [EC_BLOCK_ROWS] */
-	uint64 *keys;	 /* likewise */
-	const uint64 *key_words[1];
-
-	/* of the set whose cells are being added */
-	EcProductSet *old;
-	uint32 *old_numbers;   /* variants by index there */
-	int64 *own_references; /* by index there */
-	uint32 next_part;
-	int64 *ints[EC_PRODUCT_CELL_INDEX + 1]; /* [EC_BLOCK_ROWS] of a block */
-
-	/* of finishing, by index */
-	bool finishing;
+	/* everything is by index, which is a product's place by product_id */
+	const EcVariants *variants; /* NULL: not a row yet */
 	uint32 nproducts;
 	uint32 *order;	 /* index to variant */
 	uint32 *indexes; /* variant to index */
@@ -109,7 +92,6 @@ typedef struct Products
 	int64 nrecords;
 	int64 nrows; /* that they stand for */
 	int64 first_slot;
-	int64 slot; /* of the last record, -1: none */
 
 	/* the slot's cells, by index */
 	Record *records;
@@ -140,181 +122,12 @@ add_money(Cell *cell, int64 *sum, int64 value)
 }
 
 static void
-combine(uint64 *into, const uint64 *from)
-{
-	Cell *a = (Cell *) into;
-	const Cell *b = (const Cell *) from;
-
-	for (int i = 0; i < EC_TYPE_CLASSES; i++)
-		add_count(a, &a->counts[i], b->counts[i]);
-	add_count(a, &a->priced, b->priced);
-	add_money(a, &a->price, b->price);
-	add_money(a, &a->revenue, b->revenue);
-	a->overflow |= b->overflow;
-}
-
-static void
 begin(EcMaking *making)
 {
-	Products *products = palloc0(sizeof(Products));
-
-	ec_variants_init(&products->variants, CurrentMemoryContext);
-	products->numbers = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
-	products->keys = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
-	products->key_words[0] = products->keys;
-	for (int i = 0; i < lengthof(products->ints); i++)
-		products->ints[i] = palloc(sizeof(int64) * EC_BLOCK_ROWS);
-	products->slot = -1;
-	making->private = products;
+	making->private = palloc0(sizeof(Products));
 }
 
-static inline uint64
-make_key(int64 slot, uint32 number)
-{
-	return (uint64) slot << 32 | number;
-}
-
-static void
-add_rows(EcMaking *making, const EcBuildRows *batch)
-{
-	Products *products = making->private;
-	const EcPrices *prices = &batch->prices;
-	uint64 *const *states;
-
-	ec_variants_find(&products->variants, batch->n, batch->products, batch->no_product,
-					 batch->codes, batch->brands, products->numbers);
-	for (uint32 i = 0; i < batch->n; i++)
-	{
-		bool no_time = batch->no_time != NULL && batch->no_time[i];
-		int64 slot = no_time ? EC_PRODUCT_SLOT_NULL : ec_product_slot(batch->hours[i]);
-
-		products->keys[i] = make_key(slot, products->numbers[i]);
-	}
-	states = ec_making_states(making, batch->n, products->key_words, NULL);
-	for (uint32 i = 0; i < batch->n; i++)
-	{
-		Cell *cell = (Cell *) states[i];
-		uint32 type = batch->types[i] < EC_TYPE_CLASSES ? batch->types[i] : 0;
-
-		cell->counts[type]++;
-		if (prices->states != NULL && prices->states[i] != EC_PRICE_VALUE)
-		{
-			if (prices->states[i] == EC_PRICE_ODD)
-				ec_build_refuse(making);
-			continue;
-		}
-		cell->priced++;
-		add_money(cell, &cell->price, prices->values[i]);
-		if (type == EC_TYPE_PURCHASE)
-			add_money(cell, &cell->revenue, prices->values[i]);
-	}
-	if (products->variants.count > PRODUCTS_MAX)
-		ec_build_refuse(making);
-}
-
-/* ---- cells of an older set ---- */
-
-/* The variants of its products. */
-static void
-read_old_products(EcMaking *making, Products *products)
-{
-	EcReader *reader = products->old->products;
-	uint32 *numbers = products->old_numbers;
-	uint8 *nulls = (uint8 *) products->keys;
-
-	for (uint32 part = 0; part < ec_reader_ngroups(reader); part++)
-	{
-		ec_reader_goto_group(reader, part);
-		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
-		{
-			uint32 n = ec_reader_block_rows(reader, block);
-
-			ec_build_ints(reader, EC_PRODUCT_ID, block, products->ints[0], nulls);
-			ec_variants_find(&products->variants, n, products->ints[0], nulls,
-							 ec_build_ids(reader, EC_PRODUCT_CODE, block, &making->build->code),
-							 ec_build_ids(reader, EC_PRODUCT_BRAND, block, &making->build->brand),
-							 numbers);
-			numbers += n;
-		}
-	}
-}
-
-static void
-begin_cells(EcMaking *making, const EcSummarySet *set)
-{
-	Products *products = making->private;
-	MemoryContext context = making->build->context;
-	Size n;
-
-	if (products->old != NULL)
-	{
-		ec_product_set_close(products->old);
-		pfree(products->old_numbers);
-		pfree(products->own_references);
-	}
-	products->old = ec_product_set_open(making->build->rel, set, context);
-	n = Max(products->old->nproducts, 1);
-	products->old_numbers = MemoryContextAlloc(context, sizeof(uint32) * n);
-	products->own_references = MemoryContextAlloc(context, sizeof(int64) * n);
-	ec_product_set_own_references(products->old, products->own_references);
-	read_old_products(making, products);
-	products->next_part = 0;
-}
-
-/* Cell i of the block in products->ints. */
-static Cell
-old_cell(const Products *products, uint32 i, int64 reference)
-{
-	int64 *const *ints = products->ints;
-	int64 rows = ints[EC_PRODUCT_CELL_ROWS][i];
-	int64 carts = ints[EC_PRODUCT_CELL_CARTS][i];
-	int64 purchases = ints[EC_PRODUCT_CELL_PURCHASES][i];
-	int64 other = ints[EC_PRODUCT_CELL_OTHER][i];
-	int64 priced = rows - ints[EC_PRODUCT_CELL_UNPRICED][i];
-	Cell cell = {.priced = (uint32) priced};
-
-	cell.counts[0] = (uint32) other;
-	cell.counts[EC_TYPE_VIEW] = (uint32) (rows - carts - purchases - other);
-	cell.counts[EC_TYPE_CART] = (uint32) carts;
-	cell.counts[EC_TYPE_PURCHASE] = (uint32) purchases;
-	cell.price = ints[EC_PRODUCT_CELL_PRICE][i] + reference * priced;
-	cell.revenue = ints[EC_PRODUCT_CELL_REVENUE][i];
-	return cell;
-}
-
-static void
-add_cells(EcMaking *making, EcReader *reader, uint32 block)
-{
-	Products *products = making->private;
-	EcProductSet *old = products->old;
-	uint32 n = ec_reader_block_rows(reader, block);
-	const int64 *indexes = products->ints[EC_PRODUCT_CELL_INDEX];
-	const int64 *references;
-	uint64 *const *states;
-
-	products->next_part += block == 0;
-	references =
-		ec_product_set_references(old, ec_product_set_interval(old, products->next_part - 1));
-	for (int column = 0; column <= EC_PRODUCT_CELL_INDEX; column++)
-		ec_build_ints(reader, column, block, products->ints[column], NULL);
-	for (uint32 i = 0; i < n; i++)
-	{
-		if ((uint64) indexes[i] >= old->nproducts)
-			elog(ERROR, "a cell of summaries by product is of no product");
-		products->keys[i] =
-			make_key(products->ints[EC_PRODUCT_CELL_SLOT][i], products->old_numbers[indexes[i]]);
-	}
-	states = ec_making_states(making, n, products->key_words, NULL);
-	for (uint32 i = 0; i < n; i++)
-	{
-		Cell cell =
-			old_cell(products, i, products->own_references[indexes[i]] + references[indexes[i]]);
-
-		combine(states[i], (uint64 *) &cell);
-	}
-}
-
-/* ---- finishing: an interval ---- */
+/* ---- an interval ---- */
 
 static void *
 allocate(EcMaking *making, Size size)
@@ -324,13 +137,16 @@ allocate(EcMaking *making, Size size)
 }
 
 static void
-begin_finish(EcMaking *making, Products *products)
+begin_rows(EcMaking *making, Products *products)
 {
-	Size n = products->variants.count;
+	const EcVariants *variants = ec_build_slots_products(making->build->slots);
+	Size n = variants->count;
 
-	products->finishing = true;
-	products->nproducts = products->variants.count;
-	products->order = ec_variants_order(&products->variants, making->build->context);
+	if (n > PRODUCTS_MAX)
+		ec_build_refuse(making);
+	products->variants = variants;
+	products->nproducts = variants->count;
+	products->order = ec_variants_order(variants, making->build->context);
 	products->indexes = allocate(making, sizeof(uint32) * n);
 	for (uint32 i = 0; i < products->nproducts; i++)
 		products->indexes[products->order[i]] = i;
@@ -536,16 +352,14 @@ gather(Products *products, const Record *record)
 	products->gathered[products->ngathered++] = *record;
 }
 
-/* ---- finishing: slots ---- */
+/* ---- slots ---- */
 
-static int
-compare_records(const void *a, const void *b)
-{
-	uint32 x = ((const Record *) a)->product;
-	uint32 y = ((const Record *) b)->product;
-
-	return x < y ? -1 : x > y;
-}
+#define ST_SORT sort_records
+#define ST_ELEMENT_TYPE Record
+#define ST_COMPARE(a, b) ((a)->product < (b)->product ? -1 : (a)->product > (b)->product)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* One of the slot's cells, in order of products. */
 static void
@@ -557,17 +371,10 @@ take_record(Products *products, const Record *record)
 	gather(products, record);
 }
 
-/* Where many products have cells, they are taken in order by a bitmap instead of being sorted. */
+/* Where many products have cells, the bitmap is their order. */
 static void
 take_by_bitmap(Products *products)
 {
-	for (uint32 i = 0; i < products->nslot; i++)
-	{
-		uint32 product = products->records[i].product;
-
-		products->places[product] = i;
-		products->seen[product / 64] |= UINT64CONST(1) << (product % 64);
-	}
 	for (uint32 word = 0; word <= products->nproducts / 64; word++)
 	{
 		for (uint64 bits = products->seen[word]; bits != 0; bits &= bits - 1)
@@ -581,18 +388,28 @@ take_by_bitmap(Products *products)
 }
 
 static void
-end_slot(EcMaking *making, Products *products)
+take_sorted(Products *products)
 {
+	sort_records(products->records, products->nslot);
+	for (uint32 i = 0; i < products->nslot; i++)
+	{
+		uint32 product = products->records[i].product;
+
+		products->seen[product / 64] = 0;
+		take_record(products, &products->records[i]);
+	}
+}
+
+static void
+end_slot(EcMaking *making, uint32 slot)
+{
+	Products *products = making->private;
 	int64 enough = (int64) products->nproducts * ROWS_PER_PRODUCT;
 
 	if (products->nslot > products->nproducts / 512)
 		take_by_bitmap(products);
 	else
-	{
-		qsort(products->records, products->nslot, sizeof(Record), compare_records);
-		for (uint32 i = 0; i < products->nslot; i++)
-			take_record(products, &products->records[i]);
-	}
+		take_sorted(products);
 	products->nslot = 0;
 	if (products->nrows >= enough && products->nrecords >= CELLS_MIN)
 		write_interval(making, products);
@@ -617,22 +434,46 @@ next_record(EcMaking *making, Products *products)
 	return &products->records[products->nslot++];
 }
 
-static void
-finish_cell(EcMaking *making, const uint64 *key, const uint64 *state)
+/* The slot's cell of a product. */
+static inline Record *
+find_record(EcMaking *making, Products *products, uint32 product, uint32 slot)
 {
-	Products *products = making->private;
-	int64 slot = (int64) (*key >> 32);
+	uint64 *seen = &products->seen[product / 64];
+	uint64 bit = UINT64CONST(1) << (product % 64);
 	Record *record;
 
-	if (!products->finishing)
-		begin_finish(making, products);
-	if (slot != products->slot && products->slot >= 0)
-		end_slot(making, products);
-	products->slot = slot;
+	if (*seen & bit)
+		return &products->records[products->places[product]];
+	*seen |= bit;
+	products->places[product] = products->nslot;
 	record = next_record(making, products);
-	record->cell = *(const Cell *) state;
-	record->product = products->indexes[(uint32) *key];
-	record->slot = (uint32) slot;
+	memset(record, 0, sizeof(Record));
+	record->product = product;
+	record->slot = slot;
+	return record;
+}
+
+static void
+add_slot_rows(EcMaking *making, const EcSlotRow *rows, uint32 n)
+{
+	Products *products = making->private;
+
+	if (products->variants == NULL)
+		begin_rows(making, products);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32 product = products->indexes[ec_slot_row_product(&rows[i])];
+		Cell *cell = &find_record(making, products, product, (uint32) rows[i].slot)->cell;
+		uint32 type = rows[i].facts & EC_SLOT_ROW_TYPE_MASK;
+
+		add_count(cell, &cell->counts[type], 1);
+		if ((rows[i].facts & EC_SLOT_ROW_PRICED) == 0)
+			continue;
+		cell->priced++;
+		add_money(cell, &cell->price, rows[i].price);
+		if (type == EC_TYPE_PURCHASE)
+			add_money(cell, &cell->revenue, rows[i].price);
+	}
 }
 
 static void
@@ -642,7 +483,7 @@ write_products(EcMaking *making, const Products *products)
 
 	for (uint32 i = 0; i < products->nproducts; i++)
 	{
-		const EcVariant *variant = &products->variants.keys[products->order[i]];
+		const EcVariant *variant = &products->variants->keys[products->order[i]];
 
 		if (variant->brand & EC_VARIANT_NULL)
 			ec_making_null(out, EC_PRODUCT_ID);
@@ -662,12 +503,8 @@ finish(EcMaking *making)
 {
 	Products *products = making->private;
 
-	if (products->old != NULL)
-		ec_product_set_close(products->old);
-	products->old = NULL;
-	if (!products->finishing)
+	if (products->variants == NULL)
 		return; /* not a single row */
-	end_slot(making, products);
 	if (products->nrecords > 0)
 		write_interval(making, products);
 	write_total(making, products, EC_PRODUCT_SLOT_END);
@@ -683,14 +520,10 @@ const EcMaker ec_product_hour_maker = {
 			   EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_BRAND) |
 			   EC_COL_BIT(EC_COL_PRICE),
 	.key_words = 1,
-	.state_words = STATE_WORDS,
-	.memory = 1,
-	.combine = combine,
+	.memory = 1.5,
 	.begin = begin,
-	.add_rows = add_rows,
-	.begin_cells = begin_cells,
-	.add_cells = add_cells,
-	.finish_cell = finish_cell,
+	.add_slot_rows = add_slot_rows,
+	.end_slot = end_slot,
 	.finish = finish,
 };
 

@@ -4,163 +4,135 @@
  *	  hours together, the greatest numbers of rows of a (user, category_code) and of a
  *	  (user, category_code, brand).
  *
- * Words of a key: user; flags, category_code's id and brand's id; hour.
+ * A user's rows are numbers: rank of category_code and brand, slot, type.  Sorted, equal ones
+ * stand together, and those of a cell.
  */
 #include "postgres.h"
 
-#include "utils/timestamp.h"
-
 #include "insight/build.h"
+#include "insight/product_set.h"
 
-#define KEY_WORDS 3
-#define NO_USER (UINT64CONST(1) << 63)
-#define CODE_SHIFT 32 /* ids have 31 bits */
+/* Items that are kept before equal ones are combined, at the least. */
+#define FEW_ITEMS 1024
 
-/* Word of a missing hour: between the greatest finite one and infinity. */
-#define NO_HOUR (PG_UINT64_MAX - 1)
-
-/* Numbers of rows, two to a word: other and views, carts and purchases; COUNT_MAX: too many. */
-#define STATE_WORDS 2
+/* Beyond that a number of rows doesn't fit its column. */
 #define COUNT_MAX PG_UINT32_MAX
 
-StaticAssertDecl(EC_TYPE_CLASSES == 2 * STATE_WORDS, "two counts in a word");
+/* Cells on their way to a part. */
+#define CHUNK 4096
+#define INTS (EC_USER_OTHER + 1)
 
-static inline uint32
-get_count(const uint64 *state, int type)
+/* Rows of a user that are the same here: facts as in EcUserRow, but with the pair's rank. */
+typedef struct Kind
 {
-	return (uint32) (state[type / 2] >> (type % 2 * 32));
-}
+	uint64 facts;
+	uint64 count;
+} Kind;
 
-static void
-combine(uint64 *into, const uint64 *from)
+typedef struct Cells
 {
-	uint64 sums[EC_TYPE_CLASSES];
+	Kind *items; /* of the user in work */
+	uint32 nitems;
+	uint32 capacity;
 
-	for (int type = 0; type < EC_TYPE_CLASSES; type++)
-		sums[type] = Min((uint64) get_count(into, type) + get_count(from, type), COUNT_MAX);
-	for (int i = 0; i < STATE_WORDS; i++)
-		into[i] = sums[2 * i] | sums[2 * i + 1] << 32;
-}
+	/* chunk */
+	uint32 n;
+	int64 ints[INTS][CHUNK]; /* by column; those of texts are not in use */
+	uint32 codes[CHUNK];
+	uint32 brands[CHUNK];
+	EcTextOut code;
+	EcTextOut brand;
+} Cells;
 
-static void
-add_one(uint64 *state, uint32 type)
-{
-	if (get_count(state, type) < COUNT_MAX)
-		state[type / 2] += UINT64CONST(1) << (type % 2 * 32);
-}
-
-/* Keys of a batch or block. */
-typedef struct Keys
-{
-	uint64 words[KEY_WORDS][EC_BLOCK_ROWS];
-} Keys;
-
-static uint64 *const *
-find_states(EcMaking *making, uint32 n)
-{
-	Keys *keys = making->private;
-	const uint64 *words[KEY_WORDS] = {keys->words[0], keys->words[1], keys->words[2]};
-
-	return ec_making_states(making, n, words, NULL);
-}
-
-static void
-set_keys(Keys *keys, uint32 n, const int64 *users, const uint8 *no_user, const uint32 *codes,
-		 const uint32 *brands, const int64 *hours, const uint8 *no_time)
-{
-	for (uint32 i = 0; i < n; i++)
-	{
-		keys->words[0][i] = ec_sorter_word(users[i]);
-		keys->words[1][i] = (uint64) codes[i] << CODE_SHIFT | brands[i];
-		keys->words[2][i] = ec_sorter_word(hours[i]);
-		if (no_user != NULL && no_user[i])
-			keys->words[1][i] |= NO_USER;
-		if (no_time != NULL && no_time[i])
-			keys->words[2][i] = NO_HOUR;
-	}
-}
+#define ST_SORT sort_items
+#define ST_ELEMENT_TYPE Kind
+#define ST_COMPARE(a, b) ((a)->facts < (b)->facts ? -1 : (a)->facts > (b)->facts)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 static void
 begin(EcMaking *making)
 {
-	making->private = palloc(sizeof(Keys));
+	Cells *cells = palloc(sizeof(Cells));
+
+	cells->nitems = 0;
+	cells->capacity = FEW_ITEMS;
+	cells->items = palloc(sizeof(Kind) * cells->capacity);
+	cells->n = 0;
+	ec_making_texts_init(&cells->code, EC_USER_CODE, making->build->codes);
+	ec_making_texts_init(&cells->brand, EC_USER_BRAND, making->build->brands);
+	making->private = cells;
 }
 
+/* ---- a user's rows ---- */
+
 static void
-add_rows(EcMaking *making, const EcBuildRows *batch)
+combine_items(Cells *cells)
 {
-	uint64 *const *states;
+	uint32 n = 0;
 
-	set_keys(making->private, batch->n, batch->users, batch->no_user, batch->codes, batch->brands,
-			 batch->hours, batch->no_time);
-	states = find_states(making, batch->n);
-	for (uint32 i = 0; i < batch->n; i++)
-		add_one(states[i], batch->types[i] < EC_TYPE_CLASSES ? batch->types[i] : 0);
-}
-
-/* The counts of a block's cells as states. */
-static void
-get_states(EcReader *reader, uint32 block, uint32 n, int64 *ints, uint64 (*states)[STATE_WORDS])
-{
-	static const int columns[EC_TYPE_CLASSES] = {EC_USER_OTHER, EC_USER_ROWS, EC_USER_CARTS,
-												 EC_USER_PURCHASES};
-
-	memset(states, 0, sizeof(states[0]) * n);
-	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+	sort_items(cells->items, cells->nitems);
+	for (uint32 i = 0; i < cells->nitems; i++)
 	{
-		ec_build_ints(reader, columns[type], block, ints, NULL);
-		for (uint32 i = 0; i < n; i++)
-			states[i][type / 2] |= (uint64) ints[i] << (type % 2 * 32);
+		if (n > 0 && cells->items[n - 1].facts == cells->items[i].facts)
+			cells->items[n - 1].count += cells->items[i].count;
+		else
+			cells->items[n++] = cells->items[i];
 	}
-	for (uint32 i = 0; i < n; i++) /* views are what is left of all rows */
-	{
-		uint64 others = (uint64) get_count(states[i], EC_TYPE_CART) +
-						get_count(states[i], EC_TYPE_PURCHASE) + get_count(states[i], 0);
+	cells->nitems = n;
+}
 
-		states[i][0] -= others << 32;
+/* Equal rows of a user are one item, however many they are. */
+static void
+make_room(Cells *cells, uint32 n)
+{
+	if (cells->nitems + n <= cells->capacity)
+		return;
+	combine_items(cells);
+	while (cells->nitems + n > cells->capacity / 2)
+	{
+		cells->capacity *= 2;
+		cells->items = repalloc_huge(cells->items, sizeof(Kind) * (Size) cells->capacity);
 	}
 }
 
 static void
-add_cells(EcMaking *making, EcReader *reader, uint32 block)
+add_user_rows(EcMaking *making, const EcUserRow *rows, uint32 n)
 {
-	EcBuild *build = making->build;
-	uint32 n = ec_reader_block_rows(reader, block);
-	int64 *users = palloc(sizeof(int64) * 2 * EC_BLOCK_ROWS);
-	int64 *hours = users + EC_BLOCK_ROWS;
-	uint8 *no_user = palloc(2 * EC_BLOCK_ROWS);
-	uint8 *no_time = no_user + EC_BLOCK_ROWS;
-	uint64(*cells)[STATE_WORDS] = palloc(sizeof(uint64) * STATE_WORDS * n);
-	uint64 *const *states;
+	Cells *cells = making->private;
+	const uint32 *ranks = ec_build_users_pairs(making->build->users)->ranks;
+	const uint64 pair_bits = (uint64) EC_USER_ROW_PAIR_MAX << EC_USER_ROW_PAIR_SHIFT;
 
-	ec_build_ints(reader, EC_USER_ID, block, users, no_user);
-	ec_build_ints(reader, EC_USER_SLOT, block, hours, no_time);
-	set_keys(making->private, n, users, no_user,
-			 ec_build_ids(reader, EC_USER_CODE, block, &build->code),
-			 ec_build_ids(reader, EC_USER_BRAND, block, &build->brand), hours, no_time);
-	get_states(reader, block, n, hours, cells);
-	states = find_states(making, n);
+	make_room(cells, n);
 	for (uint32 i = 0; i < n; i++)
-		combine(states[i], cells[i]);
-	pfree(cells);
-	pfree(no_user);
-	pfree(users);
+	{
+		Kind *item = &cells->items[cells->nitems++];
+
+		item->facts = (rows[i].facts & ~pair_bits) | (uint64) ranks[ec_user_row_pair(&rows[i])]
+														 << EC_USER_ROW_PAIR_SHIFT;
+		item->count = 1;
+	}
 }
 
 /* ---- the greatest ---- */
 
-/* An item: rows, and the key's first two words. */
+/* A user's (category_code, brand): words[1] is made of both ids, and NO_USER. */
 typedef struct TopItem
 {
 	int64 n;
 	uint64 words[2];
 } TopItem;
 
+#define NO_USER (UINT64CONST(1) << 63)
+#define CODE_SHIFT 32 /* ids have 31 bits */
+
 /* Twice as many items as are wanted: when they are full, the lesser half goes. */
 typedef struct Greatest
 {
 	TopItem *items; /* [2 * EC_TOP_ROWS] */
 	uint32 nitems;
+	int64 bound;	 /* as many as are wanted have so many rows at least */
 	TopItem present; /* the one whose cells are coming */
 } Greatest;
 
@@ -186,17 +158,22 @@ static void
 keep_greatest(Greatest *top)
 {
 	qsort(top->items, top->nitems, sizeof(TopItem), compare_items);
-	top->nitems = Min(top->nitems, EC_TOP_ROWS);
+	if (top->nitems >= EC_TOP_ROWS)
+	{
+		top->nitems = EC_TOP_ROWS;
+		top->bound = top->items[EC_TOP_ROWS - 1].n;
+	}
 }
 
 static void
 end_item(Greatest *top)
 {
-	if (top->present.n == 0)
-		return;
-	if (top->nitems == 2 * EC_TOP_ROWS)
-		keep_greatest(top);
-	top->items[top->nitems++] = top->present;
+	if (top->present.n > top->bound)
+	{
+		if (top->nitems == 2 * EC_TOP_ROWS)
+			keep_greatest(top);
+		top->items[top->nitems++] = top->present;
+	}
 	top->present.n = 0;
 }
 
@@ -217,14 +194,14 @@ add_to_item(EcMaking *making, uint64 user, uint64 word, int64 n)
 }
 
 static void
-write_key(EcMaking *making, const uint64 *key)
+write_top_key(EcMaking *making, const uint64 *words)
 {
-	if (key[1] & NO_USER)
-		ec_making_null(making, EC_USER_ID);
+	if (words[1] & NO_USER)
+		ec_making_null(making, EC_TOP_CATEGORY_ID);
 	else
-		ec_making_int(making, EC_USER_ID, ec_sorter_int64(key[0]));
-	ec_making_text(making, EC_USER_CODE, making->build->codes,
-				   (uint32) ((key[1] & ~NO_USER) >> CODE_SHIFT));
+		ec_making_int(making, EC_TOP_CATEGORY_ID, ec_sorter_int64(words[0]));
+	ec_making_text(making, EC_TOP_CATEGORY_CODE, making->build->codes,
+				   (uint32) ((words[1] & ~NO_USER) >> CODE_SHIFT));
 }
 
 static void
@@ -239,7 +216,7 @@ finish_top(EcMaking *making)
 	{
 		const TopItem *item = &top->items[i];
 
-		write_key(making, item->words);
+		write_top_key(making, item->words);
 		if (with_brand)
 			ec_making_text(making, EC_TOP_BRAND_NAME, making->build->brands,
 						   (uint32) item->words[1]);
@@ -250,30 +227,119 @@ finish_top(EcMaking *making)
 
 /* ---- cells out ---- */
 
+/* n cells of the chunk, from start on. */
 static void
-write_cell(EcMaking *making, const uint64 *key, const uint64 *state)
+write_chunk(EcMaking *making, Cells *cells, uint32 start, uint32 n)
 {
-	EcBuild *build = making->build;
-	int64 rows = 0;
+	for (int column = 0; column < INTS; column++)
+	{
+		if (column != EC_USER_CODE && column != EC_USER_BRAND)
+			ec_making_ints(making, column, cells->ints[column] + start, n);
+	}
+	ec_making_ids(making, &cells->code, cells->codes + start, n);
+	ec_making_ids(making, &cells->brand, cells->brands + start, n);
+	ec_making_rows(making, n);
+}
 
-	for (int type = 0; type < EC_TYPE_CLASSES; type++)
-		rows += get_count(state, type);
+static void
+flush_chunk(EcMaking *making, Cells *cells)
+{
+	uint32 first = Min(cells->n, EC_BUILD_PART_ROWS - making->batch->nrows);
+
+	if (first > 0)
+		write_chunk(making, cells, 0, first);
+	if (cells->n > first)
+		write_chunk(making, cells, first, cells->n - first);
+	cells->n = 0;
+}
+
+/* What is NULL goes on its own: the chunk's last cell. */
+static void
+write_with_nulls(EcMaking *making, Cells *cells, bool no_user, bool no_time)
+{
+	uint32 i = --cells->n;
+
+	flush_chunk(making, cells);
+	for (int column = 0; column < INTS; column++)
+	{
+		if ((column == EC_USER_ID && no_user) || (column == EC_USER_SLOT && no_time))
+			ec_making_null(making, column);
+		else if (column != EC_USER_CODE && column != EC_USER_BRAND)
+			ec_making_int(making, column, cells->ints[column][i]);
+	}
+	ec_making_ids(making, &cells->code, &cells->codes[i], 1);
+	ec_making_ids(making, &cells->brand, &cells->brands[i], 1);
+	ec_making_row(making);
+}
+
+/* Items of one cell, which differ by their types. */
+static int64
+put_cell(EcMaking *making, Cells *cells, uint64 user, const Kind *items, uint32 n)
+{
+	const EcBuildPairs *pairs = ec_build_users_pairs(making->build->users);
+	EcUserRow row = {.facts = items[0].facts};
+	uint64 counts[EC_TYPE_CLASSES] = {0};
+	uint32 i = cells->n++;
+	uint32 slot = ec_user_row_slot(&row);
+	uint64 rows = 0;
+
+	for (uint32 item = 0; item < n; item++)
+	{
+		counts[items[item].facts & EC_USER_ROW_TYPE_MASK] = items[item].count;
+		rows += items[item].count;
+	}
 	if (rows >= COUNT_MAX)
 		ec_build_refuse(making);
-	write_key(making, key);
-	ec_making_text(making, EC_USER_BRAND, build->brands, (uint32) key[1]);
-	if (key[2] == NO_HOUR)
-		ec_making_null(making, EC_USER_SLOT);
-	else
-		ec_making_int(making, EC_USER_SLOT, ec_sorter_int64(key[2]));
-	ec_making_int(making, EC_USER_ROWS, rows);
-	ec_making_int(making, EC_USER_CARTS, get_count(state, EC_TYPE_CART));
-	ec_making_int(making, EC_USER_PURCHASES, get_count(state, EC_TYPE_PURCHASE));
-	ec_making_int(making, EC_USER_OTHER, get_count(state, 0));
-	ec_making_row(making);
-	add_to_item(ec_build_making(build, EC_PROJECTION_TOP_BRAND), key[0], key[1], rows);
-	add_to_item(ec_build_making(build, EC_PROJECTION_TOP_CATEGORY), key[0],
-				key[1] & ~(uint64) PG_UINT32_MAX, rows);
+	cells->ints[EC_USER_ID][i] = ec_sorter_int64(user);
+	cells->codes[i] = pairs->codes[ec_user_row_pair(&row)];
+	cells->brands[i] = pairs->brands[ec_user_row_pair(&row)];
+	cells->ints[EC_USER_SLOT][i] = slot != EC_PRODUCT_SLOT_NULL ? ec_product_slot_time(slot) : 0;
+	cells->ints[EC_USER_ROWS][i] = (int64) rows;
+	cells->ints[EC_USER_CARTS][i] = (int64) counts[EC_TYPE_CART];
+	cells->ints[EC_USER_PURCHASES][i] = (int64) counts[EC_TYPE_PURCHASE];
+	cells->ints[EC_USER_OTHER][i] = (int64) counts[0];
+	if ((row.facts & EC_USER_ROW_NULL) != 0 || slot == EC_PRODUCT_SLOT_NULL)
+		write_with_nulls(making, cells, row.facts & EC_USER_ROW_NULL, slot == EC_PRODUCT_SLOT_NULL);
+	else if (cells->n == CHUNK)
+		flush_chunk(making, cells);
+	return (int64) rows;
+}
+
+static void
+end_user(EcMaking *making, uint64 user)
+{
+	Cells *cells = making->private;
+	EcBuild *build = making->build;
+	const EcBuildPairs *pairs = ec_build_users_pairs(build->users);
+	EcMaking *brands = ec_build_making(build, EC_PROJECTION_TOP_BRAND);
+	EcMaking *categories = ec_build_making(build, EC_PROJECTION_TOP_CATEGORY);
+	uint32 next;
+
+	combine_items(cells);
+	for (uint32 i = 0; i < cells->nitems; i = next)
+	{
+		uint64 facts = cells->items[i].facts;
+		EcUserRow row = {.facts = facts};
+		uint64 texts = (facts & EC_USER_ROW_NULL) | (uint64) pairs->codes[ec_user_row_pair(&row)]
+														<< CODE_SHIFT;
+		int64 rows;
+
+		for (next = i + 1; next < cells->nitems; next++)
+		{
+			if ((cells->items[next].facts ^ facts) > EC_USER_ROW_TYPE_MASK)
+				break;
+		}
+		rows = put_cell(making, cells, user, &cells->items[i], next - i);
+		add_to_item(brands, user, texts | pairs->brands[ec_user_row_pair(&row)], rows);
+		add_to_item(categories, user, texts, rows);
+	}
+	cells->nitems = 0;
+}
+
+static void
+finish(EcMaking *making)
+{
+	flush_chunk(making, making->private);
 }
 
 const EcMaker ec_user_maker = {
@@ -281,14 +347,12 @@ const EcMaker ec_user_maker = {
 	.dimension = "user",
 	.columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER) |
 			   EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_BRAND),
-	.key_words = KEY_WORDS,
-	.state_words = STATE_WORDS,
-	.memory = 4,
-	.combine = combine,
+	.key_words = 1,
+	.memory = 2,
 	.begin = begin,
-	.add_rows = add_rows,
-	.add_cells = add_cells,
-	.finish_cell = write_cell,
+	.add_user_rows = add_user_rows,
+	.end_user = end_user,
+	.finish = finish,
 };
 
 #define TOP_MAKER(number)                                                                          \

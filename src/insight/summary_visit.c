@@ -12,57 +12,84 @@
  * Rows without a time are a last hour, after infinity.  What two sets have in common can't be
  * told from their cells, so cells are always made from rows.
  *
- * Words of a record: user; the session's two; hour.  The state: rows, and purchases of them.
- * These are what cells of sessions (summary_session.c) are made of, too.
+ * Hours are slots (product_set.h), which are in order.  Cells of sessions (summary_session.c) are
+ * made of the same visits.
  */
 #include "postgres.h"
 
-#include "utils/timestamp.h"
-
 #include "insight/build.h"
-#include "insight/sessions.h"
+#include "insight/product_set.h"
 #include "insight/summary_session.h"
 
-#define KEY_WORDS 4
-#define STATE_WORDS 2
-#define FEW_VISITS 64
+/* Visits that are kept before equal ones are combined, at the least. */
+#define FEW_VISITS 1024
 
-/* Words for hours, in order. */
-#define NO_TIME (~UINT64CONST(0))
-#define INFINITE_TIME (NO_TIME - 1)
+/* Of hash memory: tally and sorter of cells. */
+#define CELLS_SHARE 1.0
 
-/* Words of a cell's key: kind and whether there is a predecessor; hour; predecessor. */
-#define CELL_WORDS 3
+/* Words of a cell's key: kind, whether there is a predecessor, and slot; the predecessor's slot. */
+#define CELL_WORDS 2
+#define KIND_SHIFT 33
+#define ANY_BIT (UINT64CONST(1) << 32)
 
+/* A session's slot. */
 typedef struct Visit
 {
-	uint64 hour;
-	bool bought;
+	uint64 session[2];
+	uint32 slot;
+	uint32 rows;
+	uint32 purchases; /* of them */
 } Visit;
 
 /* The last visit of somebody. */
 typedef struct Last
 {
 	bool any;
-	uint64 hour;
+	uint32 slot;
 } Last;
 
 typedef struct Visits
 {
-	EcSessionColumn sessions;
-	uint64 *words[2];		  /* [EC_BLOCK_ROWS] users, hours */
 	EcTally *cells;			  /* to their numbers */
 	uint64 *keys[CELL_WORDS]; /* [EC_BLOCK_ROWS] of visits that aren't counted yet */
 	uint32 nkeys;
-	uint64 session[3];
-	bool any_session;
-	Last last_session;
-	Last last_order;
 	EcMaking *hours; /* of sessions; NULL: they aren't made */
-	Visit *visits;	 /* of the user in work, session by session */
+	Visit *visits;	 /* of the user in work */
 	uint32 nvisits;
 	uint32 capacity;
 } Visits;
+
+static inline int
+compare_sessions(const Visit *a, const Visit *b)
+{
+	if (a->session[0] != b->session[0])
+		return a->session[0] < b->session[0] ? -1 : 1;
+	if (a->session[1] != b->session[1])
+		return a->session[1] < b->session[1] ? -1 : 1;
+	return 0;
+}
+
+static inline int
+compare_visits(const Visit *a, const Visit *b)
+{
+	int order = compare_sessions(a, b);
+
+	return order != 0 ? order : (a->slot > b->slot) - (a->slot < b->slot);
+}
+
+#define ST_SORT sort_visits
+#define ST_ELEMENT_TYPE Visit
+#define ST_COMPARE(a, b) compare_visits(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT sort_by_slot
+#define ST_ELEMENT_TYPE Visit
+#define ST_COMPARE(a, b) ((a)->slot < (b)->slot ? -1 : (a)->slot > (b)->slot)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 static void
 add_number(uint64 *into, const uint64 *from)
@@ -75,11 +102,7 @@ begin(EcMaking *making)
 {
 	Visits *visits = palloc0(sizeof(Visits));
 
-	ec_session_column_init(&visits->sessions, CurrentMemoryContext);
-	visits->words[0] = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
-	visits->words[1] = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
-	visits->cells =
-		ec_tally_create(making->build->context, CELL_WORDS, 1, add_number, making->maker->memory);
+	visits->cells = ec_tally_create(making->build->context, CELL_WORDS, 1, add_number, CELLS_SHARE);
 	for (int i = 0; i < CELL_WORDS; i++)
 		visits->keys[i] = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
 	visits->hours = ec_build_making(making->build, EC_PROJECTION_SESSION);
@@ -88,46 +111,69 @@ begin(EcMaking *making)
 	making->private = visits;
 }
 
-static uint64
-hour_word(int64 hour)
+/* ---- a user's rows ---- */
+
+static inline void
+add_visit(Visit *visit, const Visit *other)
 {
-	return hour == DT_NOEND ? INFINITE_TIME : ec_sorter_word(hour);
+	visit->rows += other->rows;
+	visit->purchases += other->purchases;
 }
 
-static int64
-hour_time(uint64 word)
+/* In order; equal ones become one. */
+static void
+combine_visits(Visits *visits)
 {
-	return word == INFINITE_TIME ? DT_NOEND : ec_sorter_int64(word);
+	uint32 n = 0;
+
+	sort_visits(visits->visits, visits->nvisits);
+	for (uint32 i = 0; i < visits->nvisits; i++)
+	{
+		if (n > 0 && compare_visits(&visits->visits[n - 1], &visits->visits[i]) == 0)
+			add_visit(&visits->visits[n - 1], &visits->visits[i]);
+		else
+			visits->visits[n++] = visits->visits[i];
+	}
+	visits->nvisits = n;
 }
 
 static void
-add_rows(EcMaking *making, const EcBuildRows *batch)
+make_room(Visits *visits, uint32 n)
+{
+	if (visits->nvisits + n <= visits->capacity)
+		return;
+	combine_visits(visits);
+	while (visits->nvisits + n > visits->capacity / 2)
+	{
+		visits->capacity *= 2;
+		visits->visits = repalloc_huge(visits->visits, sizeof(Visit) * (Size) visits->capacity);
+	}
+}
+
+/* Neighbours are often of one visit. */
+static void
+add_user_rows(EcMaking *making, const EcUserRow *rows, uint32 n)
 {
 	Visits *visits = making->private;
-	const uint64 *words[KEY_WORDS] = {visits->words[0], visits->sessions.first,
-									  visits->sessions.second, visits->words[1]};
-	uint64 *const *states;
 
-	ec_rows_sessions(batch->rows, &visits->sessions);
-	for (uint32 i = 0; i < batch->n; i++)
+	make_room(visits, n);
+	for (uint32 i = 0; i < n; i++)
 	{
-		visits->words[0][i] = ec_sorter_word(batch->users[i]);
-		visits->words[1][i] =
-			batch->no_time != NULL && batch->no_time[i] ? NO_TIME : hour_word(batch->hours[i]);
-	}
-	states = ec_making_states(making, batch->n, words, batch->no_user);
-	for (uint32 i = 0; i < batch->n; i++)
-	{
-		states[i][0]++;
-		states[i][1] += batch->types[i] == EC_TYPE_PURCHASE;
-	}
-}
+		Visit visit = {
+			.session = {rows[i].session[0], rows[i].session[1]},
+			.slot = ec_user_row_slot(&rows[i]),
+			.rows = 1,
+			.purchases = ec_user_row_type(&rows[i]) == EC_TYPE_PURCHASE,
+		};
+		Visit *last = visits->nvisits > 0 ? &visits->visits[visits->nvisits - 1] : NULL;
 
-static void
-combine(uint64 *into, const uint64 *from)
-{
-	into[0] += from[0];
-	into[1] += from[1];
+		if (rows[i].facts & EC_USER_ROW_NULL)
+			continue;
+		if (last != NULL && compare_visits(last, &visit) == 0)
+			add_visit(last, &visit);
+		else
+			visits->visits[visits->nvisits++] = visit;
+	}
 }
 
 /* ---- visits in order ---- */
@@ -135,7 +181,7 @@ combine(uint64 *into, const uint64 *from)
 static void
 count_keys(Visits *visits)
 {
-	const uint64 *keys[CELL_WORDS] = {visits->keys[0], visits->keys[1], visits->keys[2]};
+	const uint64 *keys[CELL_WORDS] = {visits->keys[0], visits->keys[1]};
 	uint64 *const *states = ec_tally_find(visits->cells, visits->nkeys, keys, NULL);
 
 	for (uint32 i = 0; i < visits->nkeys; i++)
@@ -144,95 +190,80 @@ count_keys(Visits *visits)
 }
 
 static void
-count_visit(Visits *visits, EcVisitKind kind, Last *last, uint64 hour)
+count_visit(Visits *visits, EcVisitKind kind, Last *last, uint32 slot)
 {
 	uint32 i = visits->nkeys++;
 
-	visits->keys[0][i] = (uint64) kind << 1 | last->any;
-	visits->keys[1][i] = hour;
-	visits->keys[2][i] = last->any ? last->hour : 0;
+	visits->keys[0][i] = (uint64) kind << KIND_SHIFT | (last->any ? ANY_BIT : 0) | slot;
+	visits->keys[1][i] = last->any ? last->slot : 0;
 	if (visits->nkeys == EC_BLOCK_ROWS)
 		count_keys(visits);
 	last->any = true;
-	last->hour = hour;
+	last->slot = slot;
 }
 
-static int
-compare_visits(const void *a, const void *b)
-{
-	uint64 x = ((const Visit *) a)->hour;
-	uint64 y = ((const Visit *) b)->hour;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The hours of all sessions of a user are the user's. */
 static void
-finish_user(Visits *visits)
+count_sessions(Visits *visits)
 {
-	Last user = {0};
-	Last buyer = {0};
+	Last session = {0};
+	Last order = {0};
 
-	if (visits->nvisits > 1)
-		qsort(visits->visits, visits->nvisits, sizeof(Visit), compare_visits);
 	for (uint32 i = 0; i < visits->nvisits; i++)
 	{
 		const Visit *visit = &visits->visits[i];
 
-		if (!user.any || user.hour != visit->hour)
-			count_visit(visits, EC_VISIT_USER, &user, visit->hour);
-		if (visit->bought && (!buyer.any || buyer.hour != visit->hour))
-			count_visit(visits, EC_VISIT_BUYER, &buyer, visit->hour);
+		if (i > 0 && compare_sessions(visit - 1, visit) != 0)
+			session.any = order.any = false;
+		count_visit(visits, EC_VISIT_SESSION, &session, visit->slot);
+		if (visit->purchases > 0)
+			count_visit(visits, EC_VISIT_ORDER, &order, visit->slot);
 	}
-	visits->nvisits = 0;
-	if (visits->hours != NULL && visits->any_session)
-		ec_session_end_user(visits->hours, ec_sorter_int64(visits->session[0]));
 }
 
 static void
-add_visit(Visits *visits, uint64 hour, bool bought)
+feed_sessions(const EcMaking *making, const Visits *visits, uint64 user)
 {
-	if (visits->nvisits == visits->capacity)
+	const EcSessionColumn *sessions = ec_build_users_sessions(making->build->users);
+
+	for (uint32 i = 0; i < visits->nvisits; i++)
 	{
-		visits->capacity *= 2;
-		visits->visits = repalloc_huge(visits->visits, sizeof(Visit) * visits->capacity);
+		const Visit *visit = &visits->visits[i];
+		bool no_time = visit->slot == EC_PRODUCT_SLOT_NULL;
+		EcSessionHour hour = {.first = visit->session[0],
+							  .second = visit->session[1],
+							  .slot = no_time ? 0 : ec_product_slot_time(visit->slot),
+							  .no_time = no_time,
+							  .rows = visit->rows,
+							  .purchases = visit->purchases};
+
+		ec_session_add_hour(visits->hours, sessions, &hour);
 	}
-	visits->visits[visits->nvisits].hour = hour;
-	visits->visits[visits->nvisits].bought = bought;
-	visits->nvisits++;
+	ec_session_end_user(visits->hours, ec_sorter_int64(user));
 }
 
+/* The hours of all sessions of a user are the user's. */
 static void
-feed_sessions(Visits *visits, const uint64 *key, const uint64 *state)
-{
-	EcSessionHour hour = {key[1],			key[2],			 hour_time(key[3]), key[3] == NO_TIME,
-						  (int64) state[0], (int64) state[1]};
-
-	ec_session_add_hour(visits->hours, &visits->sessions, &hour);
-}
-
-static void
-finish_hour(EcMaking *making, const uint64 *key, const uint64 *state)
+end_user(EcMaking *making, uint64 id)
 {
 	Visits *visits = making->private;
-	bool same_user = visits->any_session && visits->session[0] == key[0];
-	bool same_session = same_user && visits->session[1] == key[1] && visits->session[2] == key[2];
+	Last user = {0};
+	Last buyer = {0};
 
-	if (visits->any_session && !same_user)
-		finish_user(visits);
-	if (!same_session)
+	combine_visits(visits);
+	count_sessions(visits);
+	if (visits->hours != NULL && visits->nvisits > 0)
+		feed_sessions(making, visits, id);
+	sort_by_slot(visits->visits, visits->nvisits);
+	for (uint32 i = 0; i < visits->nvisits; i++)
 	{
-		memcpy(visits->session, key, sizeof(visits->session));
-		visits->any_session = true;
-		visits->last_session.any = false;
-		visits->last_order.any = false;
+		const Visit *visit = &visits->visits[i];
+
+		if (!user.any || user.slot != visit->slot)
+			count_visit(visits, EC_VISIT_USER, &user, visit->slot);
+		if (visit->purchases > 0 && (!buyer.any || buyer.slot != visit->slot))
+			count_visit(visits, EC_VISIT_BUYER, &buyer, visit->slot);
 	}
-	if (visits->hours != NULL)
-		feed_sessions(visits, key, state);
-	add_visit(visits, key[3], state[1] != 0);
-	count_visit(visits, EC_VISIT_SESSION, &visits->last_session, key[3]);
-	if (state[1] != 0)
-		count_visit(visits, EC_VISIT_ORDER, &visits->last_order, key[3]);
+	visits->nvisits = 0;
 }
 
 /* ---- cells ---- */
@@ -244,12 +275,12 @@ put_cell(const uint64 *key, uint64 *state, void *arg)
 }
 
 static void
-write_hour(EcMaking *making, int column, uint64 hour)
+write_slot(EcMaking *making, int column, uint32 slot)
 {
-	if (hour == NO_TIME)
+	if (slot == EC_PRODUCT_SLOT_NULL)
 		ec_making_null(making, column);
 	else
-		ec_making_int(making, column, hour_time(hour));
+		ec_making_int(making, column, ec_product_slot_time(slot));
 }
 
 static void
@@ -257,19 +288,18 @@ finish(EcMaking *making)
 {
 	Visits *visits = making->private;
 	EcSorter *sorter =
-		ec_sorter_create(making->build->context, CELL_WORDS + 1, CELL_WORDS, making->maker->memory);
+		ec_sorter_create(making->build->context, CELL_WORDS + 1, CELL_WORDS, CELLS_SHARE);
 	const uint64 *cell;
 
-	finish_user(visits);
 	count_keys(visits);
 	ec_tally_visit(visits->cells, put_cell, sorter);
 	ec_sorter_sort(sorter);
 	while ((cell = ec_sorter_next(sorter)) != NULL)
 	{
-		ec_making_int(making, EC_VISIT_KIND, (int64) (cell[0] >> 1));
-		write_hour(making, EC_VISIT_SLOT, cell[1]);
-		if (cell[0] & 1)
-			write_hour(making, EC_VISIT_PREVIOUS, cell[2]);
+		ec_making_int(making, EC_VISIT_KIND, (int64) (cell[0] >> KIND_SHIFT));
+		write_slot(making, EC_VISIT_SLOT, (uint32) cell[0]);
+		if (cell[0] & ANY_BIT)
+			write_slot(making, EC_VISIT_PREVIOUS, (uint32) cell[1]);
 		else
 			ec_making_null(making, EC_VISIT_PREVIOUS);
 		ec_making_int(making, EC_VISIT_COUNT, (int64) cell[CELL_WORDS]);
@@ -284,12 +314,10 @@ const EcMaker ec_visit_maker = {
 	.dimension = "visit",
 	.columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER) |
 			   EC_COL_BIT(EC_COL_SESSION),
-	.key_words = KEY_WORDS,
-	.state_words = STATE_WORDS,
-	.memory = 1,
-	.combine = combine,
+	.key_words = 1,
+	.memory = 2,
 	.begin = begin,
-	.add_rows = add_rows,
-	.finish_cell = finish_hour,
+	.add_user_rows = add_user_rows,
+	.end_user = end_user,
 	.finish = finish,
 };

@@ -12,6 +12,9 @@
 
 #define SLOTS_MIN 1024
 
+/* Rows looked up together. */
+#define CHUNK 64
+
 void
 ec_variants_init(EcVariants *variants, MemoryContext context)
 {
@@ -38,10 +41,10 @@ is_same(const EcVariant *a, const EcVariant *b)
 }
 
 /* The slot of a key, or the empty one where it belongs. */
-static uint32 *
-find_slot(const EcVariants *variants, const EcVariant *key)
+static inline uint32 *
+find_slot(const EcVariants *variants, const EcVariant *key, uint32 hash)
 {
-	uint32 i = hash_variant(key) & variants->mask;
+	uint32 i = hash & variants->mask;
 
 	while (variants->slots[i] != 0 && !is_same(&variants->keys[variants->slots[i] - 1], key))
 		i = (i + 1) & variants->mask;
@@ -63,40 +66,71 @@ grow(EcVariants *variants)
 	variants->capacity = size / 2;
 	variants->keys = repalloc_huge(variants->keys, sizeof(EcVariant) * (Size) variants->capacity);
 	for (uint32 number = 0; number < variants->count; number++)
-		*find_slot(variants, &variants->keys[number]) = number + 1;
+	{
+		const EcVariant *key = &variants->keys[number];
+
+		*find_slot(variants, key, hash_variant(key)) = number + 1;
+	}
 }
 
-static uint32
-find_number(EcVariants *variants, const EcVariant *key)
+static inline uint32
+find_number(EcVariants *variants, const EcVariant *key, uint32 hash)
 {
-	uint32 *slot = find_slot(variants, key);
+	uint32 *slot = find_slot(variants, key, hash);
 
 	if (*slot != 0)
 		return *slot - 1;
 	if (variants->count == variants->capacity)
 	{
 		grow(variants);
-		slot = find_slot(variants, key);
+		slot = find_slot(variants, key, hash);
 	}
 	variants->keys[variants->count] = *key;
 	*slot = ++variants->count;
 	return variants->count - 1;
 }
 
+/* The slots of a chunk's keys, then the keys that these name, are on their way while others are looked at. */
+static void
+find_chunk(EcVariants *variants, uint32 n, const EcVariant *keys, uint32 *numbers)
+{
+	uint32 hashes[CHUNK];
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		hashes[i] = hash_variant(&keys[i]);
+		__builtin_prefetch(&variants->slots[hashes[i] & variants->mask]);
+	}
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32 number1 = variants->slots[hashes[i] & variants->mask];
+
+		__builtin_prefetch(&variants->keys[number1 == 0 ? 0 : number1 - 1]);
+	}
+	for (uint32 i = 0; i < n; i++)
+		numbers[i] = find_number(variants, &keys[i], hashes[i]);
+}
+
 void
 ec_variants_find(EcVariants *variants, uint32 n, const int64 *products, const uint8 *nulls,
 				 const uint32 *codes, const uint32 *brands, uint32 *numbers)
 {
-	for (uint32 i = 0; i < n; i++)
-	{
-		EcVariant key = {products[i], codes[i], brands[i]};
+	EcVariant keys[CHUNK];
 
-		if (nulls != NULL && nulls[i])
+	for (uint32 start = 0; start < n; start += CHUNK)
+	{
+		uint32 count = Min(n - start, CHUNK);
+
+		for (uint32 i = 0; i < count; i++)
 		{
-			key.product = 0;
-			key.brand |= EC_VARIANT_NULL;
+			uint32 row = start + i;
+			bool isnull = nulls != NULL && nulls[row];
+
+			keys[i].product = isnull ? 0 : products[row];
+			keys[i].code = codes[row];
+			keys[i].brand = brands[row] | (isnull ? EC_VARIANT_NULL : 0);
 		}
-		numbers[i] = find_number(variants, &key);
+		find_chunk(variants, count, keys, numbers + start);
 	}
 }
 

@@ -597,6 +597,20 @@ ec_builder_append_null(EcBuilder *b)
 }
 
 bool
+ec_builder_append_again(EcBuilder *b, uint32_t row)
+{
+	settle(b);
+	if (row_is_null(b, row))
+		return append_null(b);
+	if (!reserve_row(b))
+		return false;
+	if (b->intern)
+		return append_code(b, b->codes[row]);
+	memcpy((char *) b->flat + b->nrows++ * b->width, (char *) b->flat + row * b->width, b->width);
+	return true;
+}
+
+bool
 ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 {
 	EcBytes *to;

@@ -40,6 +40,9 @@ extern bool ec_builder_append_uuid(EcBuilder *b, const EcUuid *uuid); /* UUID co
 /* n texts at once, faster than one by one; an entry whose ptr is NULL is a NULL.  TEXT, RAW; copies. */
 extern bool ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n);
 
+/* The value of an earlier row once more: nothing is looked up. */
+extern bool ec_builder_append_again(EcBuilder *b, uint32_t row);
+
 /* Bulk append of INT64 values without NULLs. */
 extern bool ec_builder_append_int64s(EcBuilder *b, const int64_t *values, uint32_t n);
 
