@@ -2,9 +2,9 @@
  * build.c
  *	  Sets of summaries: from rows and older cells to sorted parts.
  *
- * Everything goes through once: rows in batches of a block to all makers that take rows,
- * then the cells of the sets that the new one replaces, then one projection after the
- * other is sorted, combined and written.
+ * Everything goes through once: rows in batches of a block to all makers that take rows, or to the
+ * streams that hand them out by user or by slot, then the cells of the sets that the new one
+ * replaces, then one projection after the other is sorted, combined and written.
  */
 #include "postgres.h"
 

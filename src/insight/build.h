@@ -7,7 +7,8 @@
  * Rows of equal keys are combined in a tally as long as it fits into memory; what it
  * holds then goes to an external sorter, which hands out keys in order (words ascending
  * as unsigned numbers); equal ones are combined once more and written.  A maker without
- * tally puts its records straight into the sorter.
+ * tally puts its records straight into the sorter.  Makers that are about users, or about hours, get
+ * the rows of one user or hour after the other instead, sorted once for all of them.
  *
  * Projections are finished in the order of makers[], so that a maker can feed those
  * behind it from its finished cells.

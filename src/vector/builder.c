@@ -7,8 +7,7 @@
  * Bytes of strings live in segments that never move, so the EcBytes of
  * dictionary entries and of flat rows stay right while the column grows.
  *
- * The hash table has open addressing and linear probing over (hash, code + 1)
- * pairs; it is at most half full.
+ * The hash table is probed linearly: (hash, code + 1) pairs; it is at most half full.
  */
 #include "vector/builder.h"
 
@@ -55,8 +54,7 @@ struct EcBuilder
 	EcSlot *slots;
 	uint32_t nslots; /* a power of two, or 0 */
 	EcSegments kept; /* bytes of strings */
-	EcTail *
-		tail; /* rows behind nrows; NULL until there is one.  There is room for them in all arrays */
+	EcTail *tail;	 /* rows behind nrows, or NULL; there is room for them in all arrays */
 };
 
 /* Texts replace packed UUIDs in place. */
