@@ -416,22 +416,44 @@ stands_at(const EcSessionStream *stream, int64 user)
 	return ec_session_stream_has(stream) && ec_session_stream_user(stream) == user;
 }
 
-/* Is the user in several sets, or are there rows? */
-static bool
-matters(EcPresence *presence, int64 user)
+/* Finds the user's cells and records; returns how many sets have some. */
+static uint32
+seek_user(EcPresence *presence, int64 user)
 {
 	uint32 n = 0;
 
 	ec_session_stream_seek(&presence->streams[0], user);
 	for (uint32 i = 0; i < presence->nstreams; i++)
 		n += stands_at(&presence->streams[i], user);
-	return n > 1 || (presence->next != NULL && ec_sorter_int64(presence->next[WORD_USER]) == user);
+	take_records(presence, user);
+	return n;
+}
+
+/*
+ * What is needed of the user's cells: as long as nothing is taken away a cell is there, however many
+ * rows it has, and who has bought doesn't change but by purchases.
+ */
+static int
+wanted_columns(const EcPresence *presence, uint32 nstreams)
+{
+	int want = nstreams > 1 ? EC_SESSION_WANT_PURCHASES : 0;
+
+	for (uint32 i = 0; i < presence->nrows; i++)
+	{
+		const EcSessionRows *rows = &presence->user_rows[i];
+
+		want |= rows->hidden > 0 ? EC_SESSION_WANT_ROWS : 0;
+		want |= rows->ordered + rows->unordered > 0 ? EC_SESSION_WANT_PURCHASES : 0;
+	}
+	return want;
 }
 
 static void
 merge_user(EcPresence *presence, int64 user)
 {
-	bool wanted = matters(presence, user);
+	uint32 nstreams = seek_user(presence, user);
+	bool wanted = nstreams > 1 || presence->nrows > 0;
+	int want = wanted_columns(presence, nstreams);
 
 	presence->cells.n = 0;
 	for (uint32 i = 0; i < presence->nstreams; i++)
@@ -441,7 +463,7 @@ merge_user(EcPresence *presence, int64 user)
 		if (!stands_at(stream, user))
 			continue;
 		if (wanted)
-			ec_session_stream_take(stream, &presence->cells);
+			ec_session_stream_take(stream, &presence->cells, want);
 		else if (user < PG_INT64_MAX)
 			ec_session_stream_seek(stream, user + 1);
 		else
@@ -449,11 +471,10 @@ merge_user(EcPresence *presence, int64 user)
 	}
 	if (!wanted)
 		return;
-	take_records(presence, user);
 	count_user(presence);
 	if (presence->match != NULL)
 		ec_session_match_user(presence->match, user, &presence->cells, presence->user_rows,
-							  presence->nrows);
+							  presence->nrows, (want & EC_SESSION_WANT_PURCHASES) != 0);
 }
 
 static void

@@ -16,6 +16,7 @@
 #define COLUMNS (EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_SESSION) | EC_COL_BIT(EC_COL_TYPE))
 #define TAG_MASK ((INT64CONST(1) << EC_SESSION_TAG_BITS) - 1)
 #define FEW 64
+#define FEW_ROWS 8
 
 /* More stretches of hours than these are read in one go, with what lies between them. */
 #define STRETCHES_MAX 100
@@ -28,6 +29,7 @@ typedef struct Claim
 {
 	int64 user;
 	int64 hash;
+	bool with_orders;
 } Claim;
 
 struct EcSessionMatch
@@ -42,8 +44,9 @@ struct EcSessionMatch
 	int64 *hours; /* where their rows are */
 	uint32 nhours;
 	uint32 hours_capacity;
-	bool anywhere;	/* not only there */
-	EcTally *found; /* claimed sessions: has it a purchase? */
+	bool anywhere;	  /* not only there */
+	bool with_orders; /* of the user in work */
+	EcTally *found;	  /* claimed sessions: has it a purchase? */
 	uint64 *filter;
 	EcIntColumn user;
 	uint8 *keep;
@@ -108,7 +111,7 @@ claim(EcSessionMatch *match, int64 user, int64 hash, const EcSessionCell *cells,
 		match->claims_capacity *= 2;
 		match->claims = repalloc_huge(match->claims, sizeof(Claim) * match->claims_capacity);
 	}
-	match->claims[match->nclaims++] = (Claim){user, hash};
+	match->claims[match->nclaims++] = (Claim){user, hash, match->with_orders};
 	for (uint32 i = 0; i < ncells; i++)
 		add_hour(match, &cells[i]);
 	for (uint32 i = 0; i < nrows; i++)
@@ -240,14 +243,36 @@ compare_cells(const void *a, const void *b)
 	return x->tag < y->tag ? -1 : x->tag > y->tag;
 }
 
+/* Of one set's cells only those matter whose hash some row has: there are few rows, mostly. */
+static void
+leave_matching(EcSessionCells *cells, const EcSessionRows *rows, uint32 nrows)
+{
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < cells->n; i++)
+	{
+		int64 hash = hash_of(&cells->cells[i]);
+		uint32 row = 0;
+
+		while (row < nrows && rows[row].tag != hash)
+			row++;
+		if (row < nrows)
+			cells->cells[n++] = cells->cells[i];
+	}
+	cells->n = n;
+}
+
 void
 ec_session_match_user(EcSessionMatch *match, int64 user, EcSessionCells *cells,
-					  const EcSessionRows *rows, uint32 nrows)
+					  const EcSessionRows *rows, uint32 nrows, bool with_orders)
 {
 	const EcSessionCell *all = cells->cells;
 	uint32 cell = 0;
 	uint32 row = 0;
 
+	match->with_orders = with_orders;
+	if (nrows <= FEW_ROWS && cells->n > 0 && all[0].stream == all[cells->n - 1].stream)
+		leave_matching(cells, rows, nrows);
 	if (cells->n > 1)
 		qsort(cells->cells, cells->n, sizeof(EcSessionCell), compare_cells);
 	while (cell < cells->n || row < nrows)
@@ -290,12 +315,12 @@ compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static bool
-is_claimed(const EcSessionMatch *match, int64 user, int64 hash)
+static const Claim *
+find_claim(const EcSessionMatch *match, int64 user, int64 hash)
 {
-	Claim wanted = {user, hash};
+	Claim wanted = {user, hash, false};
 
-	return bsearch(&wanted, match->claims, match->nclaims, sizeof(Claim), compare_claims) != NULL;
+	return bsearch(&wanted, match->claims, match->nclaims, sizeof(Claim), compare_claims);
 }
 
 static inline uint32
@@ -341,10 +366,11 @@ read_batch(EcSessionMatch *match, EcRows *rows)
 	for (uint32 i = 0; i < rows->n; i++)
 	{
 		uint32 hash = ec_session_tag(sessions, sessions->first[i], sessions->second[i]);
+		const Claim *found = find_claim(match, users[i], hash);
 
-		if (is_claimed(match, users[i], hash))
+		if (found != NULL)
 			find_session(match, users[i], sessions->first[i], sessions->second[i],
-						 types[i] == EC_TYPE_PURCHASE);
+						 found->with_orders && types[i] == EC_TYPE_PURCHASE);
 	}
 }
 

@@ -40,11 +40,12 @@ extern EcSessionMatch *ec_session_match_create(const EcRows *rows, EcSessionColu
 											   double share, MemoryContext context);
 
 /*
- * A user's cells, which are put into another order, and rows, in order of tag and key.  A cell counts
- * if it is in the array.
+ * A user's cells, which are put into another order (or left out), and rows, in order of tag and key.
+ * A cell counts if it is in the array.  with_orders: false if no row is a purchase and there is one
+ * set; then cells needn't tell of purchases.
  */
 extern void ec_session_match_user(EcSessionMatch *match, int64 user, EcSessionCells *cells,
-								  const EcSessionRows *rows, uint32 nrows);
+								  const EcSessionRows *rows, uint32 nrows, bool with_orders);
 
 /* After the last user: what has to be added to the sets' numbers.  Frees everything. */
 extern void ec_session_match_end(EcSessionMatch *match, int64 *sessions, int64 *orders);

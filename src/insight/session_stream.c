@@ -3,7 +3,7 @@
  *	  One set's cells by session, user by user.
  *
  * Of blocks without a user who is looked for nothing is read but their zones, of those
- * that have none after all only users.
+ * that have none after all only users, of the others the columns that are wanted.
  */
 #include "postgres.h"
 
@@ -67,16 +67,18 @@ get_slots(EcSessionStream *stream)
 }
 
 static void
-get_columns(EcSessionStream *stream)
+get_columns(EcSessionStream *stream, int want)
 {
-	if (stream->has_columns)
-		return;
-	stream->has_columns = true;
-	get_slots(stream);
-	if (stream->want_tags)
-		stream->tags = get_ints(stream, EC_SESSION_TAG);
-	stream->rows = get_ints(stream, EC_SESSION_ROWS);
-	stream->purchases = get_ints(stream, EC_SESSION_PURCHASES);
+	if (stream->slot_values == NULL)
+	{
+		get_slots(stream);
+		if (stream->want_tags)
+			stream->tags = get_ints(stream, EC_SESSION_TAG);
+	}
+	if ((want & EC_SESSION_WANT_ROWS) != 0 && stream->rows == NULL)
+		stream->rows = get_ints(stream, EC_SESSION_ROWS);
+	if ((want & EC_SESSION_WANT_PURCHASES) != 0 && stream->purchases == NULL)
+		stream->purchases = get_ints(stream, EC_SESSION_PURCHASES);
 }
 
 /* May the block (or the part) have a user not less than this one? */
@@ -119,7 +121,7 @@ next_block(EcSessionStream *stream, int64 user)
 	}
 	stream->n = ec_reader_block_rows(stream->reader, stream->block);
 	stream->users = get_ints(stream, EC_SESSION_USER);
-	stream->has_columns = false;
+	stream->slot_values = stream->rows = stream->purchases = NULL;
 	stream->at = 0;
 	return true;
 }
@@ -173,7 +175,7 @@ make_room(EcSessionCells *cells)
 }
 
 static void
-take_cell(EcSessionStream *stream, EcSessionCells *cells, uint32 i)
+take_cell(EcSessionStream *stream, EcSessionCells *cells, int want, uint32 i)
 {
 	bool no_time = stream->no_time != NULL && stream->no_time[i];
 	EcSessionCell *cell;
@@ -187,21 +189,21 @@ take_cell(EcSessionStream *stream, EcSessionCells *cells, uint32 i)
 	cell->slot = stream->slot_values[i];
 	cell->no_time = no_time;
 	cell->tag = stream->want_tags ? stream->tags[i] : 0;
-	cell->rows = stream->rows[i];
-	cell->purchases = stream->purchases[i];
+	cell->rows = want & EC_SESSION_WANT_ROWS ? stream->rows[i] : 1;
+	cell->purchases = want & EC_SESSION_WANT_PURCHASES ? stream->purchases[i] : 0;
 	cell->stream = stream->number;
 }
 
 void
-ec_session_stream_take(EcSessionStream *stream, EcSessionCells *cells)
+ec_session_stream_take(EcSessionStream *stream, EcSessionCells *cells, int want)
 {
 	int64 user = stream->users[stream->at];
 
 	do
 	{
-		get_columns(stream);
+		get_columns(stream, want);
 		while (stream->at < stream->n && stream->users[stream->at] == user)
-			take_cell(stream, cells, stream->at++);
+			take_cell(stream, cells, want, stream->at++);
 	} while (stream->at == stream->n && next_block(stream, PG_INT64_MIN) &&
 			 stream->users[0] == user);
 }

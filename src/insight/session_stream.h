@@ -17,11 +17,11 @@
 typedef struct EcSessionCell
 {
 	int64 slot;
-	int64 tag; /* 0 if not wanted */
-	int64 rows;
-	int64 purchases;
-	uint32 stream; /* which one it is from */
-	bool no_time;  /* slot means nothing */
+	int64 tag;		 /* 0 if not wanted */
+	int64 rows;		 /* 1 if not wanted */
+	int64 purchases; /* 0 if not wanted */
+	uint32 stream;	 /* which one it is from */
+	bool no_time;	 /* slot means nothing */
 } EcSessionCell;
 
 /* Of one user. */
@@ -47,8 +47,7 @@ typedef struct EcSessionStream
 	uint32 n;
 	const int64 *users;
 
-	/* columns of the block, once they are wanted */
-	bool has_columns;
+	/* columns of the block, once they are wanted: NULL before */
 	const int64 *slot_values;
 	const uint8 *no_time; /* NULL: none */
 	const int64 *tags;
@@ -65,8 +64,12 @@ extern void ec_session_stream_begin(EcSessionStream *stream, Relation rel, const
 /* Steps to the first user not less than this one, or to the end; never goes back. */
 extern void ec_session_stream_seek(EcSessionStream *stream, int64 user);
 
+/* What is wanted of a user's cells beside their slots, and tags if they are wanted at all. */
+#define EC_SESSION_WANT_ROWS 1
+#define EC_SESSION_WANT_PURCHASES 2
+
 /* Appends the present user's cells in the slots and steps to the next user. */
-extern void ec_session_stream_take(EcSessionStream *stream, EcSessionCells *cells);
+extern void ec_session_stream_take(EcSessionStream *stream, EcSessionCells *cells, int want);
 extern void ec_session_stream_end(EcSessionStream *stream);
 
 /* Has it a user? */
