@@ -171,7 +171,7 @@ typedef enum EcSessionCellColumn
 } EcSessionCellColumn;
 
 /* So many bits of a tag are the session's (ec_session_tag). */
-#define EC_SESSION_TAG_BITS 16
+#define EC_SESSION_TAG_BITS 20
 
 extern const char *ec_projection_name(uint16 projection);
 
