@@ -34,7 +34,7 @@
 #include "store/options.h"
 
 /* To be changed whenever the meaning of any projection's cells is. */
-#define FORMAT 1
+#define FORMAT 2
 
 /* A set is merged if it has no more than so many times the rows that are new. */
 #define MERGE_FACTOR 2
