@@ -48,7 +48,7 @@ give_up()
 prepare()
 {
 	mkdir -p "$OUT"
-	rm -rf "$OUT"/{env,*.csv,run} "$RUN/data" "$RUN/kafka/data"
+	rm -rf "$OUT"/{env,*.csv,ecinsight.twb,run} "$RUN/data" "$RUN/kafka/data"
 	ln -s "$RUN" "$OUT/run"
 	# A former password and port stay valid: a Tableau data source may have them.
 	if [ ! -s "$OUT/tableau-password" ]; then
@@ -304,6 +304,19 @@ csv_files()
 }
 csv() { sql -c "COPY ($2) TO STDOUT (FORMAT csv, HEADER)" >"$OUT/$1.csv"; }
 
+# The workbook, its connections as tableau/generate would fill them in: HOST PORT DATABASE USER.
+fill_in_workbook()
+{
+	sed "s/ class=\"postgres\" server=\"\" port=\"5432\" dbname=\"\" username=\"\"/ class=\"postgres\" server=\"$1\" port=\"$2\" dbname=\"$3\" username=\"$4\"/" \
+		"$EC_TOP/tableau/ecinsight.twb"
+}
+
+workbook()
+{
+	fill_in_workbook 127.0.0.1 "$PG_PORT" "$DB" "$VIEWER" >"$OUT/ecinsight.twb"
+	ok "Tableau workbook with this connection: .demo/ecinsight.twb"
+}
+
 write_env()
 {
 	cat >"$OUT/env" <<-ENV
@@ -329,7 +342,7 @@ summary()
 	  more events     bin/ecgen --rows 100k --seed 2 | bin/ecproduce --brokers $BOOTSTRAP --topic $TOPIC -
 	  end             make demo-stop
 
-	${EC_BOLD}Tableau${EC_OFF} (Connect > To a Server > PostgreSQL)
+	${EC_BOLD}Tableau${EC_OFF} (open $here/ecinsight.twb, or Connect > To a Server > PostgreSQL)
 	  Server          127.0.0.1
 	  Port            $PG_PORT
 	  Database        $DB
