@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 from workbook import TOP, TWB
 from queries import Workbook
@@ -66,8 +67,8 @@ class Driver:
     def __init__(self, name, command, cursors=False):
         self.name, self.command, self.cursors = name, command, cursors
 
-    def run(self, server, database, commands, timezone=None, user=ROLE, password=PASSWORD):
-        command = self.command(server, database, timezone, user, password)
+    def run(self, server, database, commands, timezone="UTC", tls="disable"):
+        command = self.command(server, database, timezone, tls)
         done = subprocess.run(command, input="".join(c + "\n" for c in commands), capture_output=True, text=True, encoding="utf-8",
                               env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False, timeout=600)
         if done.returncode != 0:
@@ -110,26 +111,30 @@ def build(directory):
     program = os.path.join(directory, "shapes")
     subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-o", program, os.path.join(HERE, "shapes.c"), "-lodbc"], check=True)
 
-    def jdbc(server, database, timezone, user, password):
-        options = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Duser.timezone=" + (timezone or "UTC")]
-        return ["java", *options, "-cp", directory + ":" + PGJDBC, "Shapes", "jdbc:postgresql://127.0.0.1:%d/%s?ApplicationName=Tableau"
-                % (server.port, database), user, password]
+    def jdbc(server, database, timezone, tls):
+        url = "jdbc:postgresql://127.0.0.1:%d/%s?ApplicationName=Tableau&sslmode=%s" % (server.port, database, tls)
+        return ["java", "-XX:TieredStopAtLevel=1", "-Duser.timezone=" + timezone, "-cp", directory + ":" + PGJDBC, "Shapes", url, ROLE, PASSWORD]
 
     def odbc(cursors):
-        return lambda server, database, timezone, user, password: [program, (
+        return lambda server, database, timezone, tls: [program, (
             "Driver={PostgreSQL Unicode};Server=127.0.0.1;Port=%d;Database=%s;UID=%s;PWD={%s};UseDeclareFetch=%d;Fetch=10000;BoolsAsChar=0;"
-            "ConnSettings={SET TimeZone = '%s'}") % (server.port, database, user, password.replace("}", "}}"), cursors, timezone or "UTC")]
+            "SSLmode=%s;ConnSettings={SET TimeZone = '%s'}") % (
+                server.port, database, ROLE, PASSWORD.replace("}", "}}"), cursors, tls, timezone)]
 
     return [Driver("pgjdbc", jdbc), Driver("psqlODBC", odbc(1), cursors=True), Driver("psqlODBC without cursors", odbc(0))]
 
 
 # ---- the databases ----
 
+def write_hba(server, kind):
+    with open(os.path.join(server.data, "pg_hba.conf"), "w", encoding="utf-8") as hba:
+        hba.write("local all all trust\n%s all %s 127.0.0.1/32 scram-sha-256\n" % (kind, ROLE))
+
+
 def make_databases(server):
     connection = server.connect()
     connection.rows("CREATE ROLE %s LOGIN PASSWORD '%s'" % (ROLE, PASSWORD.replace("'", "''")))
-    with open(os.path.join(server.data, "pg_hba.conf"), "w", encoding="utf-8") as hba:
-        hba.write("local all all trust\nhost all %s 127.0.0.1/32 scram-sha-256\n" % ROLE)
+    write_hba(server, "host")
     connection.rows("SELECT pg_reload_conf()")
     connections = {}
     with open(os.path.join(HERE, "fixtures.sql"), encoding="utf-8") as file:
@@ -393,6 +398,33 @@ def test_time_zones(check, server, connections, programs):
                 check.same("%s, %s: %.80s" % (program.name, zone, statement), (sorted(other.rows, key=repr), other.error), (sorted(here.rows, key=repr), []))
 
 
+def test_limits(check, server, connection, programs):
+    """What the README has the administrator do: TLS or nothing, a limit of time."""
+    key, certificate = (os.path.join(server.data, "server." + e) for e in ("key", "crt"))
+    subprocess.run(["openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    os.chmod(key, 0o600)
+    for path in (key, certificate):
+        shutil.chown(path, os.stat(server.data).st_uid, os.stat(server.data).st_gid)
+    write_hba(server, "hostssl")
+    connection.rows("ALTER SYSTEM SET ssl = on")
+    connection.rows("ALTER ROLE %s SET statement_timeout = '300ms'" % ROLE)
+    connection.rows("SELECT pg_reload_conf()")
+    # That reaches the postmaster a moment later.
+    end = time.monotonic() + 30
+    while time.monotonic() < end and not programs[1].run(server, "columnar", ["Q SELECT 1"], tls="disable")[0].error:
+        time.sleep(0.1)
+    commands = ["Q SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "Q SELECT pg_sleep(60)", "Q SELECT count(*) FROM insight.sales_day"]
+    for program in programs:
+        without = program.run(server, "columnar", commands, tls="disable")
+        check.that("%s: no connection without TLS" % program.name, len(without) == 1 and "no encryption" in " ".join(without[0].error), str(without[0]))
+        outcomes = program.run(server, "columnar", commands, tls="require")
+        check.that("%s: TLS" % program.name, outcomes[0].rows in ([("t",)], [("1",)]), str(outcomes[0]))
+        check.that("%s: a limit of time" % program.name, len(outcomes) == 3 and " ".join(outcomes[1].error).startswith(("57014", "HYT00", "S1T00")),
+                   str(outcomes[1:2]))
+        check.that("%s: and on it goes" % program.name, outcomes[-1].rows and not outcomes[-1].error, str(outcomes[-1]))
+
+
 def test_drivers(check, server):
     directory = os.path.join(server.directory, "programs")
     os.makedirs(directory)
@@ -403,5 +435,6 @@ def test_drivers(check, server):
     test_cursors(check, server, connections["heap"], programs[1])
     test_metadata(check, server, connections, programs[:2])
     test_time_zones(check, server, connections, programs[:2])
+    test_limits(check, server, connections["columnar"], programs[:2])
     for connection in connections.values():
         connection.close()
