@@ -95,6 +95,7 @@ sub up
 }
 
 my %killed;
+my $summarized = 0;
 foreach my $round (1 .. $kills)
 {
 	my $load = workload();
@@ -120,7 +121,9 @@ SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
 SELECT h, c FROM (SELECT * FROM h WHERE k % 10 = 0) h LEFT JOIN c USING (client, k) WHERE c.v IS DISTINCT FROM h.v OR c.t IS DISTINCT FROM h.t LIMIT 3;
 EOC
 	is($bad, '', "round $round: $what killed, beside $statement");
+	$summarized += $node->safe_psql('postgres', q{SELECT count(*) > 0 FROM ecinsight.summaries('c') WHERE rows > 0}) eq 't';
 }
+cmp_ok($summarized, '>', 0, "summaries were there after $summarized of $kills");
 note('killed: ' . join ', ', map { "$_ $killed{$_}" } sort keys %killed);
 $node->safe_psql('postgres', 'VACUUM FULL c');
 is($node->safe_psql('postgres', twin_differs()), '', 'equal after VACUUM FULL');
