@@ -1,7 +1,7 @@
-# ecinsight: PostgreSQL extension (PGXS) plus two stand-alone tools.
+# ecinsight: PostgreSQL extension (PGXS) plus three stand-alone tools.
 #
 #   make            the extension and the tools
-#   make install    into the server that PG_CONFIG names
+#   make install    into the server that PG_CONFIG names; the tools beside its programs
 #   make test       set-up and all fast tests      (scripts/test)
 #   make demo       Kafka -> columnar -> insights  (scripts/demo)
 #
@@ -19,7 +19,7 @@ OBJS = $(SERVER_SRCS:.c=.o)
 SQL_PARTS = $(sort $(wildcard sql/extension/*.sql))
 DATA_built = sql/ecinsight--1.0.sql
 
-TOOLS = bin/ecgen bin/ecproduce
+TOOLS = bin/ecgen bin/ecproduce bin/ecreport
 EXTRA_CLEAN = bin sql/ecinsight--1.0.sql $(OBJS:.o=.d) src/tools/*.d
 
 PG_CPPFLAGS = -I$(CURDIR)/src
@@ -38,6 +38,8 @@ ifneq ($(PGXS),)
 # The tests run against a private cluster that scripts/test starts, so PGXS's own recipes are enough.
 include $(PGXS)
 all: $(TOOLS)
+install: install-tools
+uninstall: uninstall-tools
 else
 all install:
 	@echo "$(PG_CONFIG) is missing: set PG_CONFIG, or let make demo or make test install and use a server of their own" >&2; exit 1
@@ -58,7 +60,27 @@ bin/ecproduce: $(sort $(wildcard src/tools/ecproduce*.c)) $(wildcard src/tools/*
 	@mkdir -p bin
 	$(CC) $(TOOL_CFLAGS) -MF src/tools/ecproduce.d -MT $@ -o $@ $(filter %.c,$^) -lrdkafka -lz -lpthread
 
+# The report draws with Vega, which it carries within it; without npm there is no report, and all else works.
+VEGA_DIR ?= .deps/vega
+LIBPQ = -I$(or $(includedir),/usr/include/postgresql) $(if $(wildcard $(libdir)/libpq.so*),-L$(libdir) -Xlinker -rpath -Xlinker $(libdir)) -lpq
+bin/ecreport: $(sort $(wildcard src/tools/ecreport*.c)) $(wildcard src/tools/*.h src/tools/report/*) scripts/vega
+	@mkdir -p bin
+	@rm -f $@
+	@if scripts/vega $(VEGA_DIR); then \
+		echo "$(CC) … -o $@"; \
+		$(CC) $(TOOL_CFLAGS) -D_GNU_SOURCE '-DVEGA_DIR="$(VEGA_DIR)"' -o $@ $(filter %.c,$^) $(LIBPQ); \
+	else \
+		printf '%s\n' '*** bin/ecreport (the HTML report) is NOT built: its plotting library could not be fetched, see above.' \
+			'*** Everything else is built and works.' >&2; \
+	fi
+
 tools: $(TOOLS)
+
+install-tools: $(TOOLS)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	for tool in $(TOOLS); do if [ -e $$tool ]; then $(INSTALL_PROGRAM) $$tool '$(DESTDIR)$(bindir)/' || exit 1; fi; done
+uninstall-tools:
+	rm -f $(addprefix '$(DESTDIR)$(bindir)/',$(notdir $(TOOLS)))
 
 # Everything a user does beyond the build lives in scripts/, which installs what is missing.
 demo:
@@ -73,4 +95,4 @@ bench:
 	@scripts/bench
 bench-insight:
 	@scripts/bench-insight
-.PHONY: tools demo demo-stop test test-all bench bench-insight
+.PHONY: tools install-tools uninstall-tools demo demo-stop test test-all bench bench-insight
