@@ -48,7 +48,7 @@ give_up()
 prepare()
 {
 	mkdir -p "$OUT"
-	rm -rf "$OUT"/{env,*.csv,ecinsight.twb,run} "$RUN/data" "$RUN/kafka/data"
+	rm -rf "$OUT"/{env,*.csv,*.html,ecinsight.twb,run} "$RUN/data" "$RUN/kafka/data"
 	ln -s "$RUN" "$OUT/run"
 	# A former password and port stay valid: a Tableau data source may have them.
 	if [ ! -s "$OUT/tableau-password" ]; then
@@ -317,6 +317,16 @@ workbook()
 	ok "Tableau workbook with this connection: .demo/ecinsight.twb"
 }
 
+report()
+{
+	if [ ! -x "$EC_TOP/bin/ecreport" ]; then
+		warn "NO REPORT: bin/ecreport is not built, because its plotting library could not be fetched ($RUN/build.log says why)"
+		return
+	fi
+	"$EC_TOP/bin/ecreport" -h "$PG_SOCK" -p "$PG_PORT" -U "$OWNER" -o "$OUT/report.html" --title "Insights of the demo shop" "$DB"
+	ok "and as a page with charts, for a browser: .demo/report.html"
+}
+
 write_env()
 {
 	cat >"$OUT/env" <<-ENV
@@ -337,6 +347,7 @@ summary()
 	cat <<-NEXT
 
 	${EC_BOLD}Go on${EC_OFF}
+	  look            $(if [ -e "$OUT/report.html" ]; then echo "$here/report.html in a browser: all charts on one page"; else echo "(no report: see above)"; fi)
 	  psql            . $here/env && psql
 	                  TABLE insight.popular_categories;   SELECT * FROM ecinsight.streams;
 	  more events     bin/ecgen --rows 100k --seed 2 | bin/ecproduce --brokers $BOOTSTRAP --topic $TOPIC -

@@ -108,6 +108,10 @@ function draw(id, makeSpec)
 	}).observe(plot);
 }
 
+// An axis of places 0, 1, … whose labels are in the parameter "names": names themselves must not get into expressions, and two may
+// look the same.
+const byPlace = (field, axis) => ({ field, type: 'ordinal', title: null, axis: { domain: false, labelExpr: 'names[datum.value]', ...axis } });
+
 // Room for names beside bars.
 const nameLimit = (width) => Math.round(Math.min(270, width * 0.47));
 
@@ -168,12 +172,12 @@ function prices(width)
 {
 	const kinds = ['lowest', 'average', 'highest'];
 	const names = data.price_sensitivity.map((row) => text(row.category_code));
-	const rows = data.price_sensitivity.map((row, i) => ({ name: names[i], low: row.min_price, high: row.max_price,
+	const rows = data.price_sensitivity.map((row, i) => ({ i, low: row.min_price, high: row.max_price,
 		tip: { title: names[i], Highest: money(row.max_price), Average: money(row.average_price), Lowest: money(row.min_price), Interactions: count(row.interactions) } }));
 	const dots = data.price_sensitivity.flatMap((row, i) => [row.min_price, row.average_price, row.max_price].map((price, k) =>
-		({ name: names[i], price, kind: kinds[k], tip: rows[i].tip })));
-	const y = { field: 'name', type: 'nominal', sort: names, title: null, axis: { labelLimit: nameLimit(width), domain: false } };
-	return { height: 31 * names.length, layer: [
+		({ i, price, kind: kinds[k], tip: rows[i].tip })));
+	const y = byPlace('i', { labelLimit: nameLimit(width) });
+	return { height: 31 * names.length, params: [{ name: 'names', value: names }], layer: [
 		{ data: { values: rows }, mark: { type: 'rule', strokeWidth: 2, color: 'var(--line)' }, encoding: { y, x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } } },
 		{ data: { values: dots }, mark: { type: 'point', filled: true, opacity: 1, size: 95, strokeWidth: 1, stroke: 'var(--card)' },
 			encoding: { y, x: { field: 'price', type: 'quantitative', title: 'price', axis: { grid: true, format: ',.0f', tickCount: width < 420 ? 3 : 5 } }, tooltip: { field: 'tip' },
@@ -212,16 +216,16 @@ function pie()
 function bars(rows, width, options)
 {
 	const x = { field: 'v', type: 'quantitative', title: null, axis: null, scale: { domainMin: 0, nice: false } };
-	const y = { field: 'name', type: 'nominal', sort: rows.map((row) => row.name), title: null, axis: { labelLimit: nameLimit(width), domain: false } };
-	return { height: 31 * rows.length, data: { values: rows }, encoding: { x, y, tooltip: { field: 'tip' } }, layer: [
+	return { height: 31 * rows.length, data: { values: rows.map((row, i) => ({ ...row, i })) }, encoding: { x, y: byPlace('i', { labelLimit: nameLimit(width) }), tooltip: { field: 'tip' } }, layer: [
 		{ mark: { type: 'bar', cornerRadiusEnd: 3, color: 'var(--accent)', height: { band: 0.68 }, ...options } },
 		{ mark: { type: 'text', align: 'left', dx: 6 }, encoding: { text: { field: 'shown' } } }] };
 }
 
 function interactions(width)
 {
-	return bars(data.top_user_categories.map((row) => ({ name: text(row.user_id) + ' · ' + text(row.category_code), v: row.interactions, shown: count(row.interactions),
-		tip: { title: 'User ' + text(row.user_id), Category: text(row.category_code), Interactions: count(row.interactions) } })), width);
+	const rows = data.top_user_categories.map((row) => ({ name: text(row.user_id) + ' · ' + text(row.category_code), v: row.interactions, shown: count(row.interactions),
+		tip: { title: 'User ' + text(row.user_id), Category: text(row.category_code), Interactions: count(row.interactions) } }));
+	return { params: [{ name: 'names', value: rows.map((row) => row.name) }], ...bars(rows, width) };
 }
 
 // ---- segments ----
@@ -259,7 +263,7 @@ function funnel(width)
 	const rate = data.funnel.map((r) => ({ name: text(r.category_code), v: r.view_to_buy ?? 0, shown: percent(r.view_to_buy), tip: { title: text(r.category_code), Viewers: count(r.viewers),
 		'With a cart': count(r.carters), Buyers: count(r.buyers), 'Viewers with a cart': percent(r.view_to_cart), 'Viewers who buy': percent(r.view_to_buy) } }));
 	const small = bars(rate, width, { color: 'var(--good)' });
-	return { autosize: { type: 'pad', contains: 'padding' }, vconcat: [
+	return { autosize: { type: 'pad', contains: 'padding' }, params: [{ name: 'names', value: rate.map((r) => r.name) }], vconcat: [
 		{ width: width - 150, height: 132, data: { values: rows }, layer: [
 			{ mark: { type: 'bar', cornerRadius: 4 }, encoding: { y, x: { field: 'from', type: 'quantitative', axis: null, title: null }, x2: { field: 'to' }, tooltip: { field: 'tip' },
 				color: { field: 'i', type: 'ordinal', legend: null, scale: { domain: [0, 1, 2], range: ['var(--h3)', 'var(--h4)', 'var(--h5)'] } } } },
@@ -280,15 +284,14 @@ function cross(width)
 	for (const row of data.cross_sell)
 		for (const item of [row.item_a, row.item_b]) totals.set(item, (totals.get(item) || 0) + row.baskets);
 	const items = [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a) || (a < b ? -1 : 1));
-	const cells = data.cross_sell.flatMap((row) => [[row.item_a, row.item_b], [row.item_b, row.item_a]].map(([a, b]) => ({ a, b, step: liftSteps.filter((s) => row.lift >= s).length, shown: count(row.baskets),
+	const cells = data.cross_sell.flatMap((row) => [[row.item_a, row.item_b], [row.item_b, row.item_a]].map(([a, b]) => ({ a: items.indexOf(a), b: items.indexOf(b), step: liftSteps.filter((s) => row.lift >= s).length, shown: count(row.baskets),
 		tip: { title: text(a) + ' + ' + text(b), Baskets: count(row.baskets), Lift: few.format(row.lift), 'Share of baskets': percent(row.support),
 			'First, then also second': percent(row.item_a === a ? row.confidence_ab : row.confidence_ba) } })));
 	const limit = Math.round(Math.min(190, width * 0.34));
 	const scale = (letter) => ({ field: 'step', type: 'ordinal', legend: null, scale: { domain: [0, 1, 2, 3, 4], range: [1, 2, 3, 4, 5].map((i) => `var(--${letter}${i})`) } });
 	const wide = width >= 480 ? 1 : 0;
-	return { height: 30 * items.length, data: { values: cells }, encoding: {
-		x: { field: 'a', type: 'nominal', sort: items, title: null, axis: { orient: 'bottom', labelAngle: -40, labelLimit: limit * 0.8, domain: false, grid: false, labelColor: 'var(--ink)' } },
-		y: { field: 'b', type: 'nominal', sort: items, title: null, axis: { labelLimit: limit, domain: false } } }, layer: [
+	return { height: 30 * items.length, params: [{ name: 'names', value: items.map(text) }], data: { values: cells }, encoding: {
+		x: byPlace('a', { orient: 'bottom', labelAngle: -40, labelLimit: limit * 0.8, grid: false, labelColor: 'var(--ink)' }), y: byPlace('b', { labelLimit: limit }) }, layer: [
 		{ mark: { type: 'rect', cornerRadius: 3, stroke: 'var(--card)', strokeWidth: 2 }, encoding: { color: scale('h'), tooltip: { field: 'tip' } } },
 		...(wide ? [{ mark: { type: 'text', fontSize: 11 }, encoding: { text: { field: 'shown' }, fill: scale('ht') } }] : [])] };
 }
