@@ -13,6 +13,9 @@
  *			 one another in time)
  *	buyers	 the purchases of each user, with or without the filter by time; those of a
  *			 session are an order
+ *
+ * Where one set of summaries tells everything, it knows people and firsts without their rows
+ * (visits.h).
  */
 #include "postgres.h"
 
@@ -23,8 +26,10 @@
 #include "insight/args.h"
 #include "insight/buckets.h"
 #include "insight/buyers.h"
+#include "insight/cells.h"
 #include "insight/people.h"
 #include "insight/sorter.h"
+#include "insight/visits.h"
 
 #define ARG_BUCKET 1
 #define ARG_TZ 2
@@ -39,6 +44,10 @@
 #define HAS_TIME 1		/* a row with a time */
 #define HAS_SELECTED 2	/* a selected row with a time */
 #define SELECTED_NULL 4 /* a selected row without a time */
+
+/* What tells of users without their rows. */
+#define PROJECTIONS                                                                                \
+	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_PROJECTION_BIT(EC_PROJECTION_VISIT))
 
 #define FIRST_ANY 0
 #define FIRST_SELECTED 1
@@ -63,6 +72,7 @@ typedef struct Customers
 	TimestampTz since;
 	TimestampTz until;
 	EcBuckets buckets;
+	EcBuckets probe; /* to ask for a bucket that may not be in buckets */
 	uint32 nbuckets; /* those with a selected row */
 	EcPeople people;
 	EcTally *firsts;
@@ -208,25 +218,6 @@ count_others(Customers *state, Reader *batch)
 	ec_rows_close(&rows);
 }
 
-static void
-count_rows(Customers *state)
-{
-	Reader *batch = MemoryContextAllocZero(state->context, sizeof(Reader));
-	EcRows *rows = ec_buyers_rows(state->buyers);
-	bool all_rows = !ec_buyers_are_covered(state->buyers);
-
-	init_reader(batch, state->context);
-	while (ec_rows_next(rows))
-	{
-		if (all_rows)
-			add_people(state, rows, batch);
-		ec_buyers_add(state->buyers);
-	}
-	if (!all_rows)
-		count_others(state, batch);
-	state->nbuckets = state->buckets.count;
-}
-
 /* ---- new users ---- */
 
 static uint32
@@ -264,6 +255,170 @@ visit_first(const uint64 *key, uint64 *first, void *arg)
 			bucket == bucket_of_state(state, first[FIRST_ANY]))
 			state->new_users[bucket]++;
 	}
+}
+
+static void
+create_counts(Customers *state)
+{
+	Size n = Max(state->nbuckets = state->buckets.count, 1);
+	int flags = MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO;
+
+	state->counts = MemoryContextAllocExtended(state->context, sizeof(EcPeopleCounts) * n, flags);
+	state->new_users = MemoryContextAllocExtended(state->context, sizeof(int64) * n, flags);
+	state->repeat_buyers = MemoryContextAllocExtended(state->context, sizeof(int64) * n, flags);
+	state->last_repeat = MemoryContextAllocExtended(state->context, sizeof(uint64) * n, flags);
+}
+
+static void
+count_rows(Customers *state)
+{
+	Reader *batch = MemoryContextAllocZero(state->context, sizeof(Reader));
+	EcRows *rows = ec_buyers_rows(state->buyers);
+	bool all_rows = !ec_buyers_are_covered(state->buyers);
+
+	init_reader(batch, state->context);
+	ec_people_init(&state->people, state->context, 0.5);
+	state->firsts = ec_tally_create(state->context, 1, FIRST_WORDS, combine_firsts, 0.25);
+	while (ec_rows_next(rows))
+	{
+		if (all_rows)
+			add_people(state, rows, batch);
+		ec_buyers_add(state->buyers);
+	}
+	if (!all_rows)
+		count_others(state, batch);
+	create_counts(state);
+	ec_people_count(&state->people, state->counts);
+	ec_tally_visit(state->firsts, visit_first, state);
+	ec_tally_destroy(state->firsts);
+}
+
+/* ---- visits ---- */
+
+static bool
+is_whole_hour(TimestampTz time)
+{
+	return TIMESTAMP_NOT_FINITE(time) || ec_slot_floor(time, USECS_PER_HOUR) == time;
+}
+
+/*
+ * The hours selected.  False if these aren't whole ones, or if since is within a bucket: who
+ * came there before and after is new, too, which visits don't tell.
+ */
+static bool
+set_slots(Customers *state, EcSlots *slots)
+{
+	slots->min = state->has_since ? state->since : PG_INT64_MIN;
+	slots->max = state->has_until ? state->until - 1 : PG_INT64_MAX;
+	slots->nulls = !state->has_since && !state->has_until;
+	if ((state->has_since && !is_whole_hour(state->since)) ||
+		(state->has_until && (!is_whole_hour(state->until) || state->until == DT_NOBEGIN)))
+		return false;
+	if (state->has_since && !TIMESTAMP_NOT_FINITE(state->since))
+	{
+		uint32 number;
+
+		ec_buckets_find(&state->probe, 1, &state->since, NULL, &number);
+		return state->probe.values[number] == state->since;
+	}
+	return true;
+}
+
+/* Do buckets consist of whole hours? */
+static bool
+are_hours(Customers *state, EcCells *cells, const EcSlots *slots)
+{
+	EcSlots finite = {Max(slots->min, DT_NOBEGIN + 1), Min(slots->max, DT_NOEND - 1), false};
+	int64 min;
+	int64 max;
+
+	ec_cells_select(cells, &finite);
+	return !ec_cells_span(cells, &min, &max) ||
+		   ec_buckets_fit(&state->probe, min, max, USECS_PER_HOUR);
+}
+
+/* All buckets that have an interaction, of users or not. */
+static void
+find_buckets(Customers *state, EcCells *cells, const EcSlots *slots)
+{
+	ec_cells_select(cells, slots);
+	while (ec_cells_next(cells))
+	{
+		const uint8 *nulls;
+		const int64 *hours = ec_cells_ints(cells, EC_CATEGORY_SLOT, &nulls);
+
+		ec_buckets_find(&state->buckets, cells->n, hours, nulls, state->numbers);
+	}
+	create_counts(state);
+}
+
+static int64
+bucket_of_hour(int64 hour, void *arg)
+{
+	Customers *state = arg;
+
+	return state->buckets.values[bucket_of(state, hour, false)];
+}
+
+static void
+add_visits(EcVisitKind kind, int64 bucket, bool isnull, int64 count, void *arg)
+{
+	Customers *state = arg;
+	int64 *counts = state->counts[ec_buckets_number(&state->buckets, bucket, isnull)];
+
+	if (kind == EC_VISIT_USER)
+		counts[EC_PEOPLE_USERS] += count;
+	else if (kind == EC_VISIT_BUYER)
+		counts[EC_TYPE_PURCHASE] += count;
+}
+
+static void
+add_new_users(EcVisitKind kind, int64 bucket, bool isnull, int64 count, void *arg)
+{
+	Customers *state = arg;
+
+	state->new_users[ec_buckets_number(&state->buckets, bucket, isnull)] += count;
+}
+
+/* False: visits can't tell, and nothing has been counted. */
+static bool
+count_set(Customers *state, Relation rel, const EcSummarySet *set)
+{
+	EcSlots slots;
+	EcCells cells;
+	bool known = set_slots(state, &slots);
+
+	ec_cells_open(&cells, rel, set, EC_PROJECTION_CATEGORY_HOUR, state->context);
+	known = known && are_hours(state, &cells, &slots);
+	if (known)
+	{
+		find_buckets(state, &cells, &slots);
+		ec_visits_by_bucket(rel, set, &slots, bucket_of_hour, add_visits, state);
+		ec_visits_firsts_by_bucket(rel, set, &slots, bucket_of_hour, add_new_users, state);
+	}
+	ec_cells_close(&cells);
+	return known;
+}
+
+/* Users of buckets from one set that tells everything. */
+static bool
+count_visits(Customers *state)
+{
+	uint32 columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_TYPE) | EC_COL_BIT(EC_COL_USER);
+	const EcSummarySet *set;
+	bool known = false;
+	Relation rel;
+	EcRows rows;
+
+	if (!ec_buyers_are_covered(state->buyers) ||
+		!ec_rows_open_covered(&rows, &state->args, columns, PROJECTIONS, state->context))
+		return false;
+	if (ec_rows_only_set(&rows, &rel, &set))
+		known = count_set(state, rel, set);
+	ec_rows_close(&rows);
+	while (known && ec_rows_next(ec_buyers_rows(state->buyers)))
+		ec_buyers_add(state->buyers);
+	return known;
 }
 
 /* ---- repeat buyers ---- */
@@ -356,27 +511,6 @@ count_buyers(Customers *state)
 
 /* ---- results ---- */
 
-static void *
-allocate_counts(const Customers *state, Size size)
-{
-	return MemoryContextAllocExtended(state->context, size * Max(state->nbuckets, 1),
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
-static void
-finish_counts(Customers *state)
-{
-	state->counts = allocate_counts(state, sizeof(EcPeopleCounts));
-	state->new_users = allocate_counts(state, sizeof(int64));
-	state->repeat_buyers = allocate_counts(state, sizeof(int64));
-	state->last_repeat = allocate_counts(state, sizeof(uint64));
-	ec_people_count(&state->people, state->counts);
-	ec_tally_visit(state->firsts, visit_first, state);
-	ec_tally_destroy(state->firsts);
-	count_buyers(state);
-	ec_buyers_close(state->buyers);
-}
-
 static void
 put_rows(Customers *state, FunctionCallInfo fcinfo)
 {
@@ -413,8 +547,6 @@ init_state(Customers *state, MemoryContext context)
 	state->since = state->args.since;
 	state->until = state->args.until;
 	state->args.has_since = state->args.has_until = false;
-	ec_people_init(&state->people, context, 0.5);
-	state->firsts = ec_tally_create(context, 1, FIRST_WORDS, combine_firsts, 0.25);
 	state->buyers = ec_buyers_open(
 		&state->args, EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_SESSION), 0.25, context);
 	state->times = MemoryContextAlloc(context, sizeof(int64) * EC_BLOCK_ROWS);
@@ -437,9 +569,12 @@ ec_customer_trend(PG_FUNCTION_ARGS)
 
 	ec_args_get(fcinfo, ARG_COMMON, &state->args);
 	ec_buckets_init(&state->buckets, fcinfo, ARG_BUCKET, ARG_TZ, context);
+	ec_buckets_init(&state->probe, fcinfo, ARG_BUCKET, ARG_TZ, context);
 	init_state(state, context);
-	count_rows(state);
-	finish_counts(state);
+	if (!count_visits(state))
+		count_rows(state);
+	count_buyers(state);
+	ec_buyers_close(state->buyers);
 	put_rows(state, fcinfo);
 	MemoryContextDelete(context);
 	PG_RETURN_VOID();

@@ -26,6 +26,7 @@
 #include "insight/spill.h"
 #include "insight/tally.h"
 #include "insight/user_query.h"
+#include "insight/visits.h"
 
 #define SHARE 0.2
 #define VALUES_SHARE 0.15
@@ -314,12 +315,37 @@ read_latest(EcRfm *rfm, const EcArgs *args, EcIntColumn *time)
 	ec_rows_close(&rows);
 }
 
-/* All users, from summaries of their own if there are some. */
+/* Their number, if one set of summaries tells everything. */
+static bool
+read_visits(EcRfm *rfm, const EcArgs *args)
+{
+	int64 counts[EC_VISIT_KINDS];
+	const EcSummarySet *set;
+	bool known = false;
+	Relation rel;
+	EcRows rows;
+
+	if (!ec_rows_open_covered(&rows, args, EC_COL_BIT(EC_COL_USER),
+							  EC_PROJECTION_BIT(EC_PROJECTION_VISIT), rfm->context))
+		return false;
+	if (ec_rows_only_set(&rows, &rel, &set))
+	{
+		ec_visits_count(rel, set, &rows.slots, counts);
+		rfm->nusers = counts[EC_VISIT_USER];
+		known = true;
+	}
+	ec_rows_close(&rows);
+	return known;
+}
+
+/* All users, from summaries if there are some. */
 static void
 read_users(EcRfm *rfm, const EcArgs *args, EcIntColumn *user)
 {
 	EcUserQuery query;
 
+	if (read_visits(rfm, args))
+		return;
 	if (ec_user_query_open(&query, args, EC_COL_BIT(EC_COL_USER), 0, 0, NULL, NULL, rfm->context))
 	{
 		EcUserSlice slice;

@@ -172,3 +172,26 @@ ec_visits_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
 
 	visit_cells(rel, set, slots, false, add_cell, &state);
 }
+
+static void
+add_first(const Cells *cells, uint32 i, void *arg)
+{
+	Buckets *buckets = arg;
+
+	if (cells->kinds[i] != EC_VISIT_USER || !cells->is_first[i])
+		return;
+	if (cells->no_time[i])
+		buckets->add(EC_VISIT_USER, 0, true, cells->counts[i], buckets->arg);
+	else
+		buckets->add(EC_VISIT_USER, bucket_of_hour(buckets, cells->hours[i]), false,
+					 cells->counts[i], buckets->arg);
+}
+
+void
+ec_visits_firsts_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
+						   EcVisitBucket bucket_of, EcVisitAdd add, void *arg)
+{
+	Buckets buckets = {.slots = slots, .bucket_of = bucket_of, .add = add, .arg = arg};
+
+	visit_cells(rel, set, slots, true, add_first, &buckets);
+}

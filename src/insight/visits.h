@@ -28,4 +28,8 @@ typedef void (*EcVisitAdd)(EcVisitKind kind, uint32 bucket, int64 count, void *a
 extern void ec_visits_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
 								EcBuckets *buckets, EcVisitAdd add, void *arg);
 
+/* The same for each user's first visit of all, if its hour is in the slots. */
+extern void ec_visits_firsts_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
+									   EcVisitBucket bucket_of, EcVisitAdd add, void *arg);
+
 #endif /* EC_VISITS_H */
