@@ -52,7 +52,7 @@ FROM unnest(ARRAY[
         'customer_segments(%%L, as_of => ''2020-01-03''%s)', 'customer_clusters(%%L, clusters => 3%s)',
         'cross_sell(%%L, k => NULL%s)', 'cross_sell(%%L, k => NULL, level => ''brand'', basket => ''user''%s)',
         'cross_sell(%%L, k => NULL, level => ''product''%s)', 'customer_trend(%%L%s)', 'customer_trend(%%L, bucket => ''hour''%s)',
-        'customer_trend(%%L, bucket => ''week'', tz => ''Asia/Kolkata''%s)', 'customer_trend(%%L, tz => ''America/New_York''%s)',
+        'customer_trend(%%L, bucket => ''hour'', tz => ''Asia/Kolkata''%s)', 'customer_trend(%%L, tz => ''America/New_York''%s)',
         'overview(%%L%s)', 'sales_trend(%%L, bucket => ''hour''%s)']) c,
      unnest(ARRAY['', ', since => ''2020-01-02 03:04:05.678''', ', until => ''2020-01-05 23:59:59.999999''',
         ', since => ''2020-01-02'', until => ''2020-01-05''', ', since => ''2020-01-02 05:00'', until => ''2020-01-05 17:00''', ', since => ''infinity''',
