@@ -352,32 +352,21 @@ find_buckets(Customers *state, EcCells *cells, const EcSlots *slots)
 	create_counts(state);
 }
 
-static int64
-bucket_of_hour(int64 hour, void *arg)
-{
-	Customers *state = arg;
-
-	return state->buckets.values[bucket_of(state, hour, false)];
-}
-
 static void
-add_visits(EcVisitKind kind, int64 bucket, bool isnull, int64 count, void *arg)
+add_visits(EcVisitKind kind, uint32 bucket, int64 count, void *arg)
 {
 	Customers *state = arg;
-	int64 *counts = state->counts[ec_buckets_number(&state->buckets, bucket, isnull)];
 
 	if (kind == EC_VISIT_USER)
-		counts[EC_PEOPLE_USERS] += count;
+		state->counts[bucket][EC_PEOPLE_USERS] += count;
 	else if (kind == EC_VISIT_BUYER)
-		counts[EC_TYPE_PURCHASE] += count;
+		state->counts[bucket][EC_TYPE_PURCHASE] += count;
 }
 
 static void
-add_new_users(EcVisitKind kind, int64 bucket, bool isnull, int64 count, void *arg)
+add_new_users(EcVisitKind kind, uint32 bucket, int64 count, void *arg)
 {
-	Customers *state = arg;
-
-	state->new_users[ec_buckets_number(&state->buckets, bucket, isnull)] += count;
+	((Customers *) arg)->new_users[bucket] += count;
 }
 
 /* False: visits can't tell, and nothing has been counted. */
@@ -393,8 +382,8 @@ count_set(Customers *state, Relation rel, const EcSummarySet *set)
 	if (known)
 	{
 		find_buckets(state, &cells, &slots);
-		ec_visits_by_bucket(rel, set, &slots, bucket_of_hour, add_visits, state);
-		ec_visits_firsts_by_bucket(rel, set, &slots, bucket_of_hour, add_new_users, state);
+		ec_visits_by_bucket(rel, set, &slots, &state->buckets, add_visits, state);
+		ec_visits_firsts_by_bucket(rel, set, &slots, &state->buckets, add_new_users, state);
 	}
 	ec_cells_close(&cells);
 	return known;

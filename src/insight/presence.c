@@ -61,7 +61,8 @@ struct EcPresence
 {
 	EcRows *rows;
 	MemoryContext context;
-	EcBuckets *buckets; /* NULL: sessions */
+	EcBuckets *buckets; /* NULL: none */
+	bool with_sessions;
 	EcVisitAdd add;
 	void *arg;
 	double share;
@@ -81,7 +82,7 @@ struct EcPresence
 	/* records */
 	EcSorter *sorter;
 	const uint64 *next;
-	EcSessionMatch *match; /* NULL: with buckets */
+	EcSessionMatch *match; /* NULL: no sessions */
 
 	/* the user in work */
 	EcSessionCells cells;
@@ -139,9 +140,9 @@ list_sets(EcPresence *presence)
 	ec_rows_rewind_sets(presence->rows);
 }
 
-EcPresence *
-ec_presence_create(EcRows *rows, EcBuckets *buckets, EcVisitAdd add, void *arg, double share,
-				   MemoryContext context)
+static EcPresence *
+create(EcRows *rows, EcBuckets *buckets, bool with_sessions, EcVisitAdd add, void *arg,
+	   double share, MemoryContext context)
 {
 	EcPresence *presence;
 	MemoryContext old;
@@ -152,17 +153,32 @@ ec_presence_create(EcRows *rows, EcBuckets *buckets, EcVisitAdd add, void *arg, 
 	presence->rows = rows;
 	presence->context = context;
 	presence->buckets = buckets;
+	presence->with_sessions = with_sessions;
 	presence->add = add;
 	presence->arg = arg;
 	presence->share = share;
 	ec_int_column_init(&presence->user, EC_COL_USER, context);
 	ec_session_column_init(&presence->sessions, context);
 	presence->parts = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
-	presence->tally = ec_tally_create(context, buckets == NULL ? 4 : 2, STATE_WORDS, combine_sums,
+	presence->tally = ec_tally_create(context, with_sessions ? 4 : 2, STATE_WORDS, combine_sums,
 									  share * TALLY_SHARE);
 	list_sets(presence);
 	MemoryContextSwitchTo(old);
 	return presence;
+}
+
+EcPresence *
+ec_presence_create(EcRows *rows, EcBuckets *buckets, EcVisitAdd add, void *arg, double share,
+				   MemoryContext context)
+{
+	return create(rows, buckets, buckets == NULL, add, arg, share, context);
+}
+
+EcPresence *
+ec_presence_create_people(EcRows *rows, EcVisitAdd add, void *arg, double share,
+						  MemoryContext context)
+{
+	return create(rows, NULL, false, add, arg, share, context);
 }
 
 /* ---- rows ---- */
@@ -193,8 +209,10 @@ ec_presence_add(EcPresence *presence, const uint32 *types, const uint32 *buckets
 							 presence->sessions.second};
 	uint64 *const *states;
 
-	if (presence->buckets == NULL)
+	if (presence->with_sessions)
 		ec_rows_sessions(rows, &presence->sessions);
+	else
+		part = 0;
 	for (uint32 i = 0; i < rows->n; i++)
 		presence->parts[i] = presence->buckets == NULL ? part : buckets[i];
 	states = ec_tally_find(presence->tally, rows->n, keys, nulls);
@@ -214,7 +232,7 @@ put_record(const uint64 *key, uint64 *state, void *arg)
 
 	record[WORD_USER] = ec_sorter_word((int64) key[0]);
 	record[WORD_PART] = key[1];
-	if (presence->buckets == NULL)
+	if (presence->with_sessions)
 	{
 		record[WORD_TAG] = ec_session_tag(&presence->sessions, key[2], key[3]);
 		record[WORD_FIRST] = key[2];
@@ -487,7 +505,7 @@ begin_merge(EcPresence *presence)
 
 		stream->number = i;
 		stream->slots = presence->rows->slots;
-		stream->want_tags = presence->buckets == NULL;
+		stream->want_tags = presence->with_sessions;
 		ec_session_stream_begin(stream, presence->rels[i], presence->sets[i], presence->context);
 	}
 	presence->cells.context = presence->context;
@@ -495,7 +513,7 @@ begin_merge(EcPresence *presence)
 	presence->user_rows = palloc(sizeof(EcSessionRows) * FEW);
 	presence->user_parts = palloc(sizeof(Part) * FEW);
 	presence->remembered = palloc0(sizeof(Remembered) * REMEMBERED);
-	if (presence->buckets == NULL)
+	if (presence->with_sessions)
 		presence->match = ec_session_match_create(presence->rows, &presence->sessions,
 												  presence->share * OTHER_SHARE, presence->context);
 }

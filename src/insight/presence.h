@@ -45,6 +45,10 @@ typedef struct EcPresence EcPresence;
 extern EcPresence *ec_presence_create(EcRows *rows, EcBuckets *buckets, EcVisitAdd add, void *arg,
 									  double share, MemoryContext context);
 
+/* The same in one bucket without sessions and orders, numbers of which add has to ignore. */
+extern EcPresence *ec_presence_create_people(EcRows *rows, EcVisitAdd add, void *arg, double share,
+											 MemoryContext context);
+
 /* A batch of rows, of either sign; types by row, buckets by row or NULL if there are none. */
 extern void ec_presence_add(EcPresence *presence, const uint32 *types, const uint32 *buckets);
 

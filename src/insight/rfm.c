@@ -20,13 +20,12 @@
 #include "utils/memutils.h"
 
 #include "insight/buyers.h"
+#include "insight/presence.h"
 #include "insight/rfm.h"
 #include "insight/rows.h"
 #include "insight/sorter.h"
 #include "insight/spill.h"
 #include "insight/tally.h"
-#include "insight/user_query.h"
-#include "insight/visits.h"
 
 #define SHARE 0.2
 #define VALUES_SHARE 0.15
@@ -315,52 +314,37 @@ read_latest(EcRfm *rfm, const EcArgs *args, EcIntColumn *time)
 	ec_rows_close(&rows);
 }
 
-/* Their number, if one set of summaries tells everything. */
-static bool
-read_visits(EcRfm *rfm, const EcArgs *args)
+static void
+add_visits(EcVisitKind kind, uint32 bucket, int64 count, void *arg)
 {
-	int64 counts[EC_VISIT_KINDS];
-	const EcSummarySet *set;
-	bool known = false;
-	Relation rel;
-	EcRows rows;
+	EcRfm *rfm = arg;
 
-	if (!ec_rows_open_covered(&rows, args, EC_COL_BIT(EC_COL_USER),
-							  EC_PROJECTION_BIT(EC_PROJECTION_VISIT), rfm->context))
-		return false;
-	if (ec_rows_only_set(&rows, &rel, &set))
-	{
-		ec_visits_count(rel, set, &rows.slots, counts);
-		rfm->nusers = counts[EC_VISIT_USER];
-		known = true;
-	}
-	ec_rows_close(&rows);
-	return known;
+	if (kind == EC_VISIT_USER)
+		rfm->nusers += count;
 }
 
 /* All users, from summaries if there are some. */
 static void
 read_users(EcRfm *rfm, const EcArgs *args, EcIntColumn *user)
 {
-	EcUserQuery query;
+	EcPresence *presence = NULL;
+	EcRows rows;
 
-	if (read_visits(rfm, args))
-		return;
-	if (ec_user_query_open(&query, args, EC_COL_BIT(EC_COL_USER), 0, 0, NULL, NULL, rfm->context))
-	{
-		EcUserSlice slice;
-
-		ec_user_query_read(&query);
-		while (ec_user_cells_next(query.cells, &slice))
-			rfm->nusers += !slice.isnull;
-	}
+	ec_rows_open(&rows, args, EC_PRESENCE_COLUMNS, rfm->context);
+	if (ec_rows_cover(&rows, EC_PRESENCE_PROJECTIONS))
+		presence = ec_presence_create_people(&rows, add_visits, rfm, SHARE, rfm->context);
 	else
-	{
 		rfm->users = ec_tally_create(rfm->context, 1, 0, NULL, SHARE);
-		while (ec_rows_next(&query.rows))
-			add_users(rfm, &query.rows, user);
+	while (ec_rows_next(&rows))
+	{
+		if (presence != NULL)
+			ec_presence_add(presence, ec_rows_types(&rows), NULL);
+		else
+			add_users(rfm, &rows, user);
 	}
-	ec_user_query_close(&query);
+	if (presence != NULL)
+		ec_presence_count(presence);
+	ec_rows_close(&rows);
 }
 
 void

@@ -177,21 +177,20 @@ static void
 add_first(const Cells *cells, uint32 i, void *arg)
 {
 	Buckets *buckets = arg;
+	uint32 bucket;
 
 	if (cells->kinds[i] != EC_VISIT_USER || !cells->is_first[i])
 		return;
-	if (cells->no_time[i])
-		buckets->add(EC_VISIT_USER, 0, true, cells->counts[i], buckets->arg);
-	else
-		buckets->add(EC_VISIT_USER, bucket_of_hour(buckets, cells->hours[i]), false,
-					 cells->counts[i], buckets->arg);
+	bucket = cells->no_time[i] ? ec_buckets_number(buckets->buckets, 0, true)
+							   : bucket_of_hour(buckets, cells->hours[i]);
+	buckets->add(EC_VISIT_USER, bucket, cells->counts[i], buckets->arg);
 }
 
 void
 ec_visits_firsts_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
-						   EcVisitBucket bucket_of, EcVisitAdd add, void *arg)
+						   EcBuckets *buckets, EcVisitAdd add, void *arg)
 {
-	Buckets buckets = {.slots = slots, .bucket_of = bucket_of, .add = add, .arg = arg};
+	Buckets state = {.slots = slots, .buckets = buckets, .add = add, .arg = arg};
 
-	visit_cells(rel, set, slots, true, add_first, &buckets);
+	visit_cells(rel, set, slots, true, add_first, &state);
 }

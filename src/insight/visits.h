@@ -30,6 +30,6 @@ extern void ec_visits_by_bucket(Relation rel, const EcSummarySet *set, const EcS
 
 /* The same for each user's first visit of all, if its hour is in the slots. */
 extern void ec_visits_firsts_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
-									   EcVisitBucket bucket_of, EcVisitAdd add, void *arg);
+									   EcBuckets *buckets, EcVisitAdd add, void *arg);
 
 #endif /* EC_VISITS_H */
