@@ -9,6 +9,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "ingest/ingest.h"
+#include "insight/cube.h"
 #include "insight/summaries.h"
 #include "scan/scan.h"
 #include "store/store.h"
@@ -25,4 +26,5 @@ _PG_init(void)
 	ec_store_init();
 	ec_scan_init();
 	ec_summaries_init();
+	ec_cube_init();
 }

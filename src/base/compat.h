@@ -27,6 +27,7 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "commands/cluster.h"
 #include "commands/explain.h"
 #include "commands/vacuum.h"
@@ -64,6 +65,17 @@
 #define ec_compat_form_minimal_tuple(desc, values, isnull)                                         \
 	heap_form_minimal_tuple(desc, values, isnull)
 #endif
+
+/* 16: one function for objects of all kinds */
+static inline AclResult
+ec_compat_function_aclcheck(Oid function, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE);
+#else
+	return pg_proc_aclcheck(function, role, ACL_EXECUTE);
+#endif
+}
 
 /* 18: a prefix instead of pg_attribute_noreturn() */
 #ifndef pg_noreturn

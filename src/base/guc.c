@@ -20,6 +20,7 @@ int ec_guc_compression = 2;
 int ec_guc_compression_level = 1;
 int ec_guc_row_group_rows = 262144;
 int ec_guc_write_buffer = 262144;
+bool ec_guc_enable_bucket_scan = true;
 bool ec_guc_enable_columnar_scan = true;
 bool ec_guc_enable_copy_parser = true;
 bool ec_guc_enable_summaries = true;
@@ -75,6 +76,10 @@ ec_guc_init(void)
 							   "\"name:n\" waits when a process comes by for the n-th time.",
 							   &ec_guc_debug_stop_point, "", PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL, NULL, NULL, NULL);
+	DefineCustomBoolVariable("ecinsight.enable_bucket_scan",
+							 "Lets queries tell bucketed views what they need of them.",
+							 "Results are the same without.", &ec_guc_enable_bucket_scan, true,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomBoolVariable(
 		"ecinsight.enable_columnar_scan", "Enables the planner's use of columnar scan plans.", NULL,
 		&ec_guc_enable_columnar_scan, true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);

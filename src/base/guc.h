@@ -12,6 +12,7 @@ extern int ec_guc_compression;
 extern int ec_guc_compression_level;
 extern int ec_guc_row_group_rows;
 extern int ec_guc_write_buffer; /* kB */
+extern bool ec_guc_enable_bucket_scan;
 extern bool ec_guc_enable_columnar_scan;
 extern bool ec_guc_enable_copy_parser;
 extern bool ec_guc_enable_summaries;

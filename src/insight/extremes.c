@@ -118,6 +118,12 @@ ec_extremes_hide(EcExtremes *extremes, int64 slot, bool isnull, uint32 group, in
 	entry->max = Max(entry->max, price);
 }
 
+bool
+ec_extremes_is_full(const EcExtremes *extremes)
+{
+	return extremes->is_full;
+}
+
 static void
 put_aside(EcExtremes *extremes, const Aside *cell)
 {

@@ -28,6 +28,9 @@ extern EcExtremes *ec_extremes_create(MemoryContext context);
 extern void
 ec_extremes_hide(EcExtremes *extremes, int64 slot, bool isnull, uint32 group, int64 price);
 
+/* Is there no room for more?  Then no cell's extremes hold. */
+extern bool ec_extremes_is_full(const EcExtremes *extremes);
+
 /* Do these extremes of a cell hold?  If not, the cell is put aside; length is that of its slot. */
 extern bool ec_extremes_hold(EcExtremes *extremes, int64 slot, bool isnull, int64 length,
 							 uint32 group, int64 min, int64 max);

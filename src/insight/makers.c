@@ -8,6 +8,7 @@
 
 extern const EcMaker ec_category_hour_maker;
 extern const EcMaker ec_category_day_maker;
+extern const EcMaker ec_brand_day_maker;
 extern const EcMaker ec_product_hour_maker;
 extern const EcMaker ec_product_total_maker;
 extern const EcMaker ec_product_maker;
@@ -22,6 +23,7 @@ extern const EcMaker ec_purchase_maker;
 const EcMaker *const ec_makers[] = {
 	&ec_category_hour_maker,
 	&ec_category_day_maker,
+	&ec_brand_day_maker,
 	&ec_product_hour_maker,
 	&ec_product_total_maker,
 	&ec_product_maker,

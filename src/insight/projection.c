@@ -74,6 +74,7 @@ static const Projection projections[EC_PROJECTIONS] = {
 								 {"category_code", TEXTOID},
 								 {"brand", TEXTOID},
 								 {"price", INT8OID}}},
+	[EC_PROJECTION_BRAND_DAY] = {"category_brand_day", {CATEGORY_COLUMNS, {"brand", TEXTOID}}},
 	[EC_PROJECTION_VISIT] = {"visit",
 							 {{"kind", INT8OID},
 							  {"slot", TIMESTAMPTZOID},

@@ -51,6 +51,9 @@ typedef enum EcCategoryColumn
 	EC_CATEGORY_PRICE_MAX
 } EcCategoryColumn;
 
+/* Columns of EC_PROJECTION_BRAND_DAY: those of EC_PROJECTION_CATEGORY_DAY, and */
+#define EC_BRAND_NAME (EC_CATEGORY_PRICE_MAX + 1)
+
 /*
  * Columns of EC_PROJECTION_PRODUCT: what stands for a product (or for NULL, which comes
  * last) with one category_code and brand in the other two, by its index: the rows in all

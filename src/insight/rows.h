@@ -167,6 +167,9 @@ extern void ec_rows_close(EcRows *rows);
  */
 extern bool ec_rows_cover(EcRows *rows, uint32 projections);
 
+/* The same for summaries by day: slots is whole days. */
+extern bool ec_rows_cover_days(EcRows *rows, uint32 projections);
+
 /* The same for summaries that know each row's time: nothing is cut, slots is the range itself. */
 extern bool ec_rows_cover_exact(EcRows *rows, uint32 projections);
 

@@ -32,16 +32,16 @@ set_slots(EcRows *rows)
 	rows->slots.nulls = !args->has_since && !args->has_until;
 }
 
-/* Leaves its whole hours; there may be none. */
+/* Leaves its whole slots (hours, days) of a length; there may be none. */
 static void
-cut_slots(EcRows *rows)
+cut_slots(EcRows *rows, int64 length)
 {
 	const EcArgs *args = &rows->args;
 
 	if (args->has_since && args->since != DT_NOEND)
-		rows->slots.min = ec_slot_ceil(args->since, USECS_PER_HOUR);
+		rows->slots.min = ec_slot_ceil(args->since, length);
 	if (args->has_until)
-		rows->slots.max = ec_slot_floor(args->until, USECS_PER_HOUR) - 1;
+		rows->slots.max = ec_slot_floor(args->until, length) - 1;
 }
 
 /* Sets of a part are those of a table whose columns are what the query says. */
@@ -86,12 +86,24 @@ can_cover(const EcRows *rows)
 		   !rows->args.complete_only;
 }
 
+static bool
+cover_whole(EcRows *rows, uint32 projections, int64 length)
+{
+	set_slots(rows);
+	cut_slots(rows, length);
+	return can_cover(rows) && rows->slots.min <= rows->slots.max && cover_slots(rows, projections);
+}
+
 bool
 ec_rows_cover(EcRows *rows, uint32 projections)
 {
-	set_slots(rows);
-	cut_slots(rows);
-	return can_cover(rows) && rows->slots.min <= rows->slots.max && cover_slots(rows, projections);
+	return cover_whole(rows, projections, USECS_PER_HOUR);
+}
+
+bool
+ec_rows_cover_days(EcRows *rows, uint32 projections)
+{
+	return cover_whole(rows, projections, USECS_PER_DAY);
 }
 
 bool

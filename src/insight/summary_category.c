@@ -13,27 +13,16 @@
 
 #include "insight/build.h"
 #include "insight/product_set.h"
-
-/* Of the rows of a category in an hour or day. */
-typedef struct State
-{
-	int64 counts[EC_TYPE_CLASSES];
-	int64 priced;
-	int64 price_sum;
-	int64 revenue;
-	int64 price_min; /* meaningless if priced is 0 */
-	int64 price_max;
-	bool overflow; /* a sum was too large */
-} State;
+#include "insight/summary_category.h"
 
 /* A state for each category, by its place; all zeros where seen says that there is none. */
 typedef struct Slot
 {
-	int64 time;		/* its start */
-	bool no_time;	/* that is NULL */
-	State *states;	/* [count] */
-	uint64 *seen;	/* bitmap */
-	EcTextOut code; /* of its part */
+	int64 time;				 /* its start */
+	bool no_time;			 /* that is NULL */
+	EcCategoryState *states; /* [count] */
+	uint64 *seen;			 /* bitmap */
+	EcTextOut code;			 /* of its part */
 } Slot;
 
 typedef struct Categories
@@ -47,40 +36,16 @@ typedef struct Categories
 	bool any_day; /* is one in work? */
 } Categories;
 
-static inline void
-add_sum(State *state, int64 *sum, int64 value)
-{
-	int64 total;
-
-	if (__builtin_add_overflow(*sum, value, &total))
-		state->overflow = true;
-	else
-		*sum = total;
-}
-
-static inline void
-add_extremes(State *state, int64 min, int64 max)
-{
-	if (state->priced == 0)
-	{
-		state->price_min = min;
-		state->price_max = max;
-		return;
-	}
-	state->price_min = Min(state->price_min, min);
-	state->price_max = Max(state->price_max, max);
-}
-
 static void
-combine(State *into, const State *from)
+combine(EcCategoryState *into, const EcCategoryState *from)
 {
 	for (int i = 0; i < EC_TYPE_CLASSES; i++)
 		into->counts[i] += from->counts[i];
 	if (from->priced > 0)
-		add_extremes(into, from->price_min, from->price_max);
+		ec_category_state_widen(into, from->price_min, from->price_max);
 	into->priced += from->priced;
-	add_sum(into, &into->price_sum, from->price_sum);
-	add_sum(into, &into->revenue, from->revenue);
+	ec_category_state_sum(into, &into->price_sum, from->price_sum);
+	ec_category_state_sum(into, &into->revenue, from->revenue);
 	into->overflow |= from->overflow;
 }
 
@@ -102,7 +67,7 @@ allocate(EcMaking *making, Size size)
 static void
 begin_slot(EcMaking *making, Slot *slot, Size count)
 {
-	slot->states = allocate(making, sizeof(State) * count);
+	slot->states = allocate(making, sizeof(EcCategoryState) * count);
 	slot->seen = allocate(making, sizeof(uint64) * (count / 64 + 1));
 	ec_making_texts_init(&slot->code, EC_CATEGORY_CODE, making->build->codes);
 }
@@ -122,7 +87,7 @@ begin_rows(EcMaking *making, Categories *categories)
 	begin_slot(making, &categories->day, variants->count);
 }
 
-static inline State *
+static inline EcCategoryState *
 get_state(Slot *slot, uint32 place)
 {
 	slot->seen[place / 64] |= UINT64CONST(1) << (place % 64);
@@ -138,47 +103,37 @@ add_slot_rows(EcMaking *making, const EcSlotRow *rows, uint32 n)
 		begin_rows(making, categories);
 	for (uint32 i = 0; i < n; i++)
 	{
-		State *state =
+		EcCategoryState *state =
 			get_state(&categories->hour, categories->places[ec_slot_row_category(&rows[i])]);
-		uint32 type = rows[i].facts & EC_SLOT_ROW_TYPE_MASK;
 
-		state->counts[type]++;
-		if ((rows[i].facts & EC_SLOT_ROW_PRICED) == 0)
-			continue;
-		add_extremes(state, rows[i].price, rows[i].price);
-		state->priced++;
-		add_sum(state, &state->price_sum, rows[i].price);
-		if (type == EC_TYPE_PURCHASE)
-			add_sum(state, &state->revenue, rows[i].price);
+		ec_category_state_add(state, &rows[i]);
 	}
 }
 
 /* ---- cells out ---- */
 
-static void
-write_or_null(EcMaking *making, int column, int64 value, bool isnull)
-{
-	if (isnull)
-		ec_making_null(making, column);
-	else
-		ec_making_int(making, column, value);
-}
-
-static void
-write_cell(EcMaking *making, Slot *slot, const EcVariant *category, const State *state)
+void
+ec_category_write(EcMaking *making, const EcCategoryState *state)
 {
 	if (state->overflow)
 		ec_build_refuse(making);
-	write_or_null(making, EC_CATEGORY_SLOT, slot->time, slot->no_time);
-	write_or_null(making, EC_CATEGORY_ID, category->product, category->brand & EC_VARIANT_NULL);
-	ec_making_ids(making, &slot->code, &category->code, 1);
 	for (int type = 0; type < EC_TYPE_CLASSES; type++)
 		ec_making_int(making, EC_CATEGORY_OTHER + type, state->counts[type]);
 	ec_making_int(making, EC_CATEGORY_PRICED, state->priced);
 	ec_making_int(making, EC_CATEGORY_PRICE_SUM, state->price_sum);
 	ec_making_int(making, EC_CATEGORY_REVENUE, state->revenue);
-	write_or_null(making, EC_CATEGORY_PRICE_MIN, state->price_min, state->priced == 0);
-	write_or_null(making, EC_CATEGORY_PRICE_MAX, state->price_max, state->priced == 0);
+	ec_category_write_or_null(making, EC_CATEGORY_PRICE_MIN, state->price_min, state->priced == 0);
+	ec_category_write_or_null(making, EC_CATEGORY_PRICE_MAX, state->price_max, state->priced == 0);
+}
+
+static void
+write_cell(EcMaking *making, Slot *slot, const EcVariant *category, const EcCategoryState *state)
+{
+	ec_category_write_or_null(making, EC_CATEGORY_SLOT, slot->time, slot->no_time);
+	ec_category_write_or_null(making, EC_CATEGORY_ID, category->product,
+							  category->brand & EC_VARIANT_NULL);
+	ec_making_ids(making, &slot->code, &category->code, 1);
+	ec_category_write(making, state);
 	ec_making_row(making);
 }
 
@@ -191,12 +146,12 @@ write_slot(EcMaking *making, const Categories *categories, Slot *slot, Slot *sum
 		for (uint64 bits = slot->seen[word]; bits != 0; bits &= bits - 1)
 		{
 			uint32 place = word * 64 + pg_rightmost_one_pos64(bits);
-			State *state = &slot->states[place];
+			EcCategoryState *state = &slot->states[place];
 
 			write_cell(making, slot, &categories->variants->keys[categories->order[place]], state);
 			if (sum != NULL)
 				combine(get_state(sum, place), state);
-			memset(state, 0, sizeof(State));
+			memset(state, 0, sizeof(EcCategoryState));
 		}
 		slot->seen[word] = 0;
 	}

@@ -8,6 +8,9 @@
 
 #include "insight/views.h"
 
+#define MEASURES                                                                                   \
+	"interactions, views, carts, purchases, revenue, priced, price_sum, price_min, price_max"
+
 static const EcFunctionView views[] = {
 	{"overview", "",
 	 "(first_event AT TIME ZONE 'UTC') AS first_event, (last_event AT TIME ZONE 'UTC') "
@@ -95,6 +98,18 @@ static const EcFunctionView views[] = {
 	 "user_id::text AS user_id, cluster::bigint AS cluster, recency_days, frequency, "
 	 "monetary::numeric(18,2) AS monetary",
 	 "Buyers in five clusters alike in recency, frequency and monetary value."},
+	{"category_hour", "", "bucket, category_id, category_code, brand, " MEASURES,
+	 "Events by hour (UTC), category and brand: counts, revenue, and prices to sum and compare."},
+	{"category_day", "", "bucket, category_id, category_code, brand, " MEASURES,
+	 "Events by day (UTC), category and brand: counts, revenue, and prices to sum and compare."},
+	{"sales_hour", "", "bucket, " MEASURES,
+	 "Events by hour (UTC): counts, revenue, and prices to sum and compare."},
+	{"sales_day", "", "bucket, " MEASURES,
+	 "Events by day (UTC): counts, revenue, and prices to sum and compare."},
+	{"product_day", "", "bucket, product_id, category_id, category_code, brand, " MEASURES,
+	 "Events by day (UTC) and product: counts, revenue, and prices to sum and compare."},
+	{"user_category_day", "", "bucket, user_id, category_code, interactions",
+	 "Interactions by day (UTC), user and category."},
 	{NULL, NULL, NULL, NULL}};
 
 const EcFunctionView *
