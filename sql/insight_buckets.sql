@@ -158,7 +158,7 @@ END $$;
 SELECT ecinsight.create_views('shop', 'bucket_views');
 
 VACUUM shop;
-SELECT projection, sum(rows) > 0 AS cells FROM ecinsight.summaries('shop') GROUP BY 1 ORDER BY 1;
+SELECT projection, sum(rows) > 0 AS cells FROM ecinsight.summaries('shop') WHERE projection LIKE 'category%' GROUP BY 1 ORDER BY 1;
 CALL remember('shop');
 SELECT * FROM differing('bucket_views', 'summaries', 'rows', 'function');
 
