@@ -61,7 +61,7 @@ set_time_bounds(EcRows *rows)
 	if (args->has_since)
 	{
 		rows->time_min = args->since;
-		if (is_date)
+		if (is_date && args->since > DT_NOBEGIN)
 			rows->time_min =
 				args->since == DT_NOEND ? DATEVAL_NOEND : ceil_div(args->since, USECS_PER_DAY);
 	}
