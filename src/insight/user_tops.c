@@ -5,9 +5,13 @@
  * A candidate has at least the rows that the lists it stands in say, and at most those
  * and the bounds of the other lists; rows that sets lack or have too many are added to
  * both.  "bound" of a list is its last number, or 0 if it's complete.
+ *
+ * In a range of time a candidate has at most that, too, but nothing at the least; so the
+ * greatest ones are looked up until what the others may have is less than the k-th has.
  */
 #include "postgres.h"
 
+#include "lib/qunique.h"
 #include "utils/memutils.h"
 
 #include "insight/projection.h"
@@ -20,6 +24,9 @@
 /* Beyond these everything is read instead. */
 #define CANDIDATES_MAX 1000000
 #define USERS_MAX 100000
+
+/* So many are always looked up. */
+#define FEW_USERS 64
 
 typedef struct CandidateKey
 {
@@ -68,6 +75,14 @@ typedef struct Tops
 	int64 *users; /* to be looked up, ascending, each once */
 	uint32 nusers;
 	EcUserCells *lookup;
+
+	/* a range */
+	EcSlots slots;
+	EcTopK found;	 /* numbers of rows of those looked up */
+	EcUserTop *tops; /* they themselves, but what has turned out to be too small */
+	uint32 ntops;
+	uint32 capacity;
+	uint32 lookups; /* so many users may be looked up yet */
 } Tops;
 
 /* ---- of one user ---- */
@@ -306,7 +321,6 @@ add_user_row(int64 user, bool isnull, uint64 texts, const int64 *counts, void *a
 static void
 look_up(Tops *tops, EcUserTopVisitor visit, void *arg)
 {
-	EcSlots all = {PG_INT64_MIN, PG_INT64_MAX, true};
 	EcUserSlice slice;
 
 	if (tops->nusers == 0)
@@ -315,13 +329,30 @@ look_up(Tops *tops, EcUserTopVisitor visit, void *arg)
 	ec_user_cells_choose(tops->lookup, tops->users, tops->nusers);
 	ec_user_cells_visit_rows(tops->rows, add_user_row, tops);
 	for (uint32 i = 0; i < tops->nsets; i++)
-		ec_user_cells_add_set(tops->lookup, tops->sets[i].rel, tops->sets[i].set, &all);
+		ec_user_cells_add_set(tops->lookup, tops->sets[i].rel, tops->sets[i].set, &tops->slots);
 	while (ec_user_cells_next(tops->lookup, &slice))
 		ec_user_slice_visit(&slice, tops->with_brand, visit, arg);
 	ec_user_cells_destroy(tops->lookup);
 }
 
-/* ---- all together ---- */
+/* ---- all time ---- */
+
+/* Reads the lists. */
+static void
+begin(Tops *tops, EcUserCells *rows, const EcUserSet *sets, uint32 nsets, const EcSlots *slots,
+	  MemoryContext context)
+{
+	memset(tops, 0, sizeof(Tops));
+	tops->context = context;
+	tops->rows = rows;
+	tops->sets = sets;
+	tops->nsets = nsets;
+	tops->slots = *slots;
+	tops->with_brand = ec_user_cells_want(rows) & EC_USER_WANT_BRANDS;
+	tops->candidates = candidates_create(context, EC_TOP_ROWS, NULL);
+	for (uint32 i = 0; i < nsets; i++)
+		add_list(tops, &sets[i]);
+}
 
 static void
 visit_known(const Tops *tops, EcUserTopVisitor visit, void *arg)
@@ -349,13 +380,11 @@ ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, int64
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight user tops", ALLOCSET_DEFAULT_SIZES);
-	Tops tops = {.context = context, .rows = rows, .sets = sets, .nsets = nsets};
+	EcSlots all = {PG_INT64_MIN, PG_INT64_MAX, true};
+	Tops tops;
 	bool found = false;
 
-	tops.with_brand = ec_user_cells_want(rows) & EC_USER_WANT_BRANDS;
-	tops.candidates = candidates_create(context, EC_TOP_ROWS, NULL);
-	for (uint32 i = 0; i < nsets; i++)
-		add_list(&tops, &sets[i]);
+	begin(&tops, rows, sets, nsets, &all, context);
 	ec_user_cells_visit_rows(rows, add_row, &tops);
 	tops.least = find_least(&tops, k);
 	ec_user_cells_visit_rows(rows, add_candidate, &tops);
@@ -363,6 +392,175 @@ ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, int64
 	{
 		visit_known(&tops, visit, arg);
 		look_up(&tops, visit, arg);
+		found = true;
+	}
+	MemoryContextDelete(context);
+	return found;
+}
+
+/* ---- a range ---- */
+
+/* What rows add to what a candidate may have at the most; what they take away is left aside. */
+static void
+add_possible(int64 user, bool isnull, uint64 texts, const int64 *counts, void *arg)
+{
+	Tops *tops = arg;
+	CandidateKey key = {user, texts | (isnull ? NO_USER : 0)};
+	int64 n = counts[EC_USER_COUNT_ROWS];
+	bool found;
+	Candidate *candidate;
+
+	if (n <= 0 || tops->failed)
+		return;
+	candidate = candidates_insert(tops->candidates, key, &found);
+	if (!found)
+		candidate->sum = candidate->known = 0;
+	candidate->sum += n;
+	tops->failed = tops->candidates->members > CANDIDATES_MAX;
+}
+
+/* What a candidate may have at the most. */
+typedef struct Possible
+{
+	int64 n;
+	int64 user;
+	bool isnull;
+} Possible;
+
+static int
+compare_possible(const void *a, const void *b)
+{
+	return compare_numbers(((const Possible *) b)->n, ((const Possible *) a)->n);
+}
+
+static Possible *
+order_candidates(Tops *tops)
+{
+	uint32 n = tops->candidates->members;
+	Possible *all = MemoryContextAllocHuge(tops->context, sizeof(Possible) * Max(n, 1));
+	candidates_iterator iterator;
+	const Candidate *candidate;
+	uint32 i = 0;
+
+	candidates_start_iterate(tops->candidates, &iterator);
+	while ((candidate = candidates_iterate(tops->candidates, &iterator)) != NULL)
+		all[i++] = (Possible){candidate->sum + tops->bounds - candidate->known, candidate->key.user,
+							  (candidate->key.texts & NO_USER) != 0};
+	qsort(all, n, sizeof(Possible), compare_possible);
+	return all;
+}
+
+static void
+keep_top(const EcUserTop *top, void *arg)
+{
+	Tops *tops = arg;
+
+	if (top->n < tops->least)
+		return;
+	if (tops->ntops == tops->capacity)
+	{
+		tops->capacity *= 2;
+		tops->tops = repalloc_huge(tops->tops, sizeof(EcUserTop) * tops->capacity);
+	}
+	tops->tops[tops->ntops++] = *top;
+	ec_topk_offer(&tops->found, &top->n);
+	if (ec_topk_worst(&tops->found) != NULL)
+		tops->least = Max(tops->least, *(const int64 *) ec_topk_worst(&tops->found));
+}
+
+/*
+ * Looks up the users of the n possible ones whom nobody has looked up yet, all of which
+ * stand in seen, ascending.  False: they are too many, or the NULL user is among them.
+ */
+static bool
+look_up_possible(Tops *tops, const Possible *possible, uint32 n, int64 **seen, uint32 *nseen)
+{
+	int64 *users = MemoryContextAllocHuge(tops->context, sizeof(int64) * ((Size) n + *nseen + 1));
+	uint32 m = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (possible[i].isnull)
+			return false;
+		if (!ec_user_is_chosen(*seen, *nseen, possible[i].user))
+			users[m++] = possible[i].user;
+	}
+	qsort(users, m, sizeof(int64), compare_users);
+	m = qunique(users, m, sizeof(int64), compare_users);
+	if (m > tops->lookups)
+		return false;
+	tops->lookups -= m;
+	tops->users = users;
+	tops->nusers = m;
+	look_up(tops, keep_top, tops);
+	tops->users = MemoryContextAllocHuge(tops->context, sizeof(int64) * ((Size) m + *nseen + 1));
+	memcpy(tops->users, users, sizeof(int64) * m);
+	memcpy(tops->users + m, *seen, sizeof(int64) * *nseen);
+	*nseen += m;
+	*seen = tops->users;
+	qsort(*seen, *nseen, sizeof(int64), compare_users);
+	return true;
+}
+
+/* Looks users up until the first k are known; false: that would be no better than to read all cells. */
+static bool
+look_up_range(Tops *tops, int64 k)
+{
+	Possible *possible = order_candidates(tops);
+	uint32 n = tops->candidates->members;
+	uint32 done = 0;
+	uint32 end = Min(Min(k, PG_INT32_MAX / 2) * 2, n);
+	int64 *seen = MemoryContextAlloc(tops->context, sizeof(int64));
+	uint32 nseen = 0;
+
+	do
+	{
+		if (!look_up_possible(tops, possible + done, end - done, &seen, &nseen))
+			return false;
+		done = end;
+		while (end < n && possible[end].n >= tops->least)
+			end++;
+	} while (done < end);
+	return tops->bounds < tops->least;
+}
+
+/* A user costs a block of each set; beyond half of the blocks, all of them cost less. */
+static uint32
+count_lookups(const Tops *tops)
+{
+	uint64 rows = 0;
+
+	for (uint32 i = 0; i < tops->nsets; i++)
+	{
+		const EcSummarySet *set = tops->sets[i].set;
+
+		for (uint32 part = 0; part < set->nparts; part++)
+			rows += set->parts[part].projection == EC_PROJECTION_USER ? set->parts[part].nrows : 0;
+	}
+	rows = rows / EC_BLOCK_ROWS / Max(tops->nsets, 1) / 2;
+	return Min(Max(rows, FEW_USERS), USERS_MAX);
+}
+
+bool
+ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
+						 const EcSlots *slots, int64 k, EcUserTopVisitor visit, void *arg)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ecinsight user tops", ALLOCSET_DEFAULT_SIZES);
+	Tops tops;
+	bool found = false;
+
+	begin(&tops, rows, sets, nsets, slots, context);
+	tops.least = 1;
+	tops.lookups = count_lookups(&tops);
+	ec_topk_init(&tops.found, sizeof(int64), k, compare_sums, NULL, context);
+	tops.capacity = 1024;
+	tops.tops = MemoryContextAlloc(context, sizeof(EcUserTop) * tops.capacity);
+	ec_user_cells_visit_rows(rows, add_possible, &tops);
+	if (!tops.failed && look_up_range(&tops, k))
+	{
+		for (uint32 i = 0; i < tops.ntops; i++)
+			visit(&tops.tops[i], arg);
 		found = true;
 	}
 	MemoryContextDelete(context);

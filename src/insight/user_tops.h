@@ -1,7 +1,8 @@
 /*
  * user_tops.h
  *	  The (user, category_code) or (user, category_code, brand) that have most rows, of
- *	  all time, without looking at all: by the lists of the greatest that each set has.
+ *	  all time or a good part of it, without looking at all: by the lists of the greatest
+ *	  that each set has.
  *
  * This is the threshold algorithm of R. Fagin, A. Lotem and M. Naor, "Optimal
  * Aggregation Algorithms for Middleware", 2001: what stands in no list has no more rows
@@ -41,5 +42,13 @@ ec_user_slice_visit(const EcUserSlice *slice, bool with_brand, EcUserTopVisitor 
  */
 extern bool ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, int64 k,
 							   EcUserTopVisitor visit, void *arg);
+
+/*
+ * The same for a range of slots.  Lists tell how many rows there can be at the most; users
+ * are looked up in the order of that, until no other can have as many rows as the k-th.
+ */
+extern bool
+ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
+						 const EcSlots *slots, int64 k, EcUserTopVisitor visit, void *arg);
 
 #endif /* EC_USER_TOPS_H */

@@ -3,9 +3,9 @@
  *	  Users and what they look at: top_user_categories, top_user_category_brands.
  *
  * A row's category (and brand) become one group number; (user, group) pairs are
- * counted, and a heap keeps the first k.  Where summaries count, all time is answered from
- * their lists of the greatest (user_tops.c), a range of time, or what the lists can't
- * tell, from their cells (user_cells.c).
+ * counted, and a heap keeps the first k.  Where summaries count, their lists of the greatest
+ * tell which users to look at (user_tops.c); where they can't, all cells are read
+ * (user_cells.c).
  */
 #include "postgres.h"
 
@@ -111,10 +111,14 @@ offer_top(const EcUserTop *top, void *arg)
 static void
 count_cells(UserTop *state, EcUserQuery *query)
 {
+	int64 k = state->top.k;
 	EcUserSlice slice;
 
-	if (state->top.k != EC_K_ALL && ec_user_query_is_unbounded(query) &&
-		ec_user_tops_visit(query->cells, query->sets, query->nsets, state->top.k, offer_top, state))
+	if (k != EC_K_ALL &&
+		(ec_user_query_is_unbounded(query)
+			 ? ec_user_tops_visit(query->cells, query->sets, query->nsets, k, offer_top, state)
+			 : ec_user_tops_visit_range(query->cells, query->sets, query->nsets, &query->rows.slots,
+										k, offer_top, state)))
 		return;
 	ec_user_query_read(query);
 	while (ec_user_cells_next(query->cells, &slice))
