@@ -106,6 +106,20 @@ INSERT INTO queries (query) VALUES
 ('WITH d AS MATERIALIZED (SELECT * FROM %s.category_day) SELECT sum(views) FROM d'),
 ('SELECT d FROM %s.sales_day d WHERE bucket = ''2020-01-01'''),
 ('SELECT count(d), sum(views) FROM %s.sales_day d'),
+-- the first ones
+('SELECT category_code, brand, sum(revenue) FROM %s.category_day GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 5 OFFSET 2'),
+('SELECT product_id, sum(price_sum) FROM %s.product_day GROUP BY 1 ORDER BY 2 DESC NULLS FIRST, 1 LIMIT 7'),
+('SELECT user_id, sum(interactions) FROM %s.user_category_day GROUP BY 1 HAVING count(1) > 0 ORDER BY 2 DESC, 1 LIMIT 10'),
+('SELECT product_id, sum(carts) FROM %s.product_day GROUP BY 1 ORDER BY 2 DESC FETCH FIRST 5 ROWS WITH TIES'),
+('SELECT product_id, sum(purchases) FROM %s.product_day WHERE bucket > ''2020-01-01'' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3'),
+('SELECT product_id, sum(priced) FROM %s.product_day GROUP BY 1 ORDER BY 2 DESC, 1 DESC LIMIT 3'),
+('SELECT date_trunc(''week'', bucket), sum(views) FROM %s.category_day GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1'),
+('SELECT brand, sum(views) FROM %s.category_day GROUP BY 1 HAVING sum(views) < 900 ORDER BY 2 DESC, 1 LIMIT 2'),
+('SELECT brand, sum(views) FROM %s.category_day WHERE brand <> ''brand1'' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1'),
+('SELECT brand, sum(views) FROM %s.category_day GROUP BY 1 ORDER BY 2, 1 LIMIT 1'),
+('SELECT brand, sum(views) OVER (), sum(sum(views)) OVER () FROM %s.category_day GROUP BY 1, views ORDER BY sum(views) DESC, 1, 2 LIMIT 2'),
+('SELECT brand, sum(sum(views)) OVER () FROM %s.category_day GROUP BY 1 ORDER BY sum(views) DESC, 1 LIMIT 2'),
+('SELECT DISTINCT ON (sum(views)) brand, sum(views) FROM %s.category_day GROUP BY 1 ORDER BY sum(views) DESC, 1 LIMIT 2'),
 -- products
 ('SELECT product_id, sum(interactions), sum(revenue), sum(price_sum), sum(priced) FROM %s.product_day GROUP BY 1'),
 ('SELECT product_id, brand, sum(carts), sum(purchases), sum(revenue) FROM %s.product_day WHERE bucket >= ''2020-01-01'' AND bucket < ''2020-01-03'' GROUP BY 1, 2 ORDER BY 5 DESC, 1, 2 LIMIT 10'),
@@ -244,7 +258,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
-		IF line ~ 'BucketScan|View|Grain|Measures|Pushed|Source|Filter|Removed' THEN
+		IF line ~ 'BucketScan|View|Grain|Measures|Pushed|Top|Source|Filter|Removed' THEN
 			RETURN NEXT regexp_replace(line, '^ *(->)? *', '');
 		END IF;
 	END LOOP;
@@ -258,6 +272,7 @@ SELECT told($$SELECT bucket, sum(views) FROM bucket_views.product_day WHERE prod
 SELECT told($$SELECT product_id, max(price_max) FROM bucket_views.product_day WHERE product_id = '7' GROUP BY 1$$);
 SELECT told($$SELECT category_code, sum(interactions) FROM bucket_views.user_category_day WHERE user_id = '7' GROUP BY 1$$);
 SELECT told($$SELECT * FROM bucket_views.user_category_day WHERE bucket = '2020-01-03'$$);
+SELECT told($$SELECT product_id, sum(views) FROM bucket_views.product_day GROUP BY 1 ORDER BY 2 DESC NULLS LAST LIMIT 10$$);
 SELECT told($$SELECT category_code, count(*) FROM bucket_views.category_day WHERE revenue = 0 GROUP BY 1$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > now() - interval '30 days' AND bucket < '2020-01-02'$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > '2020-01-02' AND bucket < '2020-01-01'$$);

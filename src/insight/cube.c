@@ -14,6 +14,7 @@
 
 #include "base/compat.h"
 #include "insight/cube_internal.h"
+#include "insight/topk.h"
 #include "vector/coltype.h"
 
 /* Flags beside ids of texts (EC_ID_MAX). */
@@ -457,7 +458,71 @@ typedef struct Output
 	TupleDesc desc;
 	const EcCubeColumn *columns;
 	MemoryContext row_context;
+	EcTopK top; /* values of the measure that decides, if query->limit isn't 0 */
 } Output;
+
+/* A sum as two words, see ec_tally_int128. */
+typedef struct TopValue
+{
+	uint64 words[2];
+} TopValue;
+
+static int
+compare_values(const void *a, const void *b, void *arg)
+{
+	int128 x = ec_tally_int128(((const TopValue *) a)->words);
+	int128 y = ec_tally_int128(((const TopValue *) b)->words);
+
+	return (y > x) - (y < x);
+}
+
+/* The measure by which groups are left out; false: this one has none. */
+static bool
+get_top_value(const EcCubeQuery *query, const uint64 *state, int64 interactions, TopValue *value)
+{
+	memset(value, 0, sizeof(TopValue));
+	switch (query->top)
+	{
+		case EC_CUBE_VIEWS:
+			value->words[0] = state[EC_CUBE_COUNTS + EC_TYPE_VIEW];
+			return true;
+		case EC_CUBE_CARTS:
+			value->words[0] = state[EC_CUBE_COUNTS + EC_TYPE_CART];
+			return true;
+		case EC_CUBE_PURCHASES:
+			value->words[0] = state[EC_CUBE_COUNTS + EC_TYPE_PURCHASE];
+			return true;
+		case EC_CUBE_PRICED:
+			value->words[0] = state[EC_CUBE_PRICES];
+			return true;
+		case EC_CUBE_REVENUE:
+			memcpy(value->words, state + EC_CUBE_REVENUES, sizeof(value->words));
+			return true;
+		case EC_CUBE_PRICE_SUM:
+			memcpy(value->words, state + EC_CUBE_SUM, sizeof(value->words));
+			return state[EC_CUBE_PRICES] > 0;
+		default:
+			value->words[0] = (uint64) interactions;
+			return true;
+	}
+}
+
+/* Are there enough groups with more already? */
+static bool
+is_beyond_top(Output *output, const uint64 *state, int64 interactions)
+{
+	const EcCubeQuery *query = output->cube->query;
+	const TopValue *worst;
+	TopValue value;
+
+	if (query->limit == 0 || !get_top_value(query, state, interactions, &value))
+		return false;
+	worst = ec_topk_worst(&output->top);
+	if (worst != NULL && compare_values(&value, worst, NULL) > 0)
+		return true;
+	ec_topk_offer(&output->top, &value);
+	return false;
+}
 
 static Datum
 text_of_id(int64 id)
@@ -587,7 +652,7 @@ put_counts(const uint64 *counts, int64 interactions, Datum *values, bool *nulls)
 static void
 put_group(const uint64 *key, uint64 *state, void *arg)
 {
-	const Output *output = arg;
+	Output *output = arg;
 	const uint64 *counts = state + EC_CUBE_COUNTS;
 	int64 interactions = (int64) (counts[0] + counts[1] + counts[2] + counts[3]);
 	Datum values[EC_CUBE_COLUMNS] = {0};
@@ -597,8 +662,8 @@ put_group(const uint64 *key, uint64 *state, void *arg)
 	MemoryContext old;
 
 	StaticAssertStmt(EC_TYPE_CLASSES == 4, "interactions are of four kinds");
-	if (interactions == 0)
-		return; /* all were hidden */
+	if (interactions == 0 || is_beyond_top(output, state, interactions))
+		return; /* all were hidden, or nobody wants it */
 	old = MemoryContextSwitchTo(output->row_context);
 	memset(nulls, true, sizeof(nulls));
 	put_keys(output->cube, key, values, nulls);
@@ -684,6 +749,8 @@ ec_cube_run(const EcCubeQuery *query, Tuplestorestate *store, TupleDesc desc,
 		look_again(cube, &range);
 	ec_rows_close(&cube->rows);
 	output.row_context = AllocSetContextCreate(context, "ecinsight cube row", ALLOCSET_SMALL_SIZES);
+	if (query->limit > 0)
+		ec_topk_init(&output.top, sizeof(TopValue), query->limit, compare_values, NULL, context);
 	ec_tally_visit(cube->tally, put_group, &output);
 	ec_tally_destroy(cube->tally);
 	MemoryContextDelete(context);

@@ -83,6 +83,8 @@ typedef struct EcCubeQuery
 	int64 since;
 	int64 until;
 	EcCubeFilter filters[EC_CUBE_KEYS]; /* by column, but for the bucket */
+	int64 limit;						/* rows that are not among the first by a measure ... */
+	EcCubeColumn top;					/* ... descending, may be left out; 0: none may */
 } EcCubeQuery;
 
 /* For EXPLAIN. */

@@ -147,6 +147,22 @@ columns_asked(const EcCubeView *view, RelOptInfo *rel, List *clauses)
 	return columns;
 }
 
+/* Is there a clause that is evaluated on the scan's rows? */
+static bool
+has_filter(const EcCubeView *view, RelOptInfo *rel)
+{
+	ListCell *lc;
+
+	foreach (lc, rel->baserestrictinfo)
+	{
+		EcCubePush push;
+
+		if (!ec_cube_push(view, rel->relid, lfirst_node(RestrictInfo, lc), &push) || !push.is_exact)
+			return true;
+	}
+	return false;
+}
+
 static double
 estimate_days(const EcCubeQuery *bounds)
 {
@@ -216,20 +232,27 @@ add_scan(PlannerInfo *root, RelOptInfo *rel, FuncExpr *call, const EcCubeView *v
 	uint32 keys = ec_cube_columns(view) & EC_CUBE_KEY_BITS;
 	bool reduced = rel->reloptkind == RELOPT_BASEREL &&
 				   ec_cube_reducible(root, rel, view, has_exact_sums(events_of(call)));
+	EcCubeColumn top = EC_CUBE_INTERACTIONS;
+	int limit = 0;
 
 	if (reduced)
 		keys &= columns_above(view, rel) | columns_asked(view, rel, rel->baserestrictinfo);
+	if (reduced && !has_filter(view, rel))
+		limit = ec_cube_top(root, rel, view, keys, &top);
 	path->pathtype = T_CustomScan;
 	path->parent = rel;
 	path->pathtarget = rel->reltarget;
 	path->rows = estimate_rows(view, rel, keys);
+	if (limit > 0)
+		path->rows = Min(path->rows, limit);
 	path->startup_cost = START_COST + rel->baserestrictcost.startup + rel->reltarget->cost.startup;
 	path->total_cost =
 		path->startup_cost +
 		path->rows * (ROW_COST + rel->baserestrictcost.per_tuple + rel->reltarget->cost.per_tuple);
 	custom->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	custom->methods = &path_methods;
-	custom->custom_private = list_make3_int(ec_cube_find_view(view->name), (int) keys, reduced);
+	custom->custom_private =
+		list_make5_int(ec_cube_find_view(view->name), (int) keys, reduced, top, limit);
 	rel->rows = path->rows;
 	rel->pathlist = list_make1(path);
 	rel->partial_pathlist = NIL;
@@ -343,6 +366,7 @@ plan_path(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 				   make_oid(events_of(call)), makeInteger((int) keys),
 				   makeInteger(lthird_int(path->custom_private)));
 	plan->custom_private = lappend(lappend(plan->custom_private, numbers), pushed);
+	plan->custom_private = lappend(plan->custom_private, list_copy_tail(path->custom_private, 3));
 	return &plan->scan.plan;
 }
 

@@ -23,7 +23,8 @@ typedef enum EcCubePrivate
 	EC_CUBE_PRIVATE_KEYS,	  /* bits */
 	EC_CUBE_PRIVATE_REDUCED,  /* by cube_reduce.c? */
 	EC_CUBE_PRIVATE_COLUMNS,  /* list: EcCubeColumn of each column of custom_scan_tlist */
-	EC_CUBE_PRIVATE_PUSHED	  /* list: kinds and columns of custom_exprs, see EcCubePush */
+	EC_CUBE_PRIVATE_PUSHED,	  /* list: kinds and columns of custom_exprs, see EcCubePush */
+	EC_CUBE_PRIVATE_TOP		  /* list: measure, number of rows (0: all) */
 } EcCubePrivate;
 
 #define EC_CUBE_SCAN_NAME "BucketScan"
@@ -67,6 +68,10 @@ ec_cube_apply(EcCubeQuery *query, const EcCubePush *push, Oid type, Datum value,
 /* cube_reduce.c: does the query above only add up the view's rows, so that fewer keys are enough? */
 extern bool
 ec_cube_reducible(PlannerInfo *root, RelOptInfo *rel, const EcCubeView *view, bool sums_are_exact);
+
+/* Are the first rows by a measure, descending, all that a reducible query wants?  Returns how many; 0: no. */
+extern int ec_cube_top(PlannerInfo *root, RelOptInfo *rel, const EcCubeView *view, uint32 keys,
+					   EcCubeColumn *measure);
 
 /* cube_scan.c */
 extern const CustomScanMethods ec_cube_scan_methods;

@@ -19,8 +19,10 @@
 #include "catalog/pg_aggregate.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
 #include "utils/fmgroids.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "insight/cube_plan.h"
 
@@ -221,4 +223,102 @@ ec_cube_reducible(PlannerInfo *root, RelOptInfo *rel, const EcCubeView *view, bo
 	return !find_in_clauses(rel, &r) && !find_in_joins(root, &r) &&
 		   !find_objection((Node *) parse->targetList, &r) &&
 		   !find_objection(parse->havingQual, &r);
+}
+
+/* ---- the first rows ---- */
+
+/* More than this is no top list. */
+#define TOP_MAX 10000
+
+/* How many rows LIMIT and OFFSET take together; 0: all, or nobody knows. */
+static int
+count_wanted(const Query *parse)
+{
+	Const *limit = (Const *) parse->limitCount;
+	Const *offset = (Const *) parse->limitOffset;
+	int64 n;
+
+	if (limit == NULL || !IsA(limit, Const) || limit->constisnull)
+		return 0;
+	if (offset != NULL && (!IsA(offset, Const) || offset->constisnull))
+		return 0;
+	n = DatumGetInt64(limit->constvalue);
+	if (n < 1 || n > TOP_MAX)
+		return 0;
+	if (offset != NULL && DatumGetInt64(offset->constvalue) > TOP_MAX - n)
+		return 0;
+	return (int) (n + (offset != NULL ? Max(DatumGetInt64(offset->constvalue), 0) : 0));
+}
+
+/* The keys that are grouped by as they are. */
+static uint32
+grouped_keys(const Query *parse, const EcCubeView *view, Index rti)
+{
+	uint32 keys = 0;
+	ListCell *lc;
+
+	foreach (lc, parse->groupClause)
+	{
+		Var *var = (Var *) get_sortgroupclause_expr(lfirst(lc), parse->targetList);
+
+		if (IsA(var, Var) && var->varno == rti && var->varattno > 0)
+			keys |= EC_CUBE_BIT(ec_cube_attribute(view, var->varattno));
+	}
+	return keys;
+}
+
+static bool
+keeps_all_groups(const Query *parse)
+{
+	ListCell *lc;
+
+	foreach (lc, (List *) parse->havingQual)
+	{
+		OpExpr *op = lfirst(lc);
+
+		if (!IsA(op, OpExpr) || !asks_for_rows(op))
+			return false;
+	}
+	return true;
+}
+
+/* ORDER BY sum(measure) DESC ... */
+static bool
+sorts_by_measure(const Query *parse, const Reduction *r, EcCubeColumn *measure)
+{
+	SortGroupClause *sort = linitial(parse->sortClause);
+	Aggref *agg = (Aggref *) get_sortgroupclause_expr(sort, parse->targetList);
+	Var *var;
+
+	if (!IsA(agg, Aggref) || (agg->aggfnoid != F_SUM_INT8 && agg->aggfnoid != F_SUM_NUMERIC) ||
+		agg->aggfilter != NULL)
+		return false;
+	if (lookup_type_cache(agg->aggtype, TYPECACHE_GT_OPR)->gt_opr != sort->sortop)
+		return false;
+	var = (Var *) linitial_node(TargetEntry, agg->args)->expr;
+	if (!IsA(var, Var) || !is_measure(r, var))
+		return false;
+	*measure = ec_cube_attribute(r->view, var->varattno);
+	return true;
+}
+
+/*
+ * Each row is a group then, so that a group's sum is known, and nothing but the sum decides
+ * who is among the first; equal ones all come.
+ */
+int
+ec_cube_top(PlannerInfo *root, RelOptInfo *rel, const EcCubeView *view, uint32 keys,
+			EcCubeColumn *measure)
+{
+	const Query *parse = root->parse;
+	Reduction r = {view, rel->relid, true};
+
+	if (parse->groupClause == NIL || parse->groupingSets != NIL || parse->sortClause == NIL ||
+		parse->distinctClause != NIL || parse->hasWindowFuncs || parse->hasTargetSRFs ||
+		parse->setOperations != NULL || !keeps_all_groups(parse) ||
+		bms_membership(root->all_baserels) != BMS_SINGLETON ||
+		(keys & ~grouped_keys(parse, view, rel->relid)) != 0 ||
+		!sorts_by_measure(parse, &r, measure))
+		return 0;
+	return count_wanted(parse);
 }

@@ -29,6 +29,8 @@ typedef struct BucketScan
 	Oid relid;
 	uint32 keys;
 	bool is_reduced;
+	EcCubeColumn top;
+	int limit; /* rows wanted, by top; 0: all */
 	int ncolumns;
 	EcCubeColumn *columns; /* of the scan's rows */
 	int npushed;
@@ -137,6 +139,8 @@ begin_scan(CustomScanState *css, EState *estate, int eflags)
 	scan->relid = get_oid(plan, EC_CUBE_PRIVATE_RELID);
 	scan->keys = (uint32) intVal(get_private(plan, EC_CUBE_PRIVATE_KEYS));
 	scan->is_reduced = intVal(get_private(plan, EC_CUBE_PRIVATE_REDUCED)) != 0;
+	scan->top = linitial_int((List *) get_private(plan, EC_CUBE_PRIVATE_TOP));
+	scan->limit = lsecond_int((List *) get_private(plan, EC_CUBE_PRIVATE_TOP));
 	read_columns(scan, (List *) get_private(plan, EC_CUBE_PRIVATE_COLUMNS));
 	read_pushed(scan, (List *) get_private(plan, EC_CUBE_PRIVATE_PUSHED), plan->custom_exprs);
 	scan->values = ExecInitExprList(plan->custom_exprs, &css->ss.ps);
@@ -160,6 +164,8 @@ make_query(BucketScan *scan, EcCubeQuery *query)
 	query->relid = scan->relid;
 	query->keys = scan->keys;
 	query->is_reduced = scan->is_reduced;
+	query->limit = scan->limit;
+	query->top = scan->top;
 	for (int column = 0; column < scan->ncolumns; column++)
 		query->measures |= EC_CUBE_BIT(scan->columns[column]) & ~EC_CUBE_KEY_BITS;
 	foreach (lc, scan->values)
@@ -324,6 +330,9 @@ explain(CustomScanState *css, List *ancestors, ExplainState *es)
 	explain_columns(scan, "Grain", scan->keys, es);
 	explain_columns(scan, "Measures", measures, es);
 	explain_pushed(scan, ancestors, es);
+	if (scan->limit > 0)
+		ExplainPropertyText("Top", psprintf("%d by %s", scan->limit, column_name(scan, scan->top)),
+							es);
 	if (!es->analyze || scan->use.source == NULL)
 		return;
 	ExplainPropertyText("Source", scan->use.source, es);

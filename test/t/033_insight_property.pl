@@ -163,6 +163,67 @@ my %arguments = (
 );
 
 
+# ---- bucketed views ----
+
+my %view_keys = (
+	category_hour => [qw(category_id category_code brand)],
+	category_day => [qw(category_id category_code brand)],
+	sales_hour => [],
+	sales_day => [],
+	product_day => [qw(product_id category_id category_code brand)],
+	user_category_day => [qw(user_id category_code)],
+);
+
+# What a view shows, in plain SQL over the heap twin.
+sub plain_view
+{
+	my ($name) = @_;
+	my @keys = @{ $view_keys{$name} };
+	my $bucket = $name =~ /hour/ ? "date_trunc('hour', event_time AT TIME ZONE 'UTC')" : "(event_time AT TIME ZONE 'UTC')::date";
+	my $price = "CASE WHEN price::text NOT IN ('NaN', 'Infinity', '-Infinity') THEN price::numeric END";
+	my @measures = ('count(*) AS interactions');
+	push @measures, (map { "count(*) FILTER (WHERE event_type = '$_') AS ${_}s" } qw(view cart purchase)),
+	  "coalesce(sum($price) FILTER (WHERE event_type = 'purchase'), 0)::numeric(18,2) AS revenue",
+	  "count($price) AS priced", (map { "$_($price)::numeric(18,2) AS price_$_" } qw(sum min max))
+	  if $name !~ /user/;
+	return "(SELECT " . join(', ', "$bucket AS bucket", (map { "${_}::text AS $_" } @keys), @measures) . ' FROM h GROUP BY '
+	  . join(', ', 1, map { "h.$_" } @keys) . ')';
+}
+
+sub view_conditions
+{
+	my ($keys) = @_;
+	my @conditions;
+	my %values = (category_id => [ "= '1'", "IN ('0', '2', '01')" ], category_code => [ "= 'code1'", "IN ('code0', 'code2', '')", '<> \'code1\'', 'IS NULL' ],
+		brand => [ "= 'brand1'", "IN ('brand2', 'brand3')" ], product_id => [ "= '1'", "IN ('0', '2', '3')" ], user_id => [ "= '2'", "IN ('1', '3')" ]);
+	push @conditions, 'bucket ' . pick('>', '>=') . " '2019-10-0" . pick(1 .. 9) . pick('', ' 05:00', ' 07:30') . "'::timestamp" if rand() < 0.4;
+	push @conditions, 'bucket ' . pick('<', '<=') . " '2019-10-0" . pick(1 .. 9) . pick('', ' 05:00', ' 07:30') . "'::timestamp" if rand() < 0.4;
+	push @conditions, "date_trunc('" . pick(qw(day week month)) . "', bucket::timestamp) = '2019-10-0" . pick(1 .. 9) . "'" if rand() < 0.1;
+	foreach my $key (@$keys) { push @conditions, "$key " . pick(@{ $values{$key} }) if rand() < 0.15; }
+	return @conditions ? ' WHERE ' . join(' AND ', @conditions) : '';
+}
+
+# A query over a view, ours and the definition's: all of some rows, or groups, perhaps the first of these.
+sub view_call
+{
+	my ($relation) = @_;
+	my $name = pick(sort keys %view_keys);
+	my @keys = @{ $view_keys{$name} };
+	my @by = grep { rand() < 0.4 } ('bucket', @keys);
+	my @sums = $name =~ /user/ ? 'sum(interactions)' : grep { rand() < 0.4 } qw(sum(interactions) sum(views) sum(carts) sum(purchases) sum(revenue) sum(priced) sum(price_sum));
+	push @sums, grep { rand() < 0.3 } qw(min(price_min) max(price_max)) if $name !~ /user/;
+	push @sums, pick('count(*)', 'max(interactions)', 'avg(interactions)') if !@sums || rand() < 0.1;
+	@by = map { $_ eq 'bucket' && rand() < 0.3 ? "date_trunc('week', bucket)" : $_ } @by;
+	my $query = (rand() < 0.15 ? 'SELECT *' : 'SELECT ' . join(', ', @sums, @by)) . ' FROM %s w' . view_conditions(\@keys);
+	my $numbers = join ', ', map { $_ + @sums } 1 .. @by;
+	if ($query !~ /^SELECT \*/)
+	{
+		$query .= " GROUP BY $numbers" if @by;
+		$query .= ' ORDER BY 1 DESC' . pick('', ' NULLS LAST') . ", $numbers LIMIT " . pick(1, 3, 10) if @by && rand() < 0.3;
+	}
+	return map { sprintf("($query) q ORDER BY q::text COLLATE \"C\"", $_) } "ecinsight.$name('$relation')", plain_view($name);
+}
+
 # Pairs of queries: ours and the definition's.
 sub calls
 {
@@ -172,6 +233,11 @@ sub calls
 	{
 		my $name = pick((sort keys %arguments), qw(overview overview sales_trend));
 		my $relation = pick(qw(c c c c c p p h v));
+		if (rand() < 0.3)
+		{
+			push @calls, [ view_call($relation) ];
+			next;
+		}
 		my $arguments = join '', map { ", $_" } $arguments{$name}->(), common();
 		push @calls, [ "ecinsight.$name('$relation'$arguments)", "spec.$name('h'$arguments)" ];
 	}
