@@ -15,6 +15,12 @@ my $golden = "$FindBin::RealBin/../golden";
 my $files = "SELECT relname, pg_relation_filepath(c.oid), pg_relation_filepath(reltoastrelid), pg_relation_filepath(indexrelid)"
   . " FROM pg_class c JOIN pg_am a ON a.oid = c.relam JOIN pg_index ON indrelid = reltoastrelid WHERE amname = 'ecinsight_columnar'";
 
+# Tables with summaries, how many sets and which projections; calls that read them.
+my $sets = "golden_events|2|category_brand_day category_day category_hour product product_hour product_total purchase session top_brand top_category user visit\ngolden_renamed|1|category_brand_day category_day category_hour top_brand top_category user";
+my @calls = ("popular_categories('T', NULL)", "price_sensitivity('T', NULL)", "top_user_categories('T', NULL)", "top_user_category_brands('T', NULL)", "product_performance('T', NULL)",
+	"overview('T')", "sales_trend('T')", "customer_trend('T')", "sales_trend('T', 'hour', since => '2020-01-02 03:00Z', until => '2020-01-03 04:20Z')", "customer_scores('T', '2020-01-05')",
+	"cross_sell('T', NULL)", "funnel('T')", "category_correlation('T', NULL, 1)", "favorite_category_brands('T')", "engaged_users('T', 3)", "trending('T', '1 day', '2020-01-04')");
+
 sub statements
 {
 	my ($version, $prefix, $method) = @_;
@@ -108,6 +114,17 @@ EOC
 		is($node->safe_psql('postgres', "SELECT pg_relation_size('golden_emptied')"), '0', "version $version: a table without a page");
 		is($node->safe_psql('postgres', "BEGIN; INSERT INTO golden_emptied VALUES (1) RETURNING ctid > '(1,0)'; ROLLBACK"), 't', "version $version: its row numbers go on");
 	}
+	my $insights = '';
+	if ($version == 6)
+	{
+		is($node->safe_psql('postgres', "SELECT relname, count(DISTINCT set_number), string_agg(DISTINCT projection, ' ' ORDER BY projection) FROM ($files) x, ecinsight.summaries(relname::regclass) GROUP BY 1 ORDER BY 1"),
+			$sets, "version $version: summaries");
+		$insights = join ' UNION ALL ', map {
+			my $table = $_;
+			map { my $call = $_; "SELECT \$\$$table $call\$\$ WHERE (SELECT string_agg(x::text, ' ') FROM ecinsight." . ($call =~ s/T/golden_$table/r) . " x) IS DISTINCT FROM (SELECT string_agg(x::text, ' ') FROM ecinsight." . ($call =~ s/T/heap_$table/r) . ' x)' } @calls;
+		} 'events', 'renamed';
+		is($node->safe_psql('postgres', $insights), '', "version $version: what they tell");
+	}
 	# what is written now stands beside it
 	my $more = '';
 	foreach (split /\n/, $node->safe_psql('postgres', $tables))
@@ -116,8 +133,10 @@ EOC
 	}
 	$node->safe_psql('postgres', $more);
 	is($node->safe_psql('postgres', $differ), '', "version $version: rows added and changed");
+	is($node->safe_psql('postgres', $insights), '', "version $version: told with what was added and changed") if $insights;
 	$node->safe_psql('postgres', 'VACUUM');
 	is($node->safe_psql('postgres', $differ), '', "version $version: after VACUUM");
+	is($node->safe_psql('postgres', "SET ecinsight.summary_rows = 1; VACUUM golden_events; $insights"), '', "version $version: and told") if $insights;
 	$node->safe_psql('postgres', 'VACUUM FULL');
 	is($node->safe_psql('postgres', $differ), '', "version $version: after VACUUM FULL");
 	$node->stop;

@@ -54,6 +54,9 @@ my $sums = join ' UNION ALL ', map { "SELECT '$_', count(*), sum(hashtextextende
 my $expected = $old->safe_psql('postgres', $sums);
 my $differ = twin_differs();
 is($old->safe_psql('postgres', $differ), '', 'twins before');
+my $summarized = "SELECT sum(rows) > 0, md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM ecinsight.summaries('c') s";
+my $summaries = $old->safe_psql('postgres', $summarized);
+like($summaries, qr/^t/, 'with summaries');
 my $old_bin = $old->config_data('--bindir');
 $old->stop;
 
@@ -70,6 +73,7 @@ foreach my $pg_config (@servers)
 			'--old-port', $old->port, '--new-port', $new->port, '--socketdir', $new->host ], "pg_upgrade to $major");
 	$new->start;
 	is($new->safe_psql('postgres', $sums), $expected, "$major: the same rows");
+	is($new->safe_psql('postgres', $summarized), $summaries, "$major: the same summaries");
 	is($new->safe_psql('postgres', $differ), '', "$major: twins");
 	is($new->safe_psql('postgres', "SELECT t, v FROM unnest('{" . join(',', @columnar, 'c') . "}'::text[]) t, LATERAL ecinsight.verify(t::regclass) v"), '', "$major: nothing is damaged, indexes agree");
 	is($new->safe_psql('postgres', "SELECT compression FROM ecinsight.table_options WHERE relation = 'form_rows'::regclass"), 'lz4', "$major: options");
