@@ -185,7 +185,8 @@ find_events(PGconn *conn, EcReport *report, const char *schema)
 				   "JOIN pg_rewrite r ON r.ev_class = v.oid "
 				   "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid "
 				   "WHERE n.nspname = $4 AND v.relname = 'sales_day' AND v.relkind = 'v' "
-				   "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid",
+				   "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid "
+				   "AND d.refobjid NOT IN (SELECT oid FROM pg_class WHERE relkind = 'c')",
 				   values);
 	if (PQntuples(result) != 1)
 		ec_die("there are no insight views in schema \"%s\" of database \"%s\": SELECT "
