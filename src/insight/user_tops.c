@@ -513,6 +513,9 @@ look_up_range(Tops *tops, int64 k)
 	int64 *seen = MemoryContextAlloc(tops->context, sizeof(int64));
 	uint32 nseen = 0;
 
+	/* the k-th has no more than the k-th possible number, which must be beyond what stands in no list */
+	if (tops->bounds >= (n < k ? 1 : possible[k - 1].n))
+		return false;
 	do
 	{
 		if (!look_up_possible(tops, possible + done, end - done, &seen, &nseen))
