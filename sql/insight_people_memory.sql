@@ -6,7 +6,7 @@ CREATE SCHEMA insight_people_memory;
 SET search_path = insight_people_memory, ecinsight, public;
 
 -- 150,000 rows of 46,999 users, one of them the most active, some NULL; users in no order
-CREATE TABLE events USING ecinsight_columnar AS
+CREATE TABLE events USING ecinsight_columnar WITH (autovacuum_enabled = off) AS
 SELECT timestamptz '2020-01-01' + i * interval '7 seconds' AS event_time, (ARRAY['purchase', 'view'])[1 + i % 2] AS event_type,
        i * 7919::bigint % 30011 AS product_id, 1 AS category_id, 'code' || i % 13 AS category_code, CASE WHEN i % 5 > 0 THEN 'brand' || i % 7 END AS brand,
        (i * 31 % 10007) / 100.0 AS price, CASE WHEN i % 1000 = 0 THEN NULL WHEN i % 100 = 1 THEN 77 ELSE i / 3 * 104729::bigint % 46999 END AS user_id,

@@ -16,7 +16,7 @@ BEGIN
 END $$;
 
 CREATE TABLE scan_events (event_time timestamptz, event_type text, product_id bigint, category text COLLATE "C", price numeric(10,2), user_id int, session uuid)
-	USING ecinsight_columnar;
+	USING ecinsight_columnar WITH (autovacuum_enabled = off);
 -- ten row groups: time ascending, users cyclic, a category for each two groups
 INSERT INTO scan_events
 SELECT timestamptz '2019-10-01' + g * interval '1 minute', CASE WHEN g > 5120 AND g % 10 = 0 THEN 'purchase' ELSE 'view' END,
@@ -79,7 +79,7 @@ RESET ecinsight.enable_columnar_scan;
 
 -- blocks within a row group
 SET ecinsight.row_group_rows = 100000;
-CREATE TABLE scan_blocks (a int, b int) USING ecinsight_columnar;
+CREATE TABLE scan_blocks (a int, b int) USING ecinsight_columnar WITH (autovacuum_enabled = off);
 INSERT INTO scan_blocks SELECT g, g % 7 FROM generate_series(0, 99999) g;
 ANALYZE scan_blocks;
 SELECT scan_show('SELECT b FROM scan_blocks WHERE a < 16384');

@@ -22,7 +22,7 @@ END $$;
 
 -- small row groups and single rows
 SET ecinsight.row_group_rows = 4096;
-CREATE TABLE c (a int, b text, n numeric(10,2), u uuid, f float8, d date, j jsonb, gone int) USING ecinsight_columnar;
+CREATE TABLE c (a int, b text, n numeric(10,2), u uuid, f float8, d date, j jsonb, gone int) USING ecinsight_columnar WITH (autovacuum_enabled = off);
 DO $$ BEGIN
 	FOR i IN 1 .. 200 LOOP
 		INSERT INTO c SELECT i * 1000 + j, CASE WHEN j % 7 <> 0 THEN md5(j::text) END, j / 3.0, md5(i::text || j)::uuid, j / 7.0, '2024-01-01'::date + j,
@@ -73,7 +73,7 @@ BEGIN; SELECT count(*) = 1 FROM ecinsight.compact('c'); SELECT count(*) = 1 FROM
 SELECT differences('c', 'h');
 
 -- an order: groups are sorted, rows keep their tids
-CREATE TABLE o (a int, b text, c int) USING ecinsight_columnar;
+CREATE TABLE o (a int, b text, c int) USING ecinsight_columnar WITH (autovacuum_enabled = off);
 INSERT INTO o SELECT i, md5((i % 97)::text), i % 13 FROM generate_series(1, 20000) i;
 CREATE TABLE oh USING heap AS SELECT ctid AS tid, * FROM o;
 SELECT ecinsight.set_options('o', order_by => 'c, b');
@@ -123,7 +123,7 @@ BEGIN
 		COMMIT;
 	END LOOP;
 END $$;
-CREATE TABLE moved (id int, v int) USING ecinsight_columnar;
+CREATE TABLE moved (id int, v int) USING ecinsight_columnar WITH (autovacuum_enabled = off);
 INSERT INTO moved SELECT g, g FROM generate_series(1, 60) g;
 CALL wait_for_others();
 BEGIN;
