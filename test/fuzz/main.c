@@ -1,6 +1,7 @@
 /*
  * main.c
  *	  main [--seed N] [--mutations N] [--golden-write] GOLDEN_DIRECTORY
+ *	  main [--seed N] --teams N
  *
  * Runs the stand-alone tests of src/vector and src/encoding; see test/fuzz/run.
  */
@@ -14,6 +15,7 @@ main(int argc, char **argv)
 	uint64_t seed = (uint64_t) time(NULL);
 	uint64_t mutations = 40000;
 	const char *golden = NULL;
+	int teams = 0;
 	bool write = false;
 	int i;
 
@@ -23,12 +25,14 @@ main(int argc, char **argv)
 			seed = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--mutations") == 0 && i + 1 < argc)
 			mutations = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--teams") == 0 && i + 1 < argc)
+			teams = atoi(argv[++i]);
 		else if (strcmp(argv[i], "--golden-write") == 0)
 			write = true;
 		else
 			golden = argv[i];
 	}
-	if (golden == NULL)
+	if (golden == NULL && teams == 0)
 	{
 		fprintf(stderr, "the directory of golden files is missing\n");
 		return 2;
@@ -36,8 +40,11 @@ main(int argc, char **argv)
 	printf("seed %llu, %llu mutations\n", (unsigned long long) seed,
 		   (unsigned long long) mutations);
 	fflush(stdout);
-	test_golden(golden, write);
-	if (!write)
+	for (i = 0; i < teams; i++)
+		test_team(seed + (uint64_t) i);
+	if (teams == 0)
+		test_golden(golden, write);
+	if (teams == 0 && !write)
 	{
 		test_vector(seed);
 		test_builder(seed);

@@ -60,6 +60,28 @@ compare(const EcTeam *team)
 	}
 }
 
+/* What a session does while a batch is in flight: looks at its rows, and fills the next one. */
+static void
+look_and_append(uint64_t seed)
+{
+	EcBuilder *next = ec_builder_create(EC_KIND_TEXT, &ec_malloc_allocator);
+	uint64_t sum = 0;
+	int i;
+
+	append_pattern(next, EC_KIND_TEXT, 0, 2000, NULLS_FEW, seed);
+	for (i = 0; i < COLUMNS; i++)
+	{
+		EcVector v;
+		uint32_t row;
+
+		ec_builder_view(builders[i], &v);
+		for (row = 0; row < v.nrows; row += 97)
+			sum += ec_vector_is_null(&v, row) ? 1 : ec_vector_index(&v, row);
+	}
+	CHECK(sum > 0);
+	ec_builder_destroy(next);
+}
+
 void
 test_team(uint64_t seed)
 {
@@ -80,6 +102,7 @@ test_team(uint64_t seed)
 			CHECK(!ec_team_help(team));
 			continue;
 		}
+		look_and_append(seed + (uint64_t) i);
 		while (i % 2 == 0 && ec_team_help(team))
 			;
 		ec_team_end(team);
