@@ -4,9 +4,9 @@
  *
  * Everything here is a test of which the failure means "core's".  No error is raised
  * that core would not raise at the same point with the same words.  Tables with
- * INSERT triggers (so foreign keys and deferrable constraints), or with defaults,
- * generated columns, CHECK constraints or domains that call functions of users are
- * core's, so are partitioned tables, other encodings and users' own types.
+ * INSERT triggers other than those of foreign keys, or with defaults, generated columns,
+ * CHECK constraints, domains or a WHERE that call functions of users are core's, so are
+ * partitioned tables, encodings that only clients may have and users' own types.
  *
  * The statement is always given to the next hook and at last to core, so that others'
  * hooks see it, and what it takes, wherever they stand in shared_preload_libraries.
@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
@@ -28,6 +29,11 @@
 #include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
 #include "executor/executor.h"
 #include "storage/fd.h"
@@ -82,13 +88,15 @@ string_of(const DefElem *def)
 typedef struct CopyOptions
 {
 	bool csv;
+	bool binary;
+	bool others; /* than format, freeze and encoding */
 	char delimiter;
 	char quote;
 	char escape;
 	const char *null_text;
 	List *force_null;
 	List *force_not_null;
-	bool encoding;
+	const char *encoding;
 } CopyOptions;
 
 /* An option of one byte. */
@@ -112,7 +120,8 @@ static bool
 take_format(const char *text, CopyOptions *options)
 {
 	options->csv = text != NULL && strcmp(text, "csv") == 0;
-	return options->csv || (text != NULL && strcmp(text, "text") == 0);
+	options->binary = text != NULL && strcmp(text, "binary") == 0;
+	return options->csv || options->binary || (text != NULL && strcmp(text, "text") == 0);
 }
 
 static bool
@@ -122,6 +131,12 @@ take_option(const DefElem *def, CopyOptions *options)
 
 	if (strcmp(def->defname, "format") == 0)
 		return take_format(text, options);
+	/* our tables freeze nothing; whether it could be done is core's question, at the first piece */
+	if (strcmp(def->defname, "freeze") == 0)
+		return true;
+	if (strcmp(def->defname, "encoding") == 0)
+		return (options->encoding = text) != NULL;
+	options->others = true;
 	if (strcmp(def->defname, "header") == 0)
 		return true;
 	if (strcmp(def->defname, "delimiter") == 0)
@@ -136,12 +151,29 @@ take_option(const DefElem *def, CopyOptions *options)
 		return take_names(def, &options->force_null);
 	if (strcmp(def->defname, "force_not_null") == 0)
 		return take_names(def, &options->force_not_null);
-	/* our tables freeze nothing; whether it could be done is core's question, at the first piece */
-	if (strcmp(def->defname, "freeze") == 0)
+	return false;
+}
+
+/*
+ * Encodings in which no byte of a character can be taken for an ASCII one are converted,
+ * by PostgreSQL's own functions, once lines have been found.
+ */
+static bool
+take_encoding(const CopyOptions *options, EcCopyPlan *plan)
+{
+	int from = options->encoding != NULL ? pg_char_to_encoding(options->encoding)
+										 : pg_get_client_encoding();
+	int to = GetDatabaseEncoding();
+	Oid function;
+
+	plan->encoding = -1;
+	if (from == to)
 		return true;
-	options->encoding = true;
-	return strcmp(def->defname, "encoding") == 0 && text != NULL &&
-		   pg_char_to_encoding(text) == GetDatabaseEncoding();
+	if (!PG_VALID_BE_ENCODING(from) || from == PG_SQL_ASCII || to == PG_SQL_ASCII)
+		return false;
+	function = FindDefaultConversionProc(from, to);
+	plan->encoding = from;
+	return OidIsValid(function) && function < FirstGenbkiObjectId;
 }
 
 static void
@@ -181,7 +213,15 @@ take_options(List *defs, EcCopyPlan *plan)
 		if (!take_option(lfirst_node(DefElem, lc), &options))
 			return false;
 	}
-	if (!options.encoding && pg_get_client_encoding() != GetDatabaseEncoding())
+	plan->binary = options.binary;
+	if (options.binary)
+	{
+		/* receive functions know the client's encoding only */
+		plan->encoding = -1;
+		plan->csv.verify = ec_rowinput_verifier();
+		return !options.others && pg_get_client_encoding() == GetDatabaseEncoding();
+	}
+	if (!take_encoding(&options, plan))
 		return false;
 	if (!options.csv && (options.quote != '\0' || options.escape != '\0'))
 		return false;
@@ -193,8 +233,7 @@ take_options(List *defs, EcCopyPlan *plan)
 static bool
 statement_is_ours(const CopyStmt *stmt, EcCopyPlan *plan)
 {
-	if (!ec_guc_enable_copy_parser || !stmt->is_from || stmt->relation == NULL ||
-		stmt->whereClause != NULL)
+	if (!ec_guc_enable_copy_parser || !stmt->is_from || stmt->relation == NULL)
 		return false;
 	if (XactReadOnly || IsInParallelMode() || RecoveryInProgress())
 		return false;
@@ -255,6 +294,23 @@ columns_are_ours(EcCopyPlan *plan)
 	return plan->attnums != NIL;
 }
 
+/* The condition as core has it, which has looked at it just before. */
+static List *
+prepare_where(EcCopyPlan *plan, ParseNamespaceItem *nsitem)
+{
+	Node *where = copyObject(plan->stmt->whereClause);
+
+	if (where == NULL)
+		return NIL;
+	addNSItemToQuery(plan->pstate, nsitem, false, true, true);
+	where = transformExpr(plan->pstate, where, EXPR_KIND_COPY_WHERE);
+	where = coerce_to_boolean(plan->pstate, where, "WHERE");
+	assign_expr_collations(plan->pstate, where);
+	where = eval_const_expressions(NULL, where);
+	where = (Node *) canonicalize_qual((Expr *) where, false);
+	return make_ands_implicit((Expr *) where);
+}
+
 static FILE *
 open_file(const char *name)
 {
@@ -301,10 +357,11 @@ copy_relation(EcCopyPlan *plan, uint64 *processed)
 	if (!relation_is_ours(plan->rel))
 		return false;
 	plan->attnums = CopyGetAttnums(RelationGetDescr(plan->rel), plan->rel, plan->stmt->attlist);
-	if (!columns_are_ours(plan) || !ec_copy_rows_possible(plan->rel, plan->attnums))
-		return false;
 	nsitem = addRangeTableEntryForRelation(plan->pstate, plan->rel, RowExclusiveLock, NULL, false,
 										   false);
+	plan->where = prepare_where(plan, nsitem);
+	if (!columns_are_ours(plan) || !ec_copy_rows_possible(plan->rel, plan->attnums, plan->where))
+		return false;
 	ec_compat_mark_inserted(nsitem, plan->attnums);
 	if (plan->stmt->is_program)
 	{

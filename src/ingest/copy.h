@@ -1,6 +1,6 @@
 /*
  * copy.h
- *	  COPY ... FROM in CSV or text format into columnar tables by our own parser.
+ *	  COPY ... FROM into columnar tables by our own parsers.
  *
  *	copy.c			the hooks: is this a COPY that we surely do as core would?
  *	copy_run.c		the COPY itself, piece by piece
@@ -29,7 +29,7 @@ typedef enum EcCopyOdd
 {
 	EC_COPY_PLAIN = 0, /* none: more rows follow, or the input's end */
 	EC_COPY_ODD,	   /* blank, or ends otherwise than the first line, or its quotes don't close */
-	EC_COPY_END_MARK   /* begins with \., or in the text format holds it anywhere */
+	EC_COPY_END_MARK /* begins with \., or in the text format holds it anywhere; in the binary one, any odd row */
 } EcCopyOdd;
 
 /* What ended the input. */
@@ -58,6 +58,7 @@ typedef struct EcCopySource
 	bool crlf;	  /* lines end with CR LF */
 	bool text;	  /* the text format: backslashes instead of quotes */
 	char quote;
+	int nfields; /* the binary format: of each row; 0: another format */
 } EcCopySource;
 
 /* Rows at the start of what the source holds. */
@@ -90,26 +91,32 @@ extern void ec_copy_drain(EcCopySource *source);
  */
 typedef struct EcCopyRows
 {
-	int64 row; /* -1: none */
+	int64 row; /* of the piece; -1: none */
 	bool checking;
+	uint64 excluded; /* rows that WHERE didn't let in, of all times */
 } EcCopyRows;
 
-/* False: only core can do it.  attnums: the columns that the input gives. */
-extern bool ec_copy_rows_possible(Relation rel, const List *attnums);
+/* False: only core can do it.  attnums: the columns that the input gives; where: the condition, or NIL. */
+extern bool ec_copy_rows_possible(Relation rel, const List *attnums, const List *where);
 
 /* The same for a column's domain.  *constrained: NULL may not be a value of it. */
 extern bool ec_copy_domain_possible(Oid domain, bool *constrained);
 
-extern EcCopyRows *ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums);
+extern EcCopyRows *
+ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums, List *where);
 extern void ec_copy_rows_free(EcCopyRows *rows);
 
-/*
- * Fills the other columns of nrows rows that were appended to the batch's builders, and
- * looks at constraints.  False: one doesn't hold; the rows are to be taken back.
- */
-extern bool ec_copy_rows_complete(EcCopyRows *rows, EcBatch *batch, uint32 nrows);
+/* All rows are there: fires what waited for that. */
+extern void ec_copy_rows_end(EcCopyRows *rows);
 
-/* Index entries of the same rows, once they are part of the batch. */
+/*
+ * Fills the other columns of *nrows rows that were appended to the batch's builders, drops
+ * those that WHERE doesn't let in (*nrows gets how many are left), and looks at constraints.
+ * False: one doesn't hold; the rows are to be taken back.
+ */
+extern bool ec_copy_rows_complete(EcCopyRows *rows, EcBatch *batch, uint32 *nrows);
+
+/* Index entries of the same rows, and events of their triggers, once they are part of the batch. */
 extern void ec_copy_rows_index(EcCopyRows *rows, int64 first, uint32 nrows);
 
 /* What a COPY needs to run. */
@@ -119,7 +126,10 @@ typedef struct EcCopyPlan
 	const CopyStmt *stmt;
 	Relation rel;
 	List *attnums;
+	bool binary;
 	EcCsvOptions csv;
+	int encoding;	  /* of the input, if it has to be converted; or -1 */
+	List *where;	  /* as for BeginCopyFrom: its parts, joined by AND */
 	List *force_null; /* names of columns */
 	List *force_not_null;
 	Bitmapset *checked_nulls; /* columns of domains, by attnum: NULLs are core's */

@@ -1,8 +1,8 @@
 /*
  * copy_rows.c
  *	  What the rows of a COPY have to go through besides being parsed and stored:
- *	  defaults, generated columns, CHECK, NOT NULL and partition constraints, and
- *	  indexes, in this order as in core's CopyFrom.
+ *	  defaults, WHERE, generated columns, CHECK, NOT NULL and partition constraints,
+ *	  indexes and foreign keys, in this order as in core's CopyFrom.
  *
  * Expressions are taken only if all their functions are PostgreSQL's own and not
  * volatile (nextval and random are, in defaults), so nothing here can see the piece at work half stored.
@@ -34,6 +34,7 @@
 
 #include "base/compat.h"
 #include "ingest/copy.h"
+#include "ingest/copy_triggers.h"
 #include "store/tid.h"
 
 /* A column that the input doesn't give. */
@@ -56,14 +57,19 @@ typedef struct RowsState
 	TupleTableSlot *slot;
 	int nabsent;
 	Absent *absent;
-	List *checks; /* ExprState */
-	bool by_row;  /* something must be computed or looked at row by row */
+	List *checks;	  /* ExprState */
+	ExprState *where; /* NULL: all rows are let in */
+	bool by_row;	  /* something must be computed or looked at row by row */
 	bool generates;
+	EcCopyTriggers *triggers; /* NULL: none */
 	EcColType *types;
 	bool *needed;		 /* [natts] by expressions and indexes */
 	MemoryContext piece; /* what follows */
 	Datum **values;		 /* [natts][rows of the piece], NULL if not needed */
 	bool **isnull;
+	uint8 *keep;	/* [rows of the piece], if there is a WHERE: it lets the row in */
+	bool *bad_null; /* [rows of the piece]: NULL where none may be; or NULL */
+	uint32 *origin; /* [rows kept]: which of the piece's; NULL: all are */
 } RowsState;
 
 /* ------------------------------------------------------------------------
@@ -135,15 +141,6 @@ ec_copy_domain_possible(Oid domain, bool *constrained)
 }
 
 static bool
-has_insert_triggers(const TriggerDesc *triggers)
-{
-	return triggers != NULL &&
-		   (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
-			triggers->trig_insert_instead_row || triggers->trig_insert_before_statement ||
-			triggers->trig_insert_after_statement || triggers->trig_insert_new_table);
-}
-
-static bool
 checks_are_plain(const TupleConstr *constr)
 {
 	for (int i = 0; constr != NULL && i < constr->num_check; i++)
@@ -155,11 +152,12 @@ checks_are_plain(const TupleConstr *constr)
 }
 
 bool
-ec_copy_rows_possible(Relation rel, const List *attnums)
+ec_copy_rows_possible(Relation rel, const List *attnums, const List *where)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 
-	if (has_insert_triggers(rel->trigdesc) || !checks_are_plain(desc->constr) ||
+	if (!ec_copy_triggers_possible(rel) || expression_is_odd((Node *) where, PLACE_CHECK) ||
+		!checks_are_plain(desc->constr) ||
 		(rel->rd_rel->relispartition &&
 		 expression_is_odd((Node *) RelationGetPartitionQual(rel), PLACE_CHECK)))
 		return false;
@@ -267,7 +265,7 @@ prepare_absent(RowsState *rows, const List *attnums)
 }
 
 EcCopyRows *
-ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums)
+ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums, List *where)
 {
 	RowsState *rows = palloc0(sizeof(RowsState));
 	int natts = RelationGetDescr(rel)->natts;
@@ -287,10 +285,27 @@ ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums)
 	ExecInitResultRelation(rows->estate, rows->info, 1);
 	ExecOpenIndices(rows->info, false);
 	rows->slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsVirtual);
+	if (where != NIL)
+	{
+		rows->where = ExecPrepareQual(where, rows->estate);
+		rows->by_row = true;
+		need_columns(rows, (Node *) where);
+	}
 	prepare_checks(rows);
 	prepare_absent(rows, attnums);
 	need_of_indexes(rows);
+	rows->triggers = ec_copy_triggers_begin(rel, rows->needed);
 	return &rows->public;
+}
+
+void
+ec_copy_rows_end(EcCopyRows *public)
+{
+	RowsState *rows = (RowsState *) public;
+
+	if (rows->triggers != NULL)
+		ec_copy_triggers_end(rows->triggers, rows->estate);
+	rows->triggers = NULL;
 }
 
 void
@@ -378,6 +393,12 @@ put_value(RowsState *rows, EcBatch *batch, const Absent *absent, uint32 row, Dat
 	MemoryContextSwitchTo(old);
 }
 
+static inline bool
+row_is_kept(const RowsState *rows, uint32 row)
+{
+	return rows->keep == NULL || rows->keep[row];
+}
+
 /* A column's default for rows [row, end).  False: it must not be NULL. */
 static bool
 put_default(RowsState *rows, EcBatch *batch, const Absent *absent, uint32 row, uint32 end)
@@ -389,7 +410,11 @@ put_default(RowsState *rows, EcBatch *batch, const Absent *absent, uint32 row, u
 		value =
 			ExecEvalExprSwitchContext(absent->expr, GetPerTupleExprContext(rows->estate), &isnull);
 	if (isnull && absent->not_null)
-		return false;
+	{
+		if (rows->where == NULL)
+			return false;
+		memset(rows->bad_null + row, true, end - row);
+	}
 	for (; row < end; row++)
 		put_value(rows, batch, absent, row, value, isnull);
 	return true;
@@ -399,6 +424,16 @@ static bool
 put_generated(RowsState *rows, EcBatch *batch, uint32 row)
 {
 	TupleTableSlot *slot = rows->slot;
+
+	if (!row_is_kept(rows, row))
+	{
+		for (int i = 0; i < rows->nabsent; i++)
+		{
+			if (rows->absent[i].generated)
+				put_value(rows, batch, &rows->absent[i], row, 0, true);
+		}
+		return true;
+	}
 
 	fill_slot(rows, row);
 	ExecComputeStoredGenerated(rows->info, rows->estate, slot, CMD_INSERT);
@@ -433,6 +468,71 @@ row_passes(RowsState *rows, uint32 row)
 		   ExecPartitionCheck(rows->info, rows->slot, rows->estate, false);
 }
 
+/* Which rows have a NULL where none may be; the parsers have left that to us if there is a WHERE. */
+static void
+find_bad_nulls(RowsState *rows, EcBatch *batch, uint32 nrows)
+{
+	rows->keep = MemoryContextAllocHuge(rows->piece, Max(nrows, 1));
+	rows->bad_null =
+		MemoryContextAllocExtended(rows->piece, Max(nrows, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int att = 0; att < rows->desc->natts; att++)
+	{
+		EcBuilder *column = batch->columns[att];
+		EcVector v;
+
+		if (column == NULL || !TupleDescAttr(rows->desc, att)->attnotnull)
+			continue;
+		ec_builder_view(column, &v);
+		for (uint32 i = 0; v.nnulls > 0 && i < nrows && batch->nrows + i < v.nrows; i++)
+			rows->bad_null[i] |= ec_vector_is_null(&v, batch->nrows + i);
+	}
+}
+
+/* Does WHERE let the row in?  It sees neither generated columns nor constraints. */
+static void
+judge_row(RowsState *rows, uint32 row)
+{
+	ExprContext *econtext = GetPerTupleExprContext(rows->estate);
+
+	fill_slot(rows, row);
+	econtext->ecxt_scantuple = rows->slot;
+	rows->keep[row] = ExecQual(rows->where, econtext);
+}
+
+/* Values of the rows that are left move together, as their columns do. */
+static uint32
+drop_rows(RowsState *rows, EcBatch *batch, uint32 nrows)
+{
+	uint32 n = 0;
+
+	for (uint32 row = 0; row < nrows; row++)
+		n += rows->keep[row];
+	if (n == nrows)
+		return n;
+	for (int att = 0; att < rows->desc->natts; att++)
+	{
+		uint32 to = 0;
+
+		if (batch->columns[att] != NULL)
+			ec_builder_retain(batch->columns[att], batch->nrows, rows->keep);
+		for (uint32 row = 0; rows->values[att] != NULL && row < nrows; row++)
+		{
+			rows->values[att][to] = rows->values[att][row];
+			rows->isnull[att][to] = rows->isnull[att][row];
+			to += rows->keep[row];
+		}
+	}
+	rows->origin = MemoryContextAllocHuge(rows->piece, sizeof(uint32) * Max(n, 1));
+	n = 0;
+	for (uint32 row = 0; row < nrows; row++)
+	{
+		rows->origin[n] = row;
+		n += rows->keep[row];
+	}
+	rows->public.excluded += nrows - n;
+	return n;
+}
+
 static bool
 complete_row(RowsState *rows, EcBatch *batch, uint32 row)
 {
@@ -443,18 +543,30 @@ complete_row(RowsState *rows, EcBatch *batch, uint32 row)
 		if (absent->per_row && !put_default(rows, batch, absent, row, row + 1))
 			return false;
 	}
-	return (!rows->generates || put_generated(rows, batch, row)) &&
-		   ((rows->checks == NIL && !rows->rel->rd_rel->relispartition) || row_passes(rows, row));
+	if (rows->where != NULL)
+		judge_row(rows, row);
+	if (rows->generates && !put_generated(rows, batch, row))
+		return false;
+	if (!row_is_kept(rows, row))
+		return true;
+	if (rows->where != NULL && rows->bad_null[row])
+		return false;
+	return (rows->checks == NIL && !rows->rel->rd_rel->relispartition) || row_passes(rows, row);
 }
 
 bool
-ec_copy_rows_complete(EcCopyRows *public, EcBatch *batch, uint32 nrows)
+ec_copy_rows_complete(EcCopyRows *public, EcBatch *batch, uint32 *count)
 {
+	uint32 nrows = *count;
 	RowsState *rows = (RowsState *) public;
 	bool fine = true;
 
 	MemoryContextReset(rows->piece);
+	rows->keep = NULL;
+	rows->origin = NULL;
 	make_values(rows, batch, nrows);
+	if (rows->where != NULL)
+		find_bad_nulls(rows, batch, nrows);
 	public->checking = true;
 	public->row = 0;
 	for (int i = 0; i < rows->nabsent && fine; i++)
@@ -473,11 +585,13 @@ ec_copy_rows_complete(EcCopyRows *public, EcBatch *batch, uint32 nrows)
 	ResetPerTupleExprContext(rows->estate);
 	public->row = -1;
 	public->checking = false;
+	if (fine && rows->where != NULL)
+		*count = drop_rows(rows, batch, nrows);
 	return fine;
 }
 
 /* ------------------------------------------------------------------------
- * Indexes
+ * Indexes and triggers
  * ------------------------------------------------------------------------
  */
 
@@ -486,13 +600,17 @@ ec_copy_rows_index(EcCopyRows *public, int64 first, uint32 nrows)
 {
 	RowsState *rows = (RowsState *) public;
 
-	for (uint32 row = 0; rows->info->ri_NumIndices > 0 && row < nrows; row++)
+	for (uint32 row = 0; (rows->info->ri_NumIndices > 0 || rows->triggers != NULL) && row < nrows;
+		 row++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		public->row = row;
+		public->row = rows->origin != NULL ? rows->origin[row] : row;
 		fill_slot(rows, row);
 		ec_tid_from_row(first + row, &rows->slot->tts_tid);
-		list_free(ec_compat_insert_index_tuples(rows->info, rows->slot, rows->estate));
+		if (rows->info->ri_NumIndices > 0)
+			list_free(ec_compat_insert_index_tuples(rows->info, rows->slot, rows->estate));
+		if (rows->triggers != NULL)
+			ec_copy_triggers_row(rows->triggers, rows->estate, rows->info, rows->slot);
 		ResetPerTupleExprContext(rows->estate);
 	}
 	public->row = -1;

@@ -1,6 +1,6 @@
 /*
  * copy_run.c
- *	  A COPY ... FROM in CSV or text format, piece by piece.
+ *	  A COPY ... FROM, piece by piece.
  *
  * Core reads the first piece: it knows about headers, checks all options, and finds
  * how lines end; a short input it reads whole.  The pieces that follow are parsed
@@ -8,7 +8,8 @@
  * not take as it stands is taken back and given to core, which raises the error
  * that belongs there, or accepts it; after a few such pieces core gets the rest.
  * Lines that our parser reads otherwise than core (blank ones, \., odd line ends)
- * make the rest core's at once.
+ * make the rest core's at once.  In the binary format lines are rows; each part that
+ * core gets begins with a header, as it must.
  *
  * All rows go to the same batch, in the input's order, whoever parsed them.
  */
@@ -23,6 +24,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/backend_progress.h"
+#include "utils/backend_status.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -30,6 +32,7 @@
 
 #include "base/compat.h"
 #include "ingest/copy.h"
+#include "ingest/rowbinary.h"
 #include "ingest/rowparse_server.h"
 #include "store/write_state.h"
 
@@ -38,6 +41,10 @@
 #define PIECE_BYTES ((size_t) 256 * 1024)
 #define REFUSED_MAX 8
 #define ALL_THE_REST SIZE_MAX
+
+/* A binary input's header: the signature, no flags, nothing else. */
+static const char binary_header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
+#define BINARY_HEADER_LEN (sizeof(binary_header))
 
 /* Bytes of a row that messages show: core's MAX_COPY_DATA_DISPLAY. */
 #define TEXT_SHOWN_MAX 100
@@ -52,14 +59,20 @@ typedef struct CopyRun
 	uint64 core_rows;	/* of these, read by core */
 	uint64 bytes_total; /* of a file */
 	EolType eol;
-	size_t core_len;  /* what core may still take, or ALL_THE_REST */
-	uint32 last_rows; /* of the last piece */
+	size_t core_len;	/* what core may still take, or ALL_THE_REST */
+	size_t core_header; /* bytes of a header that it gets first */
+	uint32 last_rows;	/* of the last piece */
 	int refused;
 	bool done;
 	EcRowInput *input;
 	EcCsv *csv;
+	EcBinary *binary; /* one of them */
 	EcCopyRows *row_state;
+	uint64 core_excluded;
 	EcCsvResult result; /* of the piece at work */
+	const char *text;	/* in the server's encoding */
+	size_t len;
+	char *converted; /* NULL: it is as it was read */
 } CopyRun;
 
 /* Core's callback takes no argument; COPYs don't nest. */
@@ -73,8 +86,11 @@ static CopyRun *current_run;
 static void
 report_progress(const CopyRun *run)
 {
-	const int params[] = {PROGRESS_COPY_BYTES_PROCESSED, PROGRESS_COPY_TUPLES_PROCESSED};
-	const int64 values[] = {run->source.taken, run->rows};
+	const int params[] = {PROGRESS_COPY_BYTES_PROCESSED, PROGRESS_COPY_TUPLES_PROCESSED,
+						  PROGRESS_COPY_TUPLES_EXCLUDED};
+	const int64 values[] = {run->source.taken, run->rows,
+							run->core_excluded +
+								(run->row_state != NULL ? run->row_state->excluded : 0)};
 
 	pgstat_progress_update_multi_param(lengthof(params), params, values);
 }
@@ -96,14 +112,13 @@ report_command(const CopyRun *run)
 
 /* The last physical line of a row of the piece, as core counts. */
 static uint64
-line_of(const CopyRun *run, const EcRowRef *ref)
+line_of(const CopyRun *run, int64 row)
 {
-	const char *text = run->source.data + run->source.begin;
 	uint64 line = run->lines + 1;
 
-	if (run->source.text)
-		return line + (ref - run->result.refs);
-	for (const char *p = text; p < text + ref->end; p++)
+	if (run->source.text || run->binary != NULL)
+		return line + row;
+	for (const char *p = run->text; p < run->text + run->result.refs[row].end; p++)
 		line += *p == '\n';
 	return line;
 }
@@ -124,19 +139,19 @@ error_context(void *arg)
 		errcontext("COPY %s, line " UINT64_FORMAT, name, run->lines + 1);
 		return;
 	}
-	ref = &run->result.refs[run->row_state->row];
-	if (!run->row_state->checking)
+	if (!run->row_state->checking || run->binary != NULL)
 	{
-		errcontext("COPY %s, line " UINT64_FORMAT, name, line_of(run, ref));
+		errcontext("COPY %s, line " UINT64_FORMAT, name, line_of(run, run->row_state->row));
 		return;
 	}
-	text = run->source.data + run->source.begin + ref->begin;
+	ref = &run->result.refs[run->row_state->row];
+	text = run->text + ref->begin;
 	len = (int) (ref->end - ref->begin);
 	cut = len > TEXT_SHOWN_MAX;
 	if (cut)
 		len = pg_mbcliplen(text, len, TEXT_SHOWN_MAX);
-	errcontext("COPY %s, line " UINT64_FORMAT ": \"%.*s%s\"", name, line_of(run, ref), len, text,
-			   cut ? "..." : "");
+	errcontext("COPY %s, line " UINT64_FORMAT ": \"%.*s%s\"", name,
+			   line_of(run, run->row_state->row), len, text, cut ? "..." : "");
 }
 
 /* ------------------------------------------------------------------------
@@ -151,6 +166,13 @@ give_core(void *out, int min_read, int max_read)
 	EcCopySource *source = &run->source;
 	size_t n;
 
+	if (run->core_header > 0)
+	{
+		n = Min(run->core_header, (size_t) max_read);
+		memcpy(out, binary_header + BINARY_HEADER_LEN - run->core_header, n);
+		run->core_header -= n;
+		return (int) n;
+	}
 	if (run->core_len == ALL_THE_REST)
 		(void) ec_copy_fill(source, 1);
 	n = Min(Min(source->end_at - source->begin, run->core_len), (size_t) max_read);
@@ -167,9 +189,21 @@ static CopyFromState
 begin_core(CopyRun *run)
 {
 	const EcCopyPlan *plan = run->plan;
+	CopyFromState cstate;
 
-	return BeginCopyFrom(plan->pstate, plan->rel, NULL, NULL, false, give_core, plan->stmt->attlist,
-						 plan->stmt->options);
+	current_run = run;
+	run->core_header = plan->binary ? BINARY_HEADER_LEN : 0;
+	cstate = BeginCopyFrom(plan->pstate, plan->rel, (Node *) plan->where, NULL, false, give_core,
+						   plan->stmt->attlist, plan->stmt->options);
+	current_run = NULL;
+	return cstate;
+}
+
+/* Of the rows that core has read just now. */
+static uint64
+excluded_by_core(void)
+{
+	return MyBEEntry != NULL ? MyBEEntry->st_progress_param[PROGRESS_COPY_TUPLES_EXCLUDED] : 0;
 }
 
 /* Core takes len bytes, which end with a line, or all the rest. */
@@ -188,11 +222,13 @@ copy_by_core(CopyRun *run, CopyFromState first, size_t len)
 	}
 	cstate->bytes_processed = run->source.taken;
 	report_command(run);
+	pgstat_progress_update_param(PROGRESS_COPY_TUPLES_EXCLUDED, 0);
 	current_run = run;
 	run->core_len = len;
 	run->done = len == ALL_THE_REST;
 	taken = CopyFrom(cstate);
 	current_run = NULL;
+	run->core_excluded += excluded_by_core();
 	run->rows += taken;
 	run->core_rows += taken;
 	/* the attempt to read beyond the last line was counted too */
@@ -246,19 +282,69 @@ create_parser(CopyRun *run)
 	run->input =
 		ec_rowinput_create(desc, ec_coltype_from_tupdesc(desc), attnums, n, CurrentMemoryContext);
 	for (int i = 0; i < n; i++)
+	{
+		/* rows that WHERE doesn't let in may have NULLs: the others are looked at behind it */
+		if (run->plan->where != NIL)
+			run->input->columns[i].not_null = false;
 		run->input->columns[i].not_null |= bms_is_member(attnums[i], run->plan->checked_nulls);
+	}
 	csv.force = find_forced(run->plan);
-	run->csv = ec_csv_create(&csv, run->input->columns, run->input->ncolumns, &allocator);
+	if (run->plan->binary)
+	{
+		ec_rowinput_use_binary(run->input);
+		run->binary = ec_binary_create(run->input->columns, n, csv.verify, &allocator);
+	}
+	else
+		run->csv = ec_csv_create(&csv, run->input->columns, n, &allocator);
 	run->input->raise = true;
-	run->row_state = ec_copy_rows_create(run->plan->pstate, run->plan->rel, run->plan->attnums);
+	run->row_state = ec_copy_rows_create(run->plan->pstate, run->plan->rel, run->plan->attnums,
+										 run->plan->where);
+}
+
+/* The piece in the server's encoding; errors are those of conversion functions. */
+static void
+convert(CopyRun *run, const EcCopyPiece *piece)
+{
+	if (run->converted != NULL)
+		pfree(run->converted);
+	run->converted = NULL;
+	run->text = run->source.data + run->source.begin;
+	run->len = piece->len;
+	if (run->plan->encoding < 0)
+		return;
+	run->converted = pg_any_to_server(run->text, (int) piece->len, run->plan->encoding);
+	if (run->converted == run->text)
+		run->converted = NULL;
+	else
+	{
+		run->text = run->converted;
+		run->len = strlen(run->converted);
+	}
 }
 
 static void
 feed(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
 {
-	if (!ec_csv_feed(run->csv, run->source.data + run->source.begin, piece->len, batch->columns,
-					 &run->result))
-		elog(ERROR, "could not parse a piece of %zu bytes", piece->len);
+	memset(&run->result, 0, sizeof(run->result));
+	convert(run, piece);
+	if (run->binary != NULL)
+	{
+		if (ec_binary_feed(run->binary, (const uint8 *) run->text, run->len, batch->columns))
+			run->result.rows = piece->rows;
+		return;
+	}
+	if (run->len >= 3 && memcmp(run->text, "\xef\xbb\xbf", 3) == 0)
+		return;
+	if (!ec_csv_feed(run->csv, run->text, run->len, batch->columns, &run->result))
+		elog(ERROR, "could not parse a piece of %zu bytes", run->len);
+}
+
+/* Receive functions call a value that is too short a violation of the protocol. */
+static bool
+is_about_piece(const CopyRun *run, const ErrorData *error)
+{
+	return ec_error_is_about_value(error->sqlerrcode, false) ||
+		   (run->binary != NULL && error->sqlerrcode == ERRCODE_PROTOCOL_VIOLATION);
 }
 
 /*
@@ -297,7 +383,7 @@ try_feed(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
 	CurrentResourceOwner = owner;
 	if (error == NULL)
 		return true;
-	if (!ec_error_is_about_value(error->sqlerrcode, false))
+	if (!is_about_piece(run, error))
 		ReThrowError(error);
 	FreeErrorData(error);
 	return false;
@@ -307,15 +393,13 @@ try_feed(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
 static bool
 parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece, int64 first)
 {
-	const char *text = run->source.data + run->source.begin;
 	const EcCsvResult *result = &run->result;
+	uint32 nrows = piece->rows;
 	bool fine;
 
-	if (piece->len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		return false;
 	fine = try_feed(run, batch, piece) && result->rows == piece->rows && result->faults == 0 &&
 		   result->blanks == 0 && result->headers == 0 &&
-		   ec_copy_rows_complete(run->row_state, batch, piece->rows);
+		   ec_copy_rows_complete(run->row_state, batch, &nrows);
 	ec_rowinput_reset(run->input);
 	if (!fine)
 	{
@@ -324,11 +408,11 @@ parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece, int64 first)
 		ec_batch_truncate(batch, batch->nrows);
 		return false;
 	}
-	ec_write_added(run->plan->rel, run->cid, piece->rows);
-	ec_copy_rows_index(run->row_state, first, piece->rows);
+	ec_write_added(run->plan->rel, run->cid, nrows);
+	ec_copy_rows_index(run->row_state, first, nrows);
 	ec_write_limit(run->plan->rel, run->cid);
 	run->last_rows = piece->rows;
-	run->rows += piece->rows;
+	run->rows += nrows;
 	run->lines += piece->lines;
 	ec_copy_take(&run->source, piece->len);
 	return true;
@@ -391,6 +475,29 @@ copy_by_pieces(CopyRun *run)
  * ------------------------------------------------------------------------
  */
 
+/* A header that isn't the usual one is core's, and so are all rows behind it. */
+static void
+first_binary_piece(CopyRun *run, CopyFromState first)
+{
+	EcCopySource *source = &run->source;
+	EcCopyPiece piece = {0};
+
+	(void) ec_copy_fill(source, FIRST_BYTES);
+	if (source->end_at - source->begin >= BINARY_HEADER_LEN &&
+		memcmp(source->data + source->begin, binary_header, BINARY_HEADER_LEN) == 0)
+	{
+		ec_copy_take(source, BINARY_HEADER_LEN);
+		ec_copy_look(source, PG_UINT32_MAX, FIRST_BYTES - BINARY_HEADER_LEN, &piece);
+	}
+	else
+	{
+		current_run = run;
+		run->core_len = ALL_THE_REST;
+		ReceiveCopyBinaryHeader(first);
+	}
+	copy_by_core(run, first, piece.rows > 0 ? piece.len : ALL_THE_REST);
+}
+
 /* Core's share at the beginning. */
 static void
 first_piece(CopyRun *run, CopyFromState first)
@@ -434,6 +541,7 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file, bool *all_read)
 	run.source.file = file;
 	run.source.quote = plan->csv.quote;
 	run.source.text = plan->csv.text;
+	run.source.nfields = plan->binary ? list_length(plan->attnums) : 0;
 	run.source.data = palloc(run.source.size = 2 * PIECE_BYTES);
 	if (file == NULL)
 	{
@@ -446,12 +554,19 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file, bool *all_read)
 	run.cid = GetCurrentCommandId(true);
 	create_parser(&run);
 	ec_write_hold(true);
-	first_piece(&run, first);
+	if (plan->binary)
+		first_binary_piece(&run, first);
+	else
+		first_piece(&run, first);
 	copy_by_pieces(&run);
+	ec_copy_rows_end(run.row_state);
 	ec_write_hold(false);
 	table_finish_bulk_insert(plan->rel, 0);
 	ec_copy_drain(&run.source);
-	ec_csv_destroy(run.csv);
+	if (run.binary != NULL)
+		ec_binary_destroy(run.binary);
+	else
+		ec_csv_destroy(run.csv);
 	ec_rowinput_destroy(run.input);
 	ec_copy_rows_free(run.row_state);
 	EndCopyFrom(first);

@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "ingest/copy.h"
+#include "ingest/rowbinary.h"
 
 /* Beyond this a row is core's. */
 #define BUFFER_MAX ((size_t) 64 * 1024 * 1024)
@@ -214,6 +215,20 @@ is_continued(const char *line, const char *end, bool *odd)
 	return false;
 }
 
+/* Rows of the binary format. */
+static void
+look_binary(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCopyPiece *piece)
+{
+	size_t size = source->end_at - source->begin;
+	bool odd;
+
+	piece->rows = ec_binary_look((const uint8 *) source->data + source->begin, size,
+								 source->nfields, max_rows, max_bytes, &piece->len, &odd);
+	piece->lines = piece->rows;
+	if (odd || (piece->rows == 0 && source->end == EC_COPY_EOF && size > 0))
+		piece->next = EC_COPY_END_MARK;
+}
+
 void
 ec_copy_look(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCopyPiece *piece)
 {
@@ -224,6 +239,11 @@ ec_copy_look(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCo
 	bool quoted = false;
 
 	memset(piece, 0, sizeof(*piece));
+	if (source->nfields > 0)
+	{
+		look_binary(source, max_rows, max_bytes, piece);
+		return;
+	}
 	while (line < stop && piece->rows < max_rows && piece->len < max_bytes)
 	{
 		const char *newline = memchr(line, '\n', stop - line);

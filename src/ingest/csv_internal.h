@@ -65,7 +65,6 @@ struct EcCsv
 extern bool ec_csv_split_row(EcCsv *csv, size_t begin, EcCsvRow *row);
 extern void ec_csv_row_to_chunk(EcCsv *csv, const EcCsvRow *row);
 extern EcFaultCode ec_csv_check_bytes(const EcCsv *csv, const uint8_t *p, size_t len);
-extern bool ec_utf8_valid(const uint8_t *p, size_t len);
 
 extern void ec_csv_keep_field(EcCsv *csv, EcCsvRow *row, size_t begin, size_t len, uint32_t flags);
 extern void ec_csv_judge_nulls(const EcCsv *csv, int column, EcCell *cells, uint32_t n);

@@ -7,32 +7,10 @@
  * so that the next row is read as if nothing had happened.
  */
 #include "ingest/csv_internal.h"
+#include "ingest/rowparse_field.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static bool
-ascii_without_nul(const uint8_t *p, size_t len)
-{
-	uint64_t high = 0;
-	bool nul = false;
-	size_t i = 0;
-
-	for (; i + 8 <= len; i += 8)
-	{
-		uint64_t v;
-
-		memcpy(&v, p + i, 8);
-		/* for ASCII bytes this borrows into the sign bit where a byte is zero */
-		high |= v | (v - UINT64_C(0x0101010101010101));
-	}
-	for (; i < len; i++)
-	{
-		high |= p[i];
-		nul |= p[i] == 0;
-	}
-	return (high & UINT64_C(0x8080808080808080)) == 0 && !nul;
-}
 
 /* Bytes of the character at p, 0 if it is not valid: the table of RFC 3629. */
 static inline size_t
@@ -76,7 +54,7 @@ ec_utf8_valid(const uint8_t *p, size_t len)
 			return false;
 		p += n;
 		len -= n;
-		while (len >= 8 && ascii_without_nul(p, 8))
+		while (len >= 8 && ec_ascii_without_nul(p, 8))
 		{
 			p += 8;
 			len -= 8;
@@ -89,7 +67,7 @@ ec_utf8_valid(const uint8_t *p, size_t len)
 EcFaultCode
 ec_csv_check_bytes(const EcCsv *csv, const uint8_t *p, size_t len)
 {
-	if (ascii_without_nul(p, len))
+	if (ec_ascii_without_nul(p, len))
 		return 0;
 	if (memchr(p, 0, len) != NULL)
 		return EC_FAULT_NUL_BYTE;

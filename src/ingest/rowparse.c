@@ -282,6 +282,18 @@ set_null(EcRowChunk *chunk, int column, uint32_t row)
 		not_null_fault(chunk, row, column);
 }
 
+void
+ec_chunk_type_null(EcRowChunk *chunk, int column, uint32_t row)
+{
+	set_null(chunk, column, row);
+}
+
+void
+ec_chunk_type_by_input(EcRowChunk *chunk, int column, uint32_t row)
+{
+	field_refused(chunk, column, row, EC_FIELD_SLOW);
+}
+
 /* The loop over a column, with the parser of its type inlined. */
 #define TYPE_COLUMN(PARSE, RANGE_CHECK)                                                            \
 	do                                                                                             \

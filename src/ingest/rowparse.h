@@ -99,6 +99,7 @@ typedef struct EcRowColumn
 	int32_t scale; /* DECIMAL */
 	int32_t max_chars;	/* TEXT; 0: no limit */
 	bool pad;			/* TEXT: with blanks up to max_chars */
+	bool verbatim;		/* TEXT: bytes of any kind (the binary format's bytea) */
 	EcFieldInput input; /* may be NULL */
 	void *input_arg;
 } EcRowColumn;

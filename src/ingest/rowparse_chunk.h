@@ -96,6 +96,10 @@ extern EcRowFault *ec_chunk_fault(EcRowChunk *chunk, uint32_t row, int column);
 /* Types the cells of one column.  Call it in the fields' order: the first fault of a row is kept. */
 extern void ec_chunk_type(EcRowChunk *chunk, int column);
 
+/* The same, one by one: a NULL; a field left to the column's input callback. */
+extern void ec_chunk_type_null(EcRowChunk *chunk, int column, uint32_t row);
+extern void ec_chunk_type_by_input(EcRowChunk *chunk, int column, uint32_t row);
+
 /* A column that the format does not deliver: all NULL. */
 extern void ec_chunk_type_absent(EcRowChunk *chunk, int column);
 
@@ -104,6 +108,9 @@ extern bool ec_chunk_append(EcRowChunk *chunk, uint32_t nrows, EcBuilder **build
 
 /* Forgets all rows. */
 extern void ec_chunk_clear(EcRowChunk *chunk);
+
+/* csv_row.c */
+extern bool ec_utf8_valid(const uint8_t *p, size_t len);
 
 static inline const uint8_t *
 ec_cell_text(const EcRowChunk *chunk, EcCell cell)

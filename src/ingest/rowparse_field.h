@@ -48,6 +48,30 @@ ec_load4(const uint8_t *p)
 	return EC_LITTLE_ENDIAN ? v : __builtin_bswap32(v);
 }
 
+/* ASCII, and no NUL byte. */
+static inline bool
+ec_ascii_without_nul(const uint8_t *p, size_t len)
+{
+	uint64_t high = 0;
+	bool nul = false;
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8)
+	{
+		uint64_t v;
+
+		memcpy(&v, p + i, 8);
+		/* for ASCII bytes this borrows into the sign bit where a byte is zero */
+		high |= v | (v - UINT64_C(0x0101010101010101));
+	}
+	for (; i < len; i++)
+	{
+		high |= p[i];
+		nul |= p[i] == 0;
+	}
+	return (high & UINT64_C(0x8080808080808080)) == 0 && !nul;
+}
+
 /*
  * Eight digit values (0 .. 9), the most significant in the lowest byte, as a
  * number: neighbours are joined to pairs, pairs to fours, fours to eight.

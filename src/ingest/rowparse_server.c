@@ -44,6 +44,7 @@ typedef struct ColumnInput
 	int32 typmod;		/* of the declared type, which may be a domain */
 	bool computes_only; /* see above */
 	bool is_enum;
+	bool receives; /* function is a receive function, of the binary format */
 } ColumnInput;
 
 /* Types whose input functions hold nothing that an error would leave behind. */
@@ -237,18 +238,34 @@ value_from_datum(Datum value, const EcColType *ct, EcFieldValue *out)
 	}
 }
 
+/* text has room for a byte behind its end, as receive functions may expect. */
+static Datum
+call_receive(ColumnInput *ci, const char *text, uint32 len)
+{
+	StringInfoData buf = {unconstify(char *, text), (int) len, (int) len + 1, 0};
+	Datum value = ReceiveFunctionCall(&ci->function, &buf, ci->ioparam, ci->typmod);
+
+	if (buf.cursor != buf.len)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("incorrect binary data format")));
+	return value;
+}
+
 /*
  * Calls the input function; errors leave it.  What it allocates on its way (jsonb a
  * lot) is not kept: it would push everything else out of the processor's caches.
  */
 static void
-call_input(ColumnInput *ci, const char *text, EcFieldValue *out)
+call_input(ColumnInput *ci, const char *text, uint32 len, EcFieldValue *out)
 {
 	EcRowInput *owner = ci->owner;
 	MemoryContext old = MemoryContextSwitchTo(owner->call);
-	Datum value =
-		InputFunctionCall(&ci->function, unconstify(char *, text), ci->ioparam, ci->typmod);
+	Datum value;
 
+	if (ci->receives)
+		value = call_receive(ci, text, len);
+	else
+		value = InputFunctionCall(&ci->function, unconstify(char *, text), ci->ioparam, ci->typmod);
 	value_from_datum(value, ci->type, out);
 	if (ci->type->phys == EC_PHYS_BYTES)
 	{
@@ -266,7 +283,7 @@ call_input(ColumnInput *ci, const char *text, EcFieldValue *out)
  * forgotten; everything else is undone by ending the subtransaction.
  */
 static bool
-try_input(ColumnInput *ci, const EcRowColumn *col, const char *text, EcFieldValue *out,
+try_input(ColumnInput *ci, const EcRowColumn *col, const char *text, uint32 len, EcFieldValue *out,
 		  EcRowFault *fault)
 {
 	MemoryContext context = CurrentMemoryContext;
@@ -275,7 +292,7 @@ try_input(ColumnInput *ci, const EcRowColumn *col, const char *text, EcFieldValu
 
 	if (ci->owner->raise)
 	{
-		call_input(ci, text, out);
+		call_input(ci, text, len, out);
 		return true;
 	}
 	if (!ci->computes_only)
@@ -285,7 +302,7 @@ try_input(ColumnInput *ci, const EcRowColumn *col, const char *text, EcFieldValu
 	}
 	PG_TRY();
 	{
-		call_input(ci, text, out);
+		call_input(ci, text, len, out);
 		if (!ci->computes_only)
 			ReleaseCurrentSubTransaction();
 	}
@@ -315,7 +332,7 @@ lookup_enum(ColumnInput *ci, const char *text, uint32 len, EcFieldValue *out)
 {
 	HeapTuple tuple;
 
-	if (len >= NAMEDATALEN)
+	if (len >= NAMEDATALEN || strlen(text) != len)
 		return false;
 	tuple = SearchSysCache2(ENUMTYPOIDNAME, ObjectIdGetDatum(ci->type->basetype),
 							CStringGetDatum(text));
@@ -335,7 +352,7 @@ input_field(void *arg, const EcRowColumn *col, const char *text, uint32 len, EcF
 
 	if (ci->is_enum && lookup_enum(ci, text, len, out))
 		return true;
-	return try_input(ci, col, text, out, fault);
+	return try_input(ci, col, text, len, out, fault);
 }
 
 /* Is a timestamp without a zone, in this session, one of UTC? */
@@ -487,6 +504,26 @@ ec_rowinput_create(TupleDesc desc, const EcColType *types, const AttrNumber *att
 	}
 	MemoryContextSwitchTo(old);
 	return in;
+}
+
+void
+ec_rowinput_use_binary(EcRowInput *in)
+{
+	for (int i = 0; i < in->ncolumns; i++)
+	{
+		EcRowColumn *col = &in->columns[i];
+		ColumnInput *ci = col->input_arg;
+		Oid function;
+
+		getTypeBinaryInputInfo(ci->type->typid, &function, &ci->ioparam);
+		fmgr_info_cxt(function, &ci->function, in->context);
+		ci->receives = true;
+		if (ci->type->typid == BYTEAOID)
+		{
+			col->type = EC_FIELD_TEXT;
+			col->verbatim = true;
+		}
+	}
 }
 
 void

@@ -34,6 +34,9 @@ ec_rowinput_create(TupleDesc desc, const EcColType *types, const AttrNumber *att
 				   MemoryContext parent);
 extern void ec_rowinput_destroy(EcRowInput *in);
 
+/* The columns' callbacks are to get what COPY's binary format holds (rowbinary.h). */
+extern void ec_rowinput_use_binary(EcRowInput *in);
+
 /* Is it a type of PostgreSQL's own whose input function needs no catalog, no lock and no user code? */
 extern bool ec_rowinput_computes_only(const EcColType *ct);
 

@@ -28,35 +28,6 @@
 /* Fewer repeated values are none. */
 #define FEW_REPEATS 2
 
-struct EcBuilder
-{
-	EcAllocator alloc;
-	EcKind kind;
-	EcPhys phys;
-	bool intern;
-	uint32_t nrows;
-	uint32_t nnulls;
-	uint32_t rows_cap; /* rows that fit without growing anything */
-	uint32_t judge_at;
-	size_t width; /* bytes of a value */
-	void *flat;
-	uint32_t flat_cap;
-	uint32_t *codes;
-	uint32_t codes_cap;
-	uint64_t *validity; /* set bits from nrows on, so that only NULLs touch it */
-	uint32_t validity_words;
-	void *dict;
-	uint32_t ndict;
-	uint32_t dict_cap;
-	uint32_t most_entries;
-	uint32_t null_code; /* of the NULLs, since the last view; UINT32_MAX: they are to be numbered */
-	uint64_t seed;		/* of hashes */
-	EcSlot *slots;
-	uint32_t nslots; /* a power of two, or 0 */
-	EcSegments kept; /* bytes of strings */
-	EcTail *tail;	 /* rows behind nrows, or NULL; there is room for them in all arrays */
-};
-
 /* Texts replace packed UUIDs in place. */
 _Static_assert(sizeof(EcBytes) == sizeof(EcUuid), "a 64-bit machine is assumed");
 
@@ -272,12 +243,6 @@ ensure_entries(EcBuilder *b, uint32_t n)
 	return grow(b, &b->dict, &b->dict_cap, b->width, (uint64_t) b->ndict + n, FIRST_ENTRIES);
 }
 
-static inline bool
-row_is_null(const EcBuilder *b, uint32_t row)
-{
-	return b->nnulls > 0 && (b->validity[row / 64] >> (row % 64) & 1) == 0;
-}
-
 /* Turns an interned column flat; entries keep their bytes. */
 static bool
 stop_interning(EcBuilder *b)
@@ -289,7 +254,7 @@ stop_interning(EcBuilder *b)
 		return false;
 	for (row = 0; row < b->nrows; row++)
 	{
-		if (row_is_null(b, row))
+		if (ec_builder_row_is_null(b, row))
 			put_nothing(b, row);
 		else
 			memcpy((char *) b->flat + row * b->width, (char *) b->dict + b->codes[row] * b->width,
@@ -427,7 +392,7 @@ unpack_uuids(EcBuilder *b)
 			return false;
 		for (i = 0; i < b->nrows; i++)
 		{
-			if (row_is_null(b, i))
+			if (ec_builder_row_is_null(b, i))
 				put_nothing(b, i);
 		}
 		return true;
@@ -545,9 +510,9 @@ append_bytes_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	return i;
 }
 
-/* Rows of the tail go where they belong: nothing can fail, and interning doesn't end by them. */
-static void
-settle(EcBuilder *b)
+/* Nothing can fail, and interning doesn't end by these rows. */
+void
+ec_builder_settle(EcBuilder *b)
 {
 	bool ok;
 
@@ -579,7 +544,7 @@ static inline bool
 append_to_tail(EcBuilder *b, const void *ptr, uint32_t len)
 {
 	if (ec_tail_rows(b->tail) == EC_TAIL_ROWS)
-		settle(b);
+		ec_builder_settle(b);
 	if (ec_tail_rows(b->tail) == 0 && !begin_tail(b))
 		return false;
 	ec_tail_add(b->tail, ptr, len);
@@ -597,8 +562,8 @@ ec_builder_append_null(EcBuilder *b)
 bool
 ec_builder_append_again(EcBuilder *b, uint32_t row)
 {
-	settle(b);
-	if (row_is_null(b, row))
+	ec_builder_settle(b);
+	if (ec_builder_row_is_null(b, row))
 		return append_null(b);
 	if (!reserve_row(b))
 		return false;
@@ -616,7 +581,7 @@ ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 	if (b->intern && b->phys == EC_PHYS_BYTES && len <= EC_TAIL_LEN &&
 		append_to_tail(b, len > 0 ? ptr : (const void *) "", len))
 		return true;
-	settle(b);
+	ec_builder_settle(b);
 	if (b->phys == EC_PHYS_UUID)
 	{
 		EcUuid uuid;
@@ -686,7 +651,7 @@ ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 	uint32_t i = 0;
 	bool ok = true;
 
-	settle(b);
+	ec_builder_settle(b);
 	while (i < n && ok)
 	{
 		uint32_t done = 0;
@@ -730,30 +695,6 @@ ec_builder_used(const EcBuilder *b)
 		   (size_t) b->ndict * b->width + (b->ndict > 0 ? (size_t) b->nslots * sizeof(EcSlot) : 0);
 }
 
-/* Entries that only forgotten rows used stay in the dictionary; encoding drops them. */
-void
-ec_builder_truncate(EcBuilder *b, uint32_t nrows)
-{
-	uint32_t row;
-
-	settle(b);
-	if (nrows == 0)
-	{
-		ec_builder_reset(b);
-		return;
-	}
-	for (row = nrows; row < b->nrows && b->nnulls > 0; row++)
-	{
-		if (row_is_null(b, row))
-		{
-			b->validity[row / 64] |= UINT64_C(1) << (row % 64);
-			b->nnulls--;
-		}
-	}
-	if (nrows < b->nrows)
-		b->nrows = nrows;
-}
-
 /*
  * While a column grows its NULLs have code 0: what they get depends on the final ndict.
  * Viewed again it isn't written to: threads may be reading it.
@@ -779,7 +720,7 @@ number_nulls(EcBuilder *b)
 void
 ec_builder_view(EcBuilder *b, EcVector *out)
 {
-	settle(b);
+	ec_builder_settle(b);
 	memset(out, 0, sizeof(*out));
 	out->phys = b->phys;
 	out->nrows = b->nrows;

@@ -57,6 +57,9 @@ extern size_t ec_builder_used(const EcBuilder *b);
 /* Forget rows [nrows, end). */
 extern void ec_builder_truncate(EcBuilder *b, uint32_t nrows);
 
+/* Of the rows from "first" on, forget those whose byte in keep is 0. */
+extern void ec_builder_retain(EcBuilder *b, uint32_t first, const uint8_t *keep);
+
 /* Empty, keeping memory for the next batch. */
 extern void ec_builder_reset(EcBuilder *b);
 

@@ -1,11 +1,12 @@
 /*
  * builder_parts.h
- *	  Two parts of column builders: the hash table of a dictionary, and the strings that wait
- *	  to be looked up in it.  Private to builder.c.  Pure C.
+ *	  Column builders and two of their parts: the hash table of a dictionary, and the strings that
+ *	  wait to be looked up in it.  Private to builder*.c.  Pure C.
  */
 #ifndef EC_BUILDER_PARTS_H
 #define EC_BUILDER_PARTS_H
 
+#include "vector/builder.h"
 #include "vector/segments.h"
 
 typedef struct EcSlot
@@ -87,6 +88,44 @@ ec_tail_add(EcTail *tail, const void *ptr, uint32_t len)
 	to->len = len;
 	ec_copy_bytes(tail->bytes + tail->used, ptr, len);
 	tail->used += len;
+}
+
+struct EcBuilder
+{
+	EcAllocator alloc;
+	EcKind kind;
+	EcPhys phys;
+	bool intern;
+	uint32_t nrows;
+	uint32_t nnulls;
+	uint32_t rows_cap; /* rows that fit without growing anything */
+	uint32_t judge_at;
+	size_t width; /* bytes of a value */
+	void *flat;
+	uint32_t flat_cap;
+	uint32_t *codes;
+	uint32_t codes_cap;
+	uint64_t *validity; /* set bits from nrows on, so that only NULLs touch it */
+	uint32_t validity_words;
+	void *dict;
+	uint32_t ndict;
+	uint32_t dict_cap;
+	uint32_t most_entries;
+	uint32_t null_code; /* of the NULLs, since the last view; UINT32_MAX: they are to be numbered */
+	uint64_t seed;		/* of hashes */
+	EcSlot *slots;
+	uint32_t nslots; /* a power of two, or 0 */
+	EcSegments kept; /* bytes of strings */
+	EcTail *tail;	 /* rows behind nrows, or NULL; there is room for them in all arrays */
+};
+
+/* Rows of the tail go where they belong. */
+extern void ec_builder_settle(EcBuilder *b);
+
+static inline bool
+ec_builder_row_is_null(const EcBuilder *b, uint32_t row)
+{
+	return b->nnulls > 0 && (b->validity[row / 64] >> (row % 64) & 1) == 0;
 }
 
 #endif /* EC_BUILDER_PARTS_H */

@@ -4,7 +4,7 @@
  *
  *	  cc -O3 -Isrc -Itest/ingest_unit -o csv_bench test/bench/csv_bench.c \
  *	     src/ingest/csv*.c src/ingest/rowparse*.c (without *_server.c) \
- *	     src/vector/builder.c src/vector/segments.c src/vector/vector.c
+ *	     src/vector/builder*.c src/vector/segments.c src/vector/vector.c
  *	  csv_bench [--whole N] [--rows-per-message N] [--quoted] [--crlf] [file.csv]
  *
  * Without a file it makes shop-like events (sessions of some rows each).  They are

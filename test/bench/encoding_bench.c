@@ -12,7 +12,7 @@
  * one of an opened block, and the memory used.
  *
  *	cc -O3 -Isrc -o encoding_bench test/bench/encoding_bench.c src/vector/vector.c \
- *	   src/vector/builder.c src/vector/segments.c src/encoding/[a-z]*.c -llz4 -lzstd
+ *	   src/vector/builder*.c src/vector/segments.c src/encoding/[a-z]*.c -llz4 -lzstd
  */
 #include "encoding/encoding.h"
 #include "vector/builder.h"

@@ -110,6 +110,26 @@ append_bulk(EcBuilder *b, uint32_t n)
 	return ec_builder_append_texts(b, values, n);
 }
 
+/* Of the last rows some are taken out. */
+static void
+retain_some(EcBuilder *b, Random *r)
+{
+	static uint8_t keep[MODEL_MAX];
+	uint32_t first = nmodel - random_below(r, nmodel < 500 ? nmodel + 1 : 500);
+	uint32_t share = random_below(r, 5);
+	uint32_t to = first;
+	uint32_t i;
+
+	for (i = first; i < nmodel; i++)
+	{
+		keep[i - first] = random_below(r, 4) < share;
+		if (keep[i - first])
+			model[to++] = model[i];
+	}
+	nmodel = to;
+	ec_builder_retain(b, first, keep);
+}
+
 static void
 random_life(Random *r, EcKind kind, uint32_t distinct, uint32_t uuids_of_100)
 {
@@ -142,6 +162,11 @@ random_life(Random *r, EcKind kind, uint32_t distinct, uint32_t uuids_of_100)
 		{
 			nmodel -= random_below(r, nmodel < 10 ? nmodel : 10);
 			ec_builder_truncate(b, nmodel);
+			compare_view(b, kind);
+		}
+		if (random_below(r, 2) == 0 && nmodel > 0)
+		{
+			retain_some(b, r);
 			compare_view(b, kind);
 		}
 		if (random_below(r, 8) == 0)

@@ -1,4 +1,4 @@
-# Random damage to CSV and text files: COPY by the extension's parser and by core's must give the same rows or the same error at the
+# Random damage to CSV, text and binary files: COPY by the extension's parser and by core's must give the same rows or the same error at the
 # same line.  EC_COPY_FILES (600) files; EC_COPY_SEED repeats a run.
 use strict;
 use warnings;
@@ -6,6 +6,8 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+use EcBinary qw(binary_file binary_row int4 int8 float8 numeric);
 
 my $nfiles = $ENV{EC_COPY_FILES} // 600;
 my $seed = $ENV{EC_COPY_SEED} // int(rand(1 << 30));
@@ -23,6 +25,9 @@ CREATE TABLE narrow (b text) USING ecinsight_columnar;
 CREATE TABLE keyed (a int, b text, c numeric(6,2), d timestamptz, e varchar(12), f char(4), g float8, h int DEFAULT 5, i bigint GENERATED ALWAYS AS (a + 1) STORED,
 	CHECK (g < 1e6 AND f <> 'x'), UNIQUE (b, a)) USING ecinsight_columnar;
 CREATE INDEX ON keyed (lower(e)) WHERE g > 100;
+CREATE TABLE parent (e text PRIMARY KEY);
+INSERT INTO parent SELECT 'v' || g FROM generate_series(0, 96) g;
+CREATE TABLE child (a int NOT NULL, b text, c numeric, d timestamptz, e varchar(12) REFERENCES parent, f char(4), g real) USING ecinsight_columnar;
 CREATE FUNCTION outcome(target text, path text, options text, own text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	n bigint;
@@ -66,6 +71,38 @@ sub row
 }
 
 my @files;
+sub write_file
+{
+	my ($n, $text) = @_;
+	open my $f, '>:raw', "$dir/$n.csv" or die $!;
+	print $f $text;
+	close $f;
+	return "$dir/$n.csv";
+}
+
+sub table { return rand() < 0.3 ? 'keyed (a, b, c, d, e, f, g)' : 'wide'; }
+
+my @conditions = ('a % 3 > 0', 'g < 700', 'b IS NOT NULL', "e > 'v5' OR c > 100", "length(b) <> 10", "f::text || 'x' < 'c4'", '1000 / (a % 900) >= 0');
+
+sub binary_of
+{
+	my ($i) = @_;
+	return binary_row(int4($i), rand() < 0.05 ? undef : "text $i", rand() < 0.05 ? undef : numeric(sprintf('%.2f', $i / 7), rand() < 0.02 ? (scale => 1) : ()), rand() < 0.01 ? undef : int8(623203200000000 + $i),
+		'v' . $i % 97, 'c' . $i % 7, float8($i / 8));
+}
+
+my @bytes = ("\0", "\xff", "\xff\xff", "\xff\xff\xff\xff", "\0\0\0\1", "\0\7", "x", "\x27\x10", "\0\0\0\0\0\0\0\0", "\xc3\xa4", "\x7f");
+foreach my $n (1 .. $nfiles / 3)
+{
+	my $text = binary_file(map { binary_of($_) } 1 .. 900 + int(rand(5000)));
+	foreach (1 .. int(rand(4)))
+	{
+		my $at = rand() < 0.1 ? int(rand(200)) : rand() < 0.1 ? length($text) - int(rand(8)) : int(rand(length $text));
+		my $what = $bytes[ rand @bytes ];
+		substr($text, $at, rand() < 0.8 ? length $what : int(rand(4))) = $what;
+	}
+	push @files, [ table(), write_file("b$n", $text), '(FORMAT binary)' . (rand() < 0.2 ? " WHERE $conditions[ rand @conditions ]" : '') ];
+}
 foreach my $n (1 .. $nfiles)
 {
 	my $narrow = rand() < 0.2;
@@ -79,13 +116,12 @@ foreach my $n (1 .. $nfiles)
 		substr($text, $at, rand() < 0.5 ? 0 : int(rand(4))) = $nasty[ rand @nasty ];
 	}
 	chop $text if rand() < 0.2;
-	my $path = "$dir/$n.csv";
-	open my $f, '>:raw', $path or die $!;
-	print $f $text;
-	close $f;
+	my $path = write_file($n, $text);
 	my $options = $text_format ? (rand() < 0.2 ? '(HEADER)' : rand() < 0.05 ? q{(DELIMITER '|')} : rand() < 0.05 ? q{(NULL 'x')} : '') : rand() < 0.1
 		? q{(FORMAT csv, NULL 'x')} : !$narrow && rand() < 0.1 ? '(FORMAT csv, FORCE_NULL (b), FORCE_NOT_NULL (e))' : rand() < 0.2 ? 'CSV HEADER' : rand() < 0.05 ? q{(FORMAT csv, DELIMITER ';')} : rand() < 0.05 ? q{(FORMAT csv, QUOTE '''')} : 'CSV';
-	push @files, [ $narrow ? 'narrow' : rand() < 0.3 ? 'keyed (a, b, c, d, e, f, g)' : 'wide', $path, $options ];
+	$options = $text_format ? q{(ENCODING 'LATIN1')} : q{(FORMAT csv, ENCODING 'EUC_KR')} if rand() < 0.1;
+	$options .= " WHERE $conditions[ rand @conditions ]" if !$narrow && rand() < 0.2;
+	push @files, [ $narrow ? 'narrow' : rand() < 0.2 ? 'child' : table(), $path, $options ];
 }
 my $list = join(', ', map { "('$_->[0]', '$_->[1]', '" . $_->[2] =~ s/'/''/gr . "')" } @files);
 my $answer = $node->safe_psql('postgres',
@@ -95,7 +131,7 @@ foreach my $line (split /\x02/, $answer)
 {
 	my ($table, $path, $options, $core, $ours) = split /\x01/, $line;
 	$_ = pack('H*', $_) foreach ($core, $ours);
-	$failing++ if $core =~ /COPY (wide|narrow|keyed)/;
+	$failing++ if $core =~ /COPY (wide|narrow|keyed|child)/;
 	if ($core eq $ours) { $same++; next; }
 	my $kept = ($ENV{TESTDATADIR} // '/tmp') . '/differs.csv';
 	system('cp', $path, $kept);
@@ -103,7 +139,7 @@ foreach my $line (split /\x02/, $answer)
 }
 is($same, scalar @files, 'every file has the same outcome by both parsers');
 note("$failing of them an error");
-cmp_ok($failing, '>', $nfiles / 10, 'many were refused');
-cmp_ok($failing, '<', $nfiles * 9 / 10, 'many were not');
+cmp_ok($failing, '>', @files / 10, 'many were refused');
+cmp_ok($failing, '<', @files * 9 / 10, 'many were not');
 $node->stop;
 done_testing();
