@@ -112,6 +112,8 @@ INSERT INTO queries (query) VALUES
 ('SELECT user_id, sum(interactions) FROM %s.user_category_day GROUP BY 1 HAVING count(1) > 0 ORDER BY 2 DESC, 1 LIMIT 10'),
 ('SELECT product_id, sum(carts) FROM %s.product_day GROUP BY 1 ORDER BY 2 DESC FETCH FIRST 5 ROWS WITH TIES'),
 ('SELECT product_id, sum(purchases) FROM %s.product_day WHERE bucket > ''2020-01-01'' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3'),
+('SELECT user_id, sum(interactions) FROM %s.user_category_day WHERE bucket = ''2020-01-02'' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20'),
+('SELECT product_id, sum(purchases) FROM %s.product_day WHERE bucket = ''2020-01-03'' GROUP BY 1 ORDER BY 2 DESC FETCH FIRST 9 ROWS WITH TIES'),
 ('SELECT product_id, sum(priced) FROM %s.product_day GROUP BY 1 ORDER BY 2 DESC, 1 DESC LIMIT 3'),
 ('SELECT date_trunc(''week'', bucket), sum(views) FROM %s.category_day GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1'),
 ('SELECT brand, sum(views) FROM %s.category_day GROUP BY 1 HAVING sum(views) < 900 ORDER BY 2 DESC, 1 LIMIT 2'),
