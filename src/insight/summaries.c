@@ -3,14 +3,17 @@
  *	  When summaries of an events table are made, merged and dropped.
  *
  * VACUUM (and whatever else compacts) comes here when it has done its work.  Row groups
- * that no set covers get one, once they have ecinsight.summary_rows rows; sets that
- * are not much larger than what is new are merged into it, so that a table has few sets,
- * each at least twice as large as the next newer one, and a row's cells are rewritten
- * a logarithmic number of times.
+ * that no set covers get one, once they have ecinsight.summary_rows rows.  Sets are in
+ * tiers, of which each has TIER_FACTOR times the rows of the one below: when there are
+ * TIER_FACTOR - 1 sets in a tier or below beside the new one, it becomes one with them.  So while a
+ * table grows a row's cells are made a logarithmic number of times, with that base.  When nothing is
+ * new there is time to have fewer sets: each at least MERGE_FACTOR times as large as the next newer
+ * one.
  *
- * A set is of no use any more when compaction replaces one of its row groups.  So those that
- * will be, as they are small, have sets of their own, and a large one lasts.  Only the
- * first set of a table takes all: after a bulk load the small one is just the rest.
+ * Cells are always made from rows: that is quicker than to combine cells, as nearly every row
+ * has one of its own.
+ *
+ * A set outlives its row groups when compaction merges them with each other (compact_sets.c).
  *
  * A set that misses a projection which the table should have, or that was made when
  * columns meant something else, is dropped, and its row groups are as good as new.
@@ -36,7 +39,11 @@
 /* To be changed whenever the meaning of any projection's cells is. */
 #define FORMAT 2
 
-/* A set is merged if it has no more than so many times the rows that are new. */
+/* See above; the lowest tier has less than TIER_ROWS rows. */
+#define TIER_FACTOR 4
+#define TIER_ROWS 262144
+
+/* When nothing is new, a set is merged with those that are newer if they have such a part of its rows. */
 #define MERGE_FACTOR 2
 
 /* What one transaction aggregates from rows. */
@@ -170,28 +177,13 @@ allocate_picks(const EcList *list)
 	return palloc_extended(sizeof(EcReaderPick) * Max(list->nentries, 1), MCXT_ALLOC_HUGE);
 }
 
-/* Kinds of row groups. */
-typedef enum Kind
-{
-	PASSING = 1,
-	LASTING = 2,
-	ANY = PASSING | LASTING
-} Kind;
-
-static Kind
-kind_of(const EcListEntry *entry, const EcTableOptions *options)
-{
-	return ec_compact_is_passing(entry->level, entry->nrows, options) ? PASSING : LASTING;
-}
-
 /*
- * The row groups of a kind that sets cover, or do not cover; of these up to ROWS_MAX rows.
+ * The row groups that sets cover, or do not cover; of these up to ROWS_MAX rows.
  * Returns whether there are more.
  */
 static bool
-pick_groups(const EcList *list, const EcTableOptions *options, Kind kind, uint32 nsets,
-			const EcSummarySet *sets, bool covered, EcReaderPick *picks, uint32 *npicks,
-			uint64 *nrows)
+pick_groups(const EcList *list, uint32 nsets, const EcSummarySet *sets, bool covered,
+			EcReaderPick *picks, uint32 *npicks, uint64 *nrows)
 {
 	uint32 n;
 	int64 *groups = covered_groups(nsets, sets, &n);
@@ -202,7 +194,7 @@ pick_groups(const EcList *list, const EcTableOptions *options, Kind kind, uint32
 	{
 		const EcListEntry *entry = &list->entries[i];
 
-		if (entry->kind != EC_ENTRY_GROUP || (kind_of(entry, options) & kind) == 0 ||
+		if (entry->kind != EC_ENTRY_GROUP ||
 			covered != (bsearch(&entry->number, groups, n, sizeof(int64), compare_numbers) != NULL))
 			continue;
 		if (!covered && *nrows >= ROWS_MAX)
@@ -216,15 +208,49 @@ pick_groups(const EcList *list, const EcTableOptions *options, Kind kind, uint32
 	return false;
 }
 
+static int
+tier_of(uint64 nrows)
+{
+	int tier = 0;
+
+	for (; nrows >= TIER_ROWS; nrows /= TIER_FACTOR)
+		tier++;
+	return tier;
+}
+
 /* How many of the newest sets, which are ordered by age, are merged with so many new rows? */
 static uint32
 choose_merged(uint32 nsets, const EcSummarySet *sets, uint64 nrows)
 {
+	uint32 merged = 0;
 	uint32 n = 0;
+	uint64 sum = nrows;
 
-	while (n < nsets && sets[nsets - 1 - n].nrows <= nrows * MERGE_FACTOR)
-		nrows += sets[nsets - 1 - n++].nrows;
-	return n;
+	while (n < nsets && tier_of(sets[nsets - 1 - n].nrows) <= tier_of(nrows))
+	{
+		sum += sets[nsets - 1 - n++].nrows;
+		if (n - merged < TIER_FACTOR - 1)
+			continue;
+		merged = n;
+		nrows = sum;
+	}
+	return merged;
+}
+
+/* The same when nothing is new: those that are not much larger than all newer ones together. */
+static uint32
+choose_idle(uint32 nsets, const EcSummarySet *sets)
+{
+	uint64 nrows = nsets > 0 ? sets[nsets - 1].nrows : 0;
+	uint32 merged = 0;
+
+	for (uint32 n = 1; n < nsets; n++)
+	{
+		if (sets[nsets - 1 - n].nrows <= nrows * MERGE_FACTOR)
+			merged = n + 1;
+		nrows += sets[nsets - 1 - n].nrows;
+	}
+	return merged;
 }
 
 /* What a table's sets have in common. */
@@ -232,52 +258,34 @@ typedef struct Maintenance
 {
 	EcCompanion *c;
 	EcList *list;
-	const EcTableOptions *options;
 	uint32 signature;
 	uint32 wanted;
 	EcSummarySet *sets; /* by age */
 	uint32 nsets;
 } Maintenance;
 
-/* Those of the sets that have a passing row group, or those that have none; in their order. */
-static uint32
-sets_of_kind(const Maintenance *m, Kind kind, EcReaderPick *picks, EcSummarySet *out)
-{
-	uint32 n = 0;
-
-	for (uint32 i = 0; i < m->nsets; i++)
-	{
-		uint32 npassing;
-		uint64 nrows;
-
-		(void) pick_groups(m->list, m->options, PASSING, 1, &m->sets[i], true, picks, &npassing,
-						   &nrows);
-		if (kind == (npassing > 0 ? PASSING : LASTING))
-			out[n++] = m->sets[i];
-	}
-	return n;
-}
-
-/* Makes a set of what is new of a kind and of the newest sets, if there is enough. */
+/* Makes a set of what is new and of some of the newest sets, if there is enough. */
 static bool
-make_set(const Maintenance *m, Kind kind)
+make_set(const Maintenance *m)
 {
 	EcReaderPick *picks = allocate_picks(m->list);
 	EcReaderPick *old = allocate_picks(m->list);
-	EcSummarySet *sets = palloc(sizeof(EcSummarySet) * Max(m->nsets, 1));
 	EcBuildInput input = {.picks = picks, .old = old};
 	uint64 nold;
-	uint32 nsets;
-	bool more = pick_groups(m->list, m->options, kind, m->nsets, m->sets, false, picks,
-							&input.npicks, &input.nrows);
+	bool more = pick_groups(m->list, m->nsets, m->sets, false, picks, &input.npicks, &input.nrows);
 
-	if (input.nrows < ec_guc_summary_rows)
+	if (input.nrows >= ec_guc_summary_rows)
+		input.nsets = choose_merged(m->nsets, m->sets, input.nrows);
+	else
+	{
+		input.npicks = 0;
+		input.nrows = 0;
+		input.nsets = choose_idle(m->nsets, m->sets);
+	}
+	if (input.npicks + input.nsets == 0)
 		return false;
-	nsets = sets_of_kind(m, kind, old, sets);
-	input.nsets = choose_merged(nsets, sets, input.nrows);
-	input.sets = sets + nsets - input.nsets;
-	(void) pick_groups(m->list, m->options, ANY, input.nsets, input.sets, true, old, &input.nold,
-					   &nold);
+	input.sets = m->sets + m->nsets - input.nsets;
+	(void) pick_groups(m->list, input.nsets, input.sets, true, old, &input.nold, &nold);
 	ec_build_set(m->c, m->signature, m->wanted, &input);
 	return more;
 }
@@ -306,7 +314,6 @@ maintain_listed(Maintenance *m)
 {
 	EcSummaries *broken;
 	EcSummaries *sets = ec_summary_list(m->list, &broken);
-	bool more;
 
 	for (uint32 i = 0; i < broken->nsets; i++)
 		ec_summary_drop(m->c, &broken->sets[i]);
@@ -314,10 +321,7 @@ maintain_listed(Maintenance *m)
 	m->nsets = drop_useless(m->c, sets, m->signature, m->wanted);
 	if (m->wanted == 0)
 		return false;
-	if (m->nsets + broken->nsets == 0)
-		return make_set(m, ANY);
-	more = make_set(m, LASTING);
-	return make_set(m, PASSING) || more;
+	return make_set(m);
 }
 
 /* ------------------------------------------------------------------------
@@ -333,7 +337,7 @@ maintain(Relation rel, EcCompanion *c)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EcTableOptions options = ec_options_get(rel);
 	EcEvents events;
-	Maintenance m = {.c = c, .options = &options};
+	Maintenance m = {.c = c};
 	bool more;
 
 	ec_columns_probe(rel, &events);

@@ -242,9 +242,9 @@ compare_sizes(const void *a, const void *b)
 
 /* Small groups from the smallest on, as long as the next isn't larger than all before it together. */
 static uint32
-choose_small(EcCompact *k, EcSurveyGroup **small, uint32 n, bool all)
+choose_small(EcCompact *k, bool with_deltas, EcSurveyGroup **small, uint32 n, bool all)
 {
-	uint64 before = Min(k->survey->deltas.n, k->max_deltas);
+	uint64 before = with_deltas ? Min(k->survey->deltas.n, k->max_deltas) : 0;
 	uint32 chosen = 0;
 
 	qsort(small, n, sizeof(EcSurveyGroup *), compare_sizes);
@@ -276,6 +276,34 @@ ec_compact_is_passing(uint8 level, uint32 nrows, const EcTableOptions *options)
 	return options->norder > 0 && level < EC_LEVEL_SORTED;
 }
 
+/* Of those that one set covers, or none (0), whose small row groups are small[0 .. nsmall). */
+static void
+choose_of_set(EcCompact *k, uint32 set, EcSurveyGroup **small, uint32 nsmall, uint32 nmerged,
+			  bool all)
+{
+	Size ndeltas = set == 0 ? k->survey->deltas.n : 0;
+	uint32 chosen = choose_small(k, set == 0, small, nsmall, all);
+
+	/* one alone is as good as what would come of it */
+	if (chosen + nmerged > 1 || ndeltas >= DELTAS_MIN)
+	{
+		for (uint32 i = 0; i < chosen; i++)
+			small[i]->merge = true;
+		nmerged += chosen;
+	}
+	if (set == 0)
+		k->merge_deltas = ndeltas >= DELTAS_MIN || (ndeltas > 0 && nmerged > 0);
+}
+
+static int
+compare_sets(const void *a, const void *b)
+{
+	uint32 x = (*(EcSurveyGroup *const *) a)->set;
+	uint32 y = (*(EcSurveyGroup *const *) b)->set;
+
+	return x < y ? -1 : x > y;
+}
+
 static void
 choose(EcCompact *k, bool all)
 {
@@ -283,12 +311,14 @@ choose(EcCompact *k, bool all)
 	EcTableOptions options = ec_options_get(k->rel);
 	EcSurveyGroup **small =
 		palloc_extended(Max(survey->ngroups, 1) * sizeof(EcSurveyGroup *), MCXT_ALLOC_HUGE);
+	uint32 *nmerged = palloc0(sizeof(uint32) * (k->nsets + 1));
 	uint32 nsmall = 0;
-	uint32 nmerged = 0;
-	uint32 chosen;
+	uint32 first = 0;
 
 	k->max_deltas = all ? survey->deltas.n : limit_deltas(k, options.row_group_rows);
 	choose_decayed(k);
+	if (k->nsets > 0)
+		ec_compact_spare_sets(k);
 	for (uint32 i = 0; i < survey->ngroups; i++)
 	{
 		EcSurveyGroup *group = &survey->groups[i];
@@ -301,23 +331,24 @@ choose(EcCompact *k, bool all)
 		if (options.norder > 0 && group->level < EC_LEVEL_SORTED &&
 			!IS_SMALL(group, options.row_group_rows))
 			group->merge = true;
-		nmerged += group->merge;
+		nmerged[group->set] += group->merge;
 		if (!group->merge && group->level < EC_LEVEL_FULL &&
 			IS_SMALL(group, options.row_group_rows))
 			small[nsmall++] = group;
 	}
-	chosen = choose_small(k, small, nsmall, all);
-
-	/* one alone is as good as what would come of it */
-	if (chosen + nmerged > 1 || survey->deltas.n >= DELTAS_MIN)
+	qsort(small, nsmall, sizeof(EcSurveyGroup *), compare_sets);
+	for (uint32 set = 0; set <= k->nsets; set++)
 	{
-		for (uint32 i = 0; i < chosen; i++)
-			small[i]->merge = true;
-		nmerged += chosen;
+		uint32 n = 0;
+
+		while (first + n < nsmall && small[first + n]->set == set)
+			n++;
+		choose_of_set(k, set, small + first, n, nmerged[set], all);
+		first += n;
 	}
-	k->merge_deltas = survey->deltas.n >= DELTAS_MIN || (survey->deltas.n > 0 && nmerged > 0);
 	if (k->merge_deltas && survey->deltas.n > k->max_deltas)
 		k->result->deltas_left = survey->deltas.n - k->max_deltas;
+	pfree(nmerged);
 	pfree(small);
 }
 
@@ -446,6 +477,7 @@ ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result
 	k.survey = ec_survey(c, GetOldestNonRemovableTransactionId(c->heap), false);
 	result->unsettled = k.survey->unsettled;
 	k.dropped = palloc_extended(Max(k.survey->tombstones.n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	ec_compact_find_sets(&k);
 	choose(&k, all);
 	ec_stop_point("compact-chosen");
 	fold(&k, cid);
@@ -454,6 +486,7 @@ ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result
 	ec_merge_claim(&k);
 	claim_groups(&k, cid);
 	claim_rows(&k, cid);
+	ec_compact_keep_sets(&k);
 	if (result->tuples_dropped > 0)
 		ec_meta_announce(rel);
 	ec_stop_point("compact-claimed");

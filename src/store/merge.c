@@ -100,6 +100,20 @@ remember_moved(Merge *m, const uint32 *order)
 }
 
 static void
+note_written(EcCompactSet *set, int64 number, uint32 nrows)
+{
+	if (set->nwritten == set->written_capacity)
+	{
+		set->written_capacity = Max(16, set->written_capacity * 2);
+		set->written = set->written == NULL
+						   ? palloc(set->written_capacity * sizeof(int64))
+						   : repalloc(set->written, set->written_capacity * sizeof(int64));
+	}
+	set->written[set->nwritten++] = number;
+	set->rows_written += nrows;
+}
+
+static void
 remember_written(Merge *m, int64 number, uint32 nrows)
 {
 	if (m->nwritten == m->written_capacity)
@@ -114,6 +128,8 @@ remember_written(Merge *m, int64 number, uint32 nrows)
 	m->nwritten++;
 	m->k->result->groups_written++;
 	m->k->result->rows_written += nrows;
+	if (m->k->present_set > 0)
+		note_written(&m->k->sets[m->k->present_set - 1], number, nrows);
 }
 
 /* The batch in the wanted order; numbers follow. */
@@ -271,7 +287,7 @@ take_group(Merge *m, EcReader *reader)
 static bool
 is_merged(EcCompact *k, EcSurveyGroup *group)
 {
-	return group->merge;
+	return group->merge && group->set == k->present_set;
 }
 
 /* ------------------------------------------------------------------------
@@ -362,19 +378,53 @@ begin_merge(EcCompact *k)
 	return m;
 }
 
-void
-ec_merge(EcCompact *k)
+/* Those of the present set; delta rows are in none. */
+static void
+merge_groups(Merge *m)
 {
-	Merge *m = begin_merge(k);
-	EcReader *reader = ec_compact_reader(k, is_merged);
+	EcReader *reader = ec_compact_reader(m->k, is_merged);
 
 	while (reader != NULL && ec_reader_next_group(reader))
 	{
-		take_deltas(m, ec_reader_row_number(reader, 0));
+		if (m->k->present_set == 0)
+			take_deltas(m, ec_reader_row_number(reader, 0));
 		take_group(m, reader);
 	}
 	if (reader != NULL)
 		ec_reader_end(reader);
+}
+
+static void
+merge_sets(Merge *m)
+{
+	EcCompact *k = m->k;
+
+	for (uint32 i = 0; i < k->survey->ngroups; i++)
+	{
+		const EcSurveyGroup *group = &k->survey->groups[i];
+
+		if (!group->merge || group->set == 0)
+			continue;
+		k->sets[group->set - 1].nmerged++;
+		k->sets[group->set - 1].rows_merged += group->nrows;
+	}
+	for (k->present_set = 1; k->present_set <= k->nsets; k->present_set++)
+	{
+		if (k->sets[k->present_set - 1].nmerged == 0)
+			continue;
+		merge_groups(m);
+		write_group(m, false);
+	}
+	k->present_set = 0;
+}
+
+void
+ec_merge(EcCompact *k)
+{
+	Merge *m = begin_merge(k);
+
+	merge_sets(m);
+	merge_groups(m);
 	take_deltas(m, PG_INT64_MAX);
 	write_group(m, false);
 	k->merge = m;

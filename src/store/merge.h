@@ -12,6 +12,19 @@
 #include "store/survey.h"
 #include "vector/batch.h"
 
+/* A set of summaries, of whose row groups some are merged with each other. */
+typedef struct EcCompactSet
+{
+	const struct EcSummarySet *summary;
+	uint64 ndead; /* rows, of all its row groups */
+	uint32 nmerged;
+	uint64 rows_merged; /* in these, dead ones too */
+	uint64 rows_written;
+	int64 *written; /* [nwritten] new row groups */
+	uint32 nwritten;
+	uint32 written_capacity;
+} EcCompactSet;
+
 /* What is done at the end, at once: until then nobody has to wait for us. */
 typedef struct EcCompact
 {
@@ -19,7 +32,10 @@ typedef struct EcCompact
 	EcCompanion *c;
 	EcSurvey *survey;
 	EcCompaction *result;
-	bool *dropped; /* [tombstones.n] to be deleted: their rows are gone, or folded */
+	bool *dropped;		/* [tombstones.n] to be deleted: their rows are gone, or folded */
+	EcCompactSet *sets; /* [nsets]; EcSurveyGroup.set is an index here + 1 */
+	uint32 nsets;
+	uint32 present_set; /* whose row groups are being merged; 0: those of none */
 	bool merge_deltas;
 	Size max_deltas;	   /* only so many, by number */
 	struct EcMerge *merge; /* merge.c's */
@@ -45,6 +61,15 @@ extern EcSurveyGroup *ec_compact_group(EcCompact *k, EcReader *reader);
  */
 extern uint64 *
 ec_compact_dead(EcCompact *k, EcReader *reader, bool drop, uint32 *ndead, uint32 *fresh);
+
+/* compact_sets.c: which sets there are, and cover what. */
+extern void ec_compact_find_sets(EcCompact *k);
+
+/* Row groups that were chosen as they have many dead rows wait if few of their set's are. */
+extern void ec_compact_spare_sets(EcCompact *k);
+
+/* After the claims: sets that have lost no row cover the new row groups. */
+extern void ec_compact_keep_sets(EcCompact *k);
 
 /* The live rows of all groups with "merge" set and, if told, the delta rows. */
 extern void ec_merge(EcCompact *k);

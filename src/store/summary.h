@@ -109,6 +109,13 @@ extern void ec_summary_put(EcSummaryWriter *writer, uint16 projection, EcBatch *
 /* Makes the set valid; parts of projections whose bits are not given are nobody's (and go with the set). */
 extern void ec_summary_end(EcSummaryWriter *writer, uint32 projections, uint32 refused);
 
+/*
+ * A set covers other row groups from now on, which hold the same rows as those that it
+ * covered before: compaction says so when it replaces these.
+ */
+extern void ec_summary_cover_again(EcCompanion *c, const EcSummarySet *set, uint32 ngroups,
+								   const int64 *groups);
+
 /* Takes a set away: for snapshots to come. */
 extern void ec_summary_drop(EcCompanion *c, const EcSummarySet *set);
 

@@ -34,9 +34,8 @@ struct EcSummaryWriter
 	uint32 next[EC_SUMMARY_PROJECTIONS]; /* index of the next part */
 };
 
-EcSummaryWriter *
-ec_summary_begin(EcCompanion *c, uint32 signature, uint32 ngroups, const int64 *groups,
-				 uint64 nrows)
+static EcSummaryWriter *
+begin(EcCompanion *c, uint32 signature, uint32 ngroups, const int64 *groups, uint64 nrows)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight summary", ALLOCSET_DEFAULT_SIZES);
@@ -53,6 +52,15 @@ ec_summary_begin(EcCompanion *c, uint32 signature, uint32 ngroups, const int64 *
 	writer->header.signature = signature;
 	writer->header.ngroups = ngroups;
 	writer->header.nrows = nrows;
+	return writer;
+}
+
+EcSummaryWriter *
+ec_summary_begin(EcCompanion *c, uint32 signature, uint32 ngroups, const int64 *groups,
+				 uint64 nrows)
+{
+	EcSummaryWriter *writer = begin(c, signature, ngroups, groups, nrows);
+
 	ec_meta_reserve(c->main, 0, NULL, &writer->header.set);
 	return writer;
 }
@@ -131,26 +139,33 @@ ec_summary_put(EcSummaryWriter *writer, uint16 projection, EcBatch *batch)
 	put(writer, &header, number, batch);
 }
 
-void
-ec_summary_end(EcSummaryWriter *writer, uint32 projections, uint32 refused)
+static void
+put_cover(EcSummaryWriter *writer, EcDiskSummary *header)
 {
-	EcDiskSummary header = writer->header;
 	MemoryContext old = MemoryContextSwitchTo(writer->context);
 	EcBatch *batch = ec_batch_create(ec_summary_cover_columns(), writer->context);
 
-	for (uint32 i = 0; i < header.ngroups; i++)
+	for (uint32 i = 0; i < header->ngroups; i++)
 	{
 		ec_batch_append_datum(batch, 0, Int64GetDatum(writer->groups[i]), false);
 		ec_batch_row_done(batch);
 	}
-	header.kind = EC_SUMMARY_COVER;
-	header.nparts = writer->nparts;
-	header.projections = projections;
-	header.refused = refused;
-	put(writer, &header, header.set, batch);
+	header->kind = EC_SUMMARY_COVER;
+	put(writer, header, header->set, batch);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(writer->context);
 	CommandCounterIncrement();
+}
+
+void
+ec_summary_end(EcSummaryWriter *writer, uint32 projections, uint32 refused)
+{
+	EcDiskSummary header = writer->header;
+
+	header.nparts = writer->nparts;
+	header.projections = projections;
+	header.refused = refused;
+	put_cover(writer, &header);
 	ec_stop_point("summaries");
 }
 
@@ -164,6 +179,21 @@ drop_tuple(EcCompanion *c, int64 number, const ItemPointerData *tid, CommandId c
 	if (!ec_companion_claim(c, &copy, cid))
 		elog(ERROR, "summary " INT64_FORMAT " of table \"%s\" has been changed by another", number,
 			 RelationGetRelationName(c->main));
+}
+
+void
+ec_summary_cover_again(EcCompanion *c, const EcSummarySet *set, uint32 ngroups, const int64 *groups)
+{
+	EcSummaryWriter *writer = begin(c, set->signature, ngroups, groups, set->nrows);
+	EcDiskSummary header = writer->header;
+
+	header.set = set->number;
+	header.nparts = set->nparts;
+	header.projections = set->projections;
+	header.refused = set->refused;
+	drop_tuple(c, set->number, &set->cover.tid, GetCurrentCommandId(true));
+	ec_summary_rows_dropped++; /* its extent is to be reclaimed */
+	put_cover(writer, &header);
 }
 
 void

@@ -28,6 +28,7 @@ typedef struct EcSurveyGroup
 	uint64 bytes;
 	uint32 nblocks;
 	BlockNumber first_block; /* EC_FORM_EXTENT */
+	uint32 set;				 /* of summaries that covers it, see EcCompact; 0: none */
 } EcSurveyGroup;
 
 /* What an open tuple is. */
