@@ -11,8 +11,10 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
+#include "access/xact.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "store/merge.h"
@@ -65,19 +67,64 @@ list_covered(const EcSummaries *sets, uint32 *n)
 	return covered;
 }
 
+/* Those that the latest snapshot sees. */
+static EcSummaries *
+list_sets(Relation rel)
+{
+	EcSummaries *sets;
+	EcList *list;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	list = ec_list_begin(rel, GetActiveSnapshot());
+	sets = ec_summary_list(list, NULL);
+	ec_list_end(list);
+	PopActiveSnapshot();
+	return sets;
+}
+
+/* The same, but none if they can't be read: compaction must not fail with them (summary_write.c). */
+static EcSummaries *
+try_list_sets(Relation rel)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	EcSummaries *volatile sets = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(old);
+	PG_TRY();
+	{
+		sets = list_sets(rel);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		int category;
+
+		MemoryContextSwitchTo(old);
+		category = ERRCODE_TO_CATEGORY(geterrcode());
+		if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_TRANSACTION_ROLLBACK)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		sets = palloc0(sizeof(EcSummaries));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	CurrentResourceOwner = owner;
+	return sets;
+}
+
 void
 ec_compact_find_sets(EcCompact *k)
 {
-	EcList *list;
 	EcSummaries *sets;
 	Covered *covered;
 	uint32 n;
 
-	PushActiveSnapshot(GetLatestSnapshot());
-	list = ec_list_begin(k->rel, GetActiveSnapshot());
-	sets = ec_summary_list(list, NULL);
-	ec_list_end(list);
-	PopActiveSnapshot();
+	if (k->survey->nsummaries == 0 && k->survey->unsettled == 0)
+		return;
+	sets = try_list_sets(k->rel);
 	if (sets->nsets == 0)
 		return;
 	k->nsets = sets->nsets;

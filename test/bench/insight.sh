@@ -127,6 +127,47 @@ insight_while_loading()
 	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'bench'" >/dev/null
 }
 
+# CPU seconds of the whole server so far, dead processes too.
+server_cpu()
+{
+	local postmaster files
+	postmaster=$(head -n 1 "$RUN/data/postmaster.pid")
+	mapfile -t files < <(echo "/proc/$postmaster/stat" && pgrep -P "$postmaster" | sed 's|.*|/proc/&/stat|')
+	cat "${files[@]}" 2>/dev/null | sed 's/.*) //' |
+		awk -v hz="$(getconf CLK_TCK)" 'NR == 1 { s += $14 + $15 } { s += $12 + $13 } END { printf "%.2f", s / hz }'
+}
+
+# ingest ROWS A STATEMENT, SUMMARIES: CPU seconds of loading and vacuuming BENCH_INGEST_ROWS events
+ingest_cpu()
+{
+	local before
+	sql -c "DROP TABLE IF EXISTS ingested" -c "SELECT ecinsight.create_events_table('ingested')" \
+		-c "SELECT ecinsight.set_options('ingested', summaries => '$2')" >/dev/null
+	before=$(server_cpu)
+	awk -v per="$1" 'NR == 1 { next } (NR - 2) % per == 0 { if (NR > 2) print "\\."; print "COPY ingested FROM STDIN WITH (FORMAT csv);" }
+		{ print } END { print "\\." }' "$CSV" | sql -f -
+	sql -c "VACUUM ingested"
+	calc "$(server_cpu) - $before" %.2f
+}
+
+# What summaries cost at ingest: the least of three runs, with and without in turns.
+insight_ingest_cost()
+{
+	local rows=$1 per kind seconds run
+	CSV=$RUN/tmp/ingested.csv
+	"$EC_TOP/bin/ecgen" --rows "$rows" --seed 2 -o "$CSV"
+	for per in 5000 "$rows"; do
+		for run in 1 2 3; do
+			for kind in off auto; do
+				seconds=$(ingest_cpu "$per" $kind)
+				if [ "$run" = 1 ] || [ "$(calc "($seconds < ${FIG[ingest.$per.$kind]})" %d)" = 1 ]; then FIG[ingest.$per.$kind]=$seconds; fi
+			done
+		done
+		say "$(commas "$rows") events in statements of $(commas "$per"): ${FIG[ingest.$per.auto]} s of CPU with summaries, ${FIG[ingest.$per.off]} s without: $(calc "100 * (1 - ${FIG[ingest.$per.off]} / ${FIG[ingest.$per.auto]})" %.0f) per cent of the throughput"
+	done
+	rm -f "$CSV"
+}
+
 # The peers answer the unbounded questions; their answers must be ours.
 insight_peers()
 {
