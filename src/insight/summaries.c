@@ -39,9 +39,8 @@
 /* To be changed whenever the meaning of any projection's cells is. */
 #define FORMAT 2
 
-/* See above; the lowest tier has less than TIER_ROWS rows. */
+/* See above; sets of the lowest tier have less than so many times ecinsight.summary_rows rows. */
 #define TIER_FACTOR 4
-#define TIER_ROWS 262144
 
 /* When nothing is new, a set is merged with those that are newer if they have such a part of its rows. */
 #define MERGE_FACTOR 2
@@ -213,7 +212,7 @@ tier_of(uint64 nrows)
 {
 	int tier = 0;
 
-	for (; nrows >= TIER_ROWS; nrows /= TIER_FACTOR)
+	for (; nrows >= (uint64) ec_guc_summary_rows * TIER_FACTOR; nrows /= TIER_FACTOR)
 		tier++;
 	return tier;
 }
