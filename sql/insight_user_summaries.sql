@@ -152,5 +152,14 @@ SELECT * FROM ecinsight.top_user_categories('us_events', 20) WHERE user_id IN (5
 SELECT count(DISTINCT set_number) FROM ecinsight.summaries('us_events');
 SELECT * FROM us_check();
 
+-- A list that holds nobody of the range but few users: what is in no list may have more there.
+TRUNCATE us_events;
+INSERT INTO us_events (event_time, event_type, category_code, user_id)
+SELECT timestamptz '2000-01-01 00:00+00' + (i % 3 = 0 AND i < 9) ::int * interval '1 day', 'view', 'cat.' || i / 3 % 500, i / 1500
+FROM generate_series(0, 33 * 1500 - 1) AS i
+UNION ALL SELECT timestamptz '2000-01-02 00:00+00', 'view', 'cat.0', 99 FROM generate_series(1, 2);
+VACUUM us_events;
+SELECT * FROM ecinsight.top_user_categories('us_events', 2, since => '2000-01-02 00:00+00');
+
 DROP FUNCTION us_check, us_run, us_fill;
 DROP TABLE us_events;
