@@ -4,6 +4,7 @@
 #   make install    into the server that PG_CONFIG names; the tools beside its programs
 #   make test       set-up and all fast tests      (scripts/test)
 #   make demo       Kafka -> columnar -> insights  (scripts/demo)
+#   make dashboard  Superset on the demo's data    (scripts/dashboard)
 #
 # See README.md for use and src/README for the map of the source.
 
@@ -87,6 +88,10 @@ demo:
 	@scripts/demo
 demo-stop:
 	@scripts/demo-stop
+dashboard:
+	@scripts/dashboard
+dashboard-stop:
+	@scripts/dashboard stop
 test:
 	@scripts/test
 test-all:
@@ -95,4 +100,4 @@ bench:
 	@scripts/bench
 bench-insight:
 	@scripts/bench-insight
-.PHONY: tools install-tools uninstall-tools demo demo-stop test test-all bench bench-insight
+.PHONY: tools install-tools uninstall-tools demo demo-stop dashboard dashboard-stop test test-all bench bench-insight

@@ -30,6 +30,7 @@ check_input()
 # ----------------------------------------------------------------------------------------
 stop_servers()
 {
+	if [ -e "$RUN/superset/pid" ]; then "$EC_TOP/scripts/dashboard" stop >/dev/null; fi
 	if [ -d "$PG_BIN" ]; then server_stop fast; fi
 	"$EC_TOP/scripts/broker" stop "$RUN/kafka"
 }
@@ -48,7 +49,7 @@ give_up()
 prepare()
 {
 	mkdir -p "$OUT"
-	rm -rf "$OUT"/{env,*.csv,*.html,ecinsight.twb,run} "$RUN/data" "$RUN/kafka/data"
+	rm -rf "$OUT"/{env,*.csv,*.html,ecinsight.twb,run} "$RUN/data" "$RUN/superset" "$RUN/kafka/data"
 	ln -s "$RUN" "$OUT/run"
 	# A former password and port stay valid: a Tableau data source may have them.
 	if [ ! -s "$OUT/tableau-password" ]; then
