@@ -96,9 +96,9 @@ MONEY_FORMAT, COUNT_FORMAT = ",.2f", ",d"
 
 
 def bars(dimension, measure, **more):
-    """The ten greatest, as horizontal bars."""
+    """The ten greatest.  Upright: a click on a horizontal bar would filter by its measure, not by its name."""
     return {"viz_type": "echarts_timeseries_bar", "x_axis": dimension, "metrics": [measure], "groupby": [],
-            "orientation": "horizontal", "row_limit": 10, "order_desc": True, "x_axis_sort": measure["label"],
+            "orientation": "vertical", "xAxisLabelRotation": 45, "row_limit": 10, "order_desc": True, "x_axis_sort": measure["label"],
             "x_axis_sort_asc": False, "show_value": True, "y_axis_format": "SMART_NUMBER", "show_legend": False,
             "truncate_metric": True, "show_empty_columns": True, "rich_tooltip": True, "xAxisForceCategorical": True,
             "color_scheme": "supersetColors", **more}

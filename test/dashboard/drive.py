@@ -217,10 +217,10 @@ def check_drill(dash):
     canvas = place.find_element(By.CSS_SELECTOR, "canvas")
     dash.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     width, height = canvas.size["width"], canvas.size["height"]
-    for step in (14, 13, 15, 12, 11, 10, 9, 8):  # the longest bar is near the lower end
+    for step in (15, 17, 19, 13, 21, 11, 23):  # the longest bar is the first from the left
         dash.forget()
         ActionChains(dash.driver).move_to_element_with_offset(
-            canvas, round(0.56 * width - width / 2), round((step / 16 - 0.5) * height)).click().perform()
+            canvas, round((step / 100 - 0.5) * width), round(-0.1 * height)).click().perform()
         for _ in range(10):
             time.sleep(1)
             dash.listen()
