@@ -1,4 +1,4 @@
-"""Tests of tableau/ecinsight.twb and .tds: as generated, valid, consistent, true of the database."""
+"""Tests of tableau/ecinsight.twb and .tds: as generated (Superset's bundle, too), valid, consistent, true of the database."""
 import decimal
 import os
 import re
@@ -58,6 +58,9 @@ def test_generated(check):
     check.same("server, port, database and user are where they were given", sorted(set(re.findall(
         r'class="postgres" server="(.*?)" port="(.*?)" dbname="(.*?)" username="(.*?)"', given[0] + given[1]))),
         [("db.example", "5433", "shop", "tableau")])
+    done = subprocess.run([sys.executable, os.path.join(TABLEAU, "superset", "build.py"), "--check"], capture_output=True, text=True,
+                          check=False)
+    check.that("Superset's bundle is as tableau/superset/build.py writes it", done.returncode == 0, done.stdout + done.stderr)
 
 
 # ---- valid under the published schema ----
