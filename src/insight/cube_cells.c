@@ -549,21 +549,72 @@ skip_slots(EcCube *cube, EcCells *cells, EcCubeBatch *batch, uint8 *skip)
 	batch->skip = skip;
 }
 
+/* A block's cells by user, those of equal keys added up. */
+typedef struct UserBlock
+{
+	int64 ids[EC_BLOCK_ROWS];
+	int64 rows[EC_BLOCK_ROWS];
+	uint32 codes[EC_BLOCK_ROWS];
+	uint8 no_id[EC_BLOCK_ROWS];
+	uint8 outside[EC_BLOCK_ROWS]; /* cells that are skipped */
+} UserBlock;
+
+/*
+ * Cells are in order of user and code, so without a bucket many that follow one another have
+ * the same keys: each run is looked up once.  Those that are skipped are left out.
+ */
 static void
-add_user_cells(EcCube *cube, EcCells *cells, uint8 *outside)
+merge_runs(EcCubeBatch *batch, const int64 *rows, UserBlock *block)
+{
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < batch->n; i++)
+	{
+		uint8 no_id = batch->no_id != NULL && batch->no_id[i];
+		uint32 code = batch->codes != NULL ? batch->codes[i] : 0;
+
+		if (batch->skip != NULL && batch->skip[i])
+			continue;
+		if (n > 0 && block->ids[n - 1] == batch->ids[i] && block->no_id[n - 1] == no_id &&
+			block->codes[n - 1] == code)
+		{
+			block->rows[n - 1] += rows[i];
+			continue;
+		}
+		block->ids[n] = batch->ids[i];
+		block->no_id[n] = no_id;
+		block->codes[n] = code;
+		block->rows[n++] = rows[i];
+	}
+	batch->n = n;
+	batch->skip = NULL;
+	batch->slots = NULL;
+	batch->ids = block->ids;
+	batch->no_id = block->no_id;
+	if (batch->codes != NULL)
+		batch->codes = block->codes;
+}
+
+static void
+add_user_cells(EcCube *cube, EcCells *cells, UserBlock *block)
 {
 	EcCubeBatch batch = {.n = cells->n, .length = USECS_PER_HOUR};
 	const int64 *rows = ec_cells_ints(cells, EC_USER_ROWS, NULL);
 	const uint8 *skip;
 	uint64 *const *states;
 
-	skip_slots(cube, cells, &batch, outside);
+	skip_slots(cube, cells, &batch, block->outside);
 	batch.ids = ec_cells_ints(cells, EC_USER_ID, &batch.no_id);
 	if (ec_cube_needs(cube, EC_CUBE_CODE))
 		batch.codes = ec_cells_ids(cells, EC_USER_CODE, &cube->code);
-	states = ec_cube_find(cube, &batch, &skip);
+	if (!ec_cube_needs(cube, EC_CUBE_BUCKET))
+	{
+		merge_runs(&batch, rows, block);
+		rows = block->rows;
+	}
 	cube->use->cells += cells->n;
-	for (uint32 i = 0; i < cells->n; i++)
+	states = ec_cube_find(cube, &batch, &skip);
+	for (uint32 i = 0; i < batch.n; i++)
 		states[i][EC_CUBE_COUNTS] += (uint64) rows[i];
 }
 
@@ -575,7 +626,7 @@ add_users(EcCube *cube)
 	uint32 nranges = filter->is_active ? filter->n : 1;
 	uint32 step = nranges > FEW_USERS ? nranges : 1;
 	EcSlots users = {PG_INT64_MIN, PG_INT64_MAX, true};
-	uint8 *outside = MemoryContextAlloc(cube->context, EC_BLOCK_ROWS);
+	UserBlock *block = MemoryContextAlloc(cube->context, sizeof(UserBlock));
 	const EcSummarySet *set;
 	Relation rel;
 
@@ -590,7 +641,7 @@ add_users(EcCube *cube)
 				users = (EcSlots){filter->ints[i], filter->ints[i + step - 1], false};
 			ec_cells_select(&cells, &users);
 			while (ec_cells_next(&cells))
-				add_user_cells(cube, &cells, outside);
+				add_user_cells(cube, &cells, block);
 		}
 		ec_cells_close(&cells);
 	}
