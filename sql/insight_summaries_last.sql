@@ -78,5 +78,21 @@ VACUUM last_events;
 SELECT * FROM last_differ();
 SELECT count(*) FROM ecinsight.verify('last_events');
 
+-- A set that is younger than some snapshot, when its row groups are older.
+TRUNCATE last_events;
+TRUNCATE last_seen;
+SELECT last_fill(1, 3000);
+SELECT last_fill(3001, 6000);
+SELECT ecinsight.set_options('last_events', row_group_rows => 1024);
+BEGIN;
+SELECT ecinsight.compact('last_events') IS NOT NULL;
+SELECT * FROM last_look(8);
+SELECT ecinsight.set_options('last_events', row_group_rows => 8192);
+SELECT ecinsight.compact('last_events') IS NOT NULL;
+SELECT * FROM last_look(9);
+SELECT * FROM last_differ();
+COMMIT;
+SELECT count(*) FROM ecinsight.verify('last_events');
+
 DROP TABLE last_events, last_seen;
 DROP FUNCTION last_fill, last_look, last_differ;

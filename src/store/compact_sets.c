@@ -122,7 +122,7 @@ ec_compact_find_sets(EcCompact *k)
 	Covered *covered;
 	uint32 n;
 
-	if (k->survey->nsummaries == 0 && k->survey->unsettled == 0)
+	if (!k->survey->has_summaries)
 		return;
 	sets = try_list_sets(k->rel);
 	if (sets->nsets == 0)

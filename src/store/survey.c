@@ -197,6 +197,7 @@ survey_tuple(EcCompanion *c, EcSurvey *survey, HeapTuple tuple, HTSV_Result stat
 			survey_mask(survey, opened.number, state, &tuple->t_self);
 			break;
 		case EC_CATALOG_SUMMARY:
+			survey->has_summaries = true;
 			if (settled && !survey->rewrite)
 				survey_summary(survey, tuple, &opened);
 			break;

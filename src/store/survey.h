@@ -69,6 +69,7 @@ typedef struct EcSurvey
 	EcSurveyGroup *summaries; /* in no order */
 	uint32 nsummaries;
 	uint32 summaries_capacity;
+	bool has_summaries;		 /* these, or others that not all see */
 	EcSurveyRows deltas;	 /* rows on their own that every snapshot sees */
 	EcSurveyRows tombstones; /* of deletions that every snapshot sees */
 	EcSurveyRows idle;		 /* headers of rows that nobody locks or deletes */
