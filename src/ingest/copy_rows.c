@@ -526,8 +526,8 @@ drop_rows(RowsState *rows, EcBatch *batch, uint32 nrows)
 	n = 0;
 	for (uint32 row = 0; row < nrows; row++)
 	{
-		rows->origin[n] = row;
-		n += rows->keep[row];
+		if (rows->keep[row])
+			rows->origin[n++] = row;
 	}
 	rows->public.excluded += nrows - n;
 	return n;
