@@ -123,7 +123,7 @@ EOC
 	is($bad, '', "round $round: $what killed, beside $statement");
 	$summarized += $node->safe_psql('postgres', q{SELECT count(*) > 0 FROM ecinsight.summaries('c') WHERE rows > 0}) eq 't';
 }
-note("summaries were there after $summarized of $kills");
+cmp_ok($summarized, '>', 0, "summaries were there after $summarized of $kills");
 note('killed: ' . join ', ', map { "$_ $killed{$_}" } sort keys %killed);
 $node->safe_psql('postgres', 'VACUUM FULL c');
 is($node->safe_psql('postgres', twin_differs()), '', 'equal after VACUUM FULL');
