@@ -176,12 +176,12 @@ ec_compact_dead(EcCompact *k, EcReader *reader, bool drop, uint32 *ndead, uint32
 	{
 		Size at;
 
-		if (!ec_survey_has(&k->survey->tombstones, ec_reader_row_number(reader, row), &at))
+		/* a masked row's tombstone is another copy's, whose row group may not be in the survey */
+		if ((dead[row / 64] >> row % 64 & 1) != 0 ||
+			!ec_survey_has(&k->survey->tombstones, ec_reader_row_number(reader, row), &at))
 			continue;
 		if (drop)
 			k->dropped[at] = true;
-		if ((dead[row / 64] >> row % 64 & 1) != 0)
-			continue;
 		dead[row / 64] |= UINT64CONST(1) << row % 64;
 		(*ndead)++;
 		(*fresh)++;
