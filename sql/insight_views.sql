@@ -130,7 +130,7 @@ SET client_min_messages = warning;
 -- a collation that takes texts for equal (where the server has ICU): the views tell them apart, as the functions do
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') THEN
+    IF NOT EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu') THEN
         RETURN;
     END IF;
     CREATE COLLATION insight_views_data.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);

@@ -114,7 +114,7 @@ SELECT twin('INSERT INTO child_@ VALUES (-1, -1)');
 SELECT same('SELECT * FROM child_@');
 
 -- options, names, owners, replica identity, statistics
-SELECT twin('ALTER TABLE t_@ ALTER d SET STORAGE external, ALTER d SET STATISTICS 50, ALTER d SET COMPRESSION lz4');
+SELECT twin('ALTER TABLE t_@ ALTER d SET STORAGE external, ALTER d SET STATISTICS 50, ALTER d SET COMPRESSION pglz');
 SELECT twin('ALTER TABLE t_@ SET (autovacuum_enabled = off), SET WITHOUT CLUSTER, REPLICA IDENTITY FULL');
 SELECT twin('ALTER TABLE t_@ RENAME COLUMN d TO dd');
 SELECT twin('ALTER TABLE t_@ RENAME TO u_@');

@@ -496,7 +496,6 @@ ec_compat_disable_path(Path *path)
 #define ec_compat_query_set_rtable(query, pstate) ((query)->rtable = (pstate)->p_rtable)
 #endif
 
-/* 18: without execute_once; we step forward, a count at a time */
 /* 17: who doesn't own a table may have the privilege to maintain it */
 static inline bool
 ec_compat_may_reindex(Oid relid)
@@ -533,19 +532,12 @@ ec_compat_may_reindex_database(void)
 	return ec_compat_owns_database(MyDatabaseId, GetUserId());
 }
 
+/* 18: without execute_once; we step forward, a count at a time */
 #if PG_VERSION_NUM >= 180000
 #define ec_compat_executor_run(desc, count) ExecutorRun((desc), ForwardScanDirection, (count))
 #else
 #define ec_compat_executor_run(desc, count)                                                        \
 	ExecutorRun((desc), ForwardScanDirection, (count), false)
-#endif
-
-/* 16: one function for the ownership of every kind of object */
-#if PG_VERSION_NUM >= 160000
-#define ec_compat_class_ownercheck(relid, role)                                                    \
-	object_ownercheck(RelationRelationId, (relid), (role))
-#else
-#define ec_compat_class_ownercheck(relid, role) pg_class_ownercheck((relid), (role))
 #endif
 
 /* 18: index scans count for EXPLAIN */
@@ -628,7 +620,6 @@ ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 #endif
 }
 
-/* 17: there is no old_snapshot_threshold any more */
 /* random() without arguments (17 added others) */
 #if PG_VERSION_NUM >= 170000
 #define EC_COMPAT_F_RANDOM F_RANDOM_
@@ -636,6 +627,7 @@ ec_compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 #define EC_COMPAT_F_RANDOM F_RANDOM
 #endif
 
+/* 17: there is no old_snapshot_threshold any more */
 #if PG_VERSION_NUM >= 170000
 #define ec_compat_test_old_snapshot(snapshot, rel, page) ((void) (page))
 #else

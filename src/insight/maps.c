@@ -180,7 +180,7 @@ check_mappable(Oid relid)
 	if (rel == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation with OID %u does not exist", relid)));
-	if (!ec_compat_class_ownercheck(relid, GetUserId()))
+	if (!ec_compat_owns_relation(relid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
 					   RelationGetRelationName(rel));
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
