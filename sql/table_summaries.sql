@@ -165,4 +165,18 @@ ALTER TABLE e SET UNLOGGED;
 VACUUM e;
 SELECT * FROM state('e');
 SELECT same('e');
+
+-- a set that has lost more than one row in twenty is made anew, of row groups that are rid of dead rows
+SELECT ecinsight.create_events_table('table_summaries.f');
+SELECT ecinsight.set_options('f', row_group_rows => 20000);
+TRUNCATE e;
+SELECT fill(1, 60000);
+INSERT INTO f TABLE e;
+VACUUM f;
+SELECT sets, covered = (SELECT count(*) FROM f) AS all_covered FROM state('f');
+DELETE FROM f WHERE abs(hashint8(extract(epoch FROM event_time)::bigint)) % 14 = 0;
+VACUUM f;
+SELECT sets, covered = (SELECT count(*) FROM f) AS all_covered, problems,
+	(SELECT sum(masked_rows) FROM ecinsight.row_groups('f')) AS masked FROM state('f');
+SELECT same('f');
 DROP SCHEMA table_summaries CASCADE;

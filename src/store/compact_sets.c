@@ -23,6 +23,12 @@
 /* Of a set's rows, one in so many is dead when it may go. */
 #define SET_DEAD_FRACTION 20
 
+/*
+ * Then row groups go with it of whose rows one in so many is dead: the next set is made
+ * of all their rows, and what is dead among them would have to be subtracted for ever.
+ */
+#define GROUP_DEAD_FRACTION 50
+
 /* A row group that a set covers. */
 typedef struct Covered
 {
@@ -157,8 +163,12 @@ ec_compact_spare_sets(EcCompact *k)
 		EcSurveyGroup *group = &k->survey->groups[i];
 		const EcCompactSet *set = group->set > 0 ? &k->sets[group->set - 1] : NULL;
 
-		if (set != NULL && set->ndead <= set->summary->nrows / SET_DEAD_FRACTION)
+		if (set == NULL)
+			continue;
+		if (set->ndead <= set->summary->nrows / SET_DEAD_FRACTION)
 			group->merge = false;
+		else if (group->ndead > group->nrows / GROUP_DEAD_FRACTION)
+			group->merge = true;
 	}
 }
 
