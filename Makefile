@@ -100,4 +100,6 @@ bench:
 	@scripts/bench
 bench-insight:
 	@scripts/bench-insight
-.PHONY: tools install-tools uninstall-tools demo demo-stop dashboard dashboard-stop test test-all bench bench-insight
+bench-dashboard:
+	@scripts/bench-dashboard
+.PHONY: tools install-tools uninstall-tools demo demo-stop dashboard dashboard-stop test test-all bench bench-insight bench-dashboard

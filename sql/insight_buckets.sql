@@ -34,6 +34,13 @@ CREATE FUNCTION plain(name text, events text, price text DEFAULT 'price') RETURN
 CREATE TABLE queries (number serial, query text);
 INSERT INTO queries (query)
 SELECT format('SELECT * FROM %%s.%s', name) FROM unnest('{category_hour, category_day, sales_hour, sales_day, product_day, user_category_day}'::text[]) name;
+-- bounds at the ends of time
+INSERT INTO queries (query)
+SELECT string_agg(format('SELECT %s, sum(interactions), count(bucket) FROM %%1$s.%s WHERE bucket %s %s %L', n, view, operator, type, value), ' UNION ALL ' ORDER BY n)
+FROM unnest('{sales_day, sales_hour}'::text[]) view, unnest('{<, <=, =, >=, >}'::text[]) operator, unnest('{date, timestamp}'::text[]) type,
+	unnest('{-infinity, infinity, 4714-11-24 BC, 294276-12-31, 294276-12-31 23:59:59.999999, 5874897-12-31, 2020-01-02, 2020-01-02 10:30}'::text[]) WITH ORDINALITY v (value, n)
+WHERE type = 'date' OR value NOT LIKE '5874897%'
+GROUP BY view, operator, type ORDER BY view, operator, type;
 INSERT INTO queries (query) VALUES
 -- sums, of all and of ranges
 ('SELECT sum(interactions), sum(views), sum(carts), sum(purchases), sum(revenue), sum(priced), sum(price_sum), min(price_min), max(price_max) FROM %s.category_day'),
@@ -65,6 +72,9 @@ INSERT INTO queries (query) VALUES
 ('SELECT sum(views) FROM %s.sales_day WHERE bucket >= timestamptz ''2020-01-01 04:00:01+00'' AND bucket < timestamptz ''2020-01-03 05:00+00'''),
 ('SELECT sum(views) FROM %s.sales_hour WHERE bucket IN (''2020-01-01 05:00'', ''2020-01-01 07:00'', ''2020-01-02 07:01'')'),
 ('SELECT sum(views) FROM %s.sales_day WHERE bucket <> ''2020-01-01'' AND extract(dow FROM bucket) = 3'),
+('SELECT category_code, sum(interactions) FROM %s.category_day WHERE bucket >= to_date(''2019-12-31'', ''YYYY-MM-DD'') AND bucket < to_date(''2020-01-03'', ''YYYY-MM-DD'') GROUP BY 1'),
+('SELECT sum(interactions), sum(revenue) FROM %s.category_hour WHERE bucket > to_date(''2019-12-31'', ''YYYY-MM-DD'') AND bucket <= ''2020-01-02''::text::timestamp'),
+('SELECT sum(interactions) FROM %s.sales_day WHERE bucket = nullif(current_date, current_date)'),
 -- keys
 ('SELECT bucket, sum(interactions) FROM %s.category_day WHERE category_code IN (''code1'', ''code2'', ''code2'', ''none'') GROUP BY 1'),
 ('SELECT brand, sum(interactions), sum(revenue), min(price_min) FROM %s.category_day WHERE category_code = ''code1'' GROUP BY 1 ORDER BY 2 DESC NULLS LAST LIMIT 3'),
@@ -115,6 +125,10 @@ INSERT INTO queries (query) VALUES
 ('SELECT user_id, sum(interactions) FROM %s.user_category_day WHERE bucket = ''2020-01-02'' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20'),
 ('SELECT product_id, sum(purchases) FROM %s.product_day WHERE bucket = ''2020-01-03'' GROUP BY 1 ORDER BY 2 DESC FETCH FIRST 9 ROWS WITH TIES'),
 ('SELECT product_id, sum(priced) FROM %s.product_day GROUP BY 1 ORDER BY 2 DESC, 1 DESC LIMIT 3'),
+('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 10'),
+('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day GROUP BY 1, 2 ORDER BY 3 DESC FETCH FIRST 7 ROWS WITH TIES'),
+('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day WHERE bucket >= ''2020-01-01'' AND bucket < to_date(''2020-01-04'', ''YYYY-MM-DD'') GROUP BY 1, 2 ORDER BY 3 DESC FETCH FIRST 7 ROWS WITH TIES'),
+('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day WHERE bucket <= ''2020-01-03'' AND category_code = ''code2'' GROUP BY 1, 2 ORDER BY 3 DESC, 2 DESC, 1 LIMIT 8'),
 ('SELECT date_trunc(''week'', bucket), sum(views) FROM %s.category_day GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1'),
 ('SELECT brand, sum(views) FROM %s.category_day GROUP BY 1 HAVING sum(views) < 900 ORDER BY 2 DESC, 1 LIMIT 2'),
 ('SELECT brand, sum(views) FROM %s.category_day WHERE brand <> ''brand1'' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1'),
@@ -278,6 +292,7 @@ SELECT told($$SELECT product_id, sum(views) FROM bucket_views.product_day GROUP 
 SELECT told($$SELECT category_code, count(*) FROM bucket_views.category_day WHERE revenue = 0 GROUP BY 1$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > now() - interval '30 days' AND bucket < '2020-01-02'$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > '2020-01-02' AND bucket < '2020-01-01'$$);
+SELECT told($$SELECT product_id, sum(views) FROM bucket_views.product_day WHERE bucket >= to_date('2020-01-02', 'YYYY-MM-DD') AND bucket < '2020-01-04'::text::date GROUP BY 1 ORDER BY 2 DESC LIMIT 5$$);
 SET ecinsight.enable_bucket_scan = off;
 EXPLAIN (COSTS OFF) SELECT bucket, sum(revenue) FROM bucket_views.category_day WHERE brand = 'x' GROUP BY 1;
 RESET ecinsight.enable_bucket_scan;

@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
@@ -168,12 +169,13 @@ estimate_days(const EcCubeQuery *bounds)
 {
 	if (!bounds->has_since || !bounds->has_until)
 		return bounds->has_since || bounds->has_until ? DAYS / 2.0 : DAYS;
-	return Max((double) (bounds->until - bounds->since) / USECS_PER_DAY, 1.0 / HOURS_PER_DAY);
+	return Max(((double) bounds->until - (double) bounds->since) / USECS_PER_DAY,
+			   1.0 / HOURS_PER_DAY);
 }
 
-/* Bounds and numbers of values that constants tell. */
+/* Bounds and numbers of values that constants tell, and what is one as long as a query runs. */
 static void
-read_constants(const EcCubeView *view, RelOptInfo *rel, EcCubeQuery *bounds)
+read_constants(PlannerInfo *root, const EcCubeView *view, RelOptInfo *rel, EcCubeQuery *bounds)
 {
 	ListCell *lc;
 
@@ -185,7 +187,7 @@ read_constants(const EcCubeView *view, RelOptInfo *rel, EcCubeQuery *bounds)
 
 		if (!ec_cube_push(view, rel->relid, lfirst_node(RestrictInfo, lc), &push))
 			continue;
-		value = (Const *) push.value;
+		value = (Const *) estimate_expression_value(root, (Node *) push.value);
 		if (IsA(value, Const))
 			(void) ec_cube_apply(bounds, &push, value->consttype, value->constvalue,
 								 value->constisnull);
@@ -201,13 +203,13 @@ count_values(const EcCubeQuery *bounds, EcCubeColumn column, double guess)
 }
 
 static double
-estimate_rows(const EcCubeView *view, RelOptInfo *rel, uint32 keys)
+estimate_rows(PlannerInfo *root, const EcCubeView *view, RelOptInfo *rel, uint32 keys)
 {
 	EcCubeQuery bounds = {NULL};
 	double categories;
 	double rows = 1;
 
-	read_constants(view, rel, &bounds);
+	read_constants(root, view, rel, &bounds);
 	categories = Min(count_values(&bounds, EC_CUBE_CODE, CATEGORIES),
 					 count_values(&bounds, EC_CUBE_CATEGORY_ID, CATEGORIES));
 	if (keys & EC_CUBE_BIT(EC_CUBE_BUCKET))
@@ -242,7 +244,7 @@ add_scan(PlannerInfo *root, RelOptInfo *rel, FuncExpr *call, const EcCubeView *v
 	path->pathtype = T_CustomScan;
 	path->parent = rel;
 	path->pathtarget = rel->reltarget;
-	path->rows = estimate_rows(view, rel, keys);
+	path->rows = estimate_rows(root, view, rel, keys);
 	if (limit > 0)
 		path->rows = Min(path->rows, limit);
 	path->startup_cost = START_COST + rel->baserestrictcost.startup + rel->reltarget->cost.startup;

@@ -3,9 +3,9 @@
  *	  Clauses on a bucketed view's keys that tell what has to be read.
  *
  * A bucket is compared with times (<, <=, =, >=, > and IN), also after CAST or date_trunc; the
- * other keys for equality (= and IN).  What bounds the bucket by a constant, and what
- * compares a key, decides for good: it isn't asked again.  All else only narrows what is
- * read.
+ * other keys for equality (= and IN).  What compares the bucket itself with a date or a
+ * timestamp without time zone, and what compares a key, decides for good: it isn't asked
+ * again.  All else only narrows what is read.
  */
 #include "postgres.h"
 
@@ -133,27 +133,11 @@ is_value(Node *node)
 		   !contain_subplans(node);
 }
 
-/* Which constants leave nothing open: the scan's bounds are the same as theirs. */
+/* Do a value's bounds of the bucket say all that the comparison says? */
 static bool
-is_exact_bound(Node *node)
+is_exact_type(Oid type)
 {
-	Const *value = (Const *) node;
-
-	if (!IsA(value, Const) || value->constisnull)
-		return false;
-	if (value->consttype == DATEOID)
-	{
-		DateADT date = DatumGetDateADT(value->constvalue);
-
-		return date > SAFE_MIN / USECS_PER_DAY && date < SAFE_MAX / USECS_PER_DAY;
-	}
-	if (value->consttype == TIMESTAMPOID)
-	{
-		Timestamp time = DatumGetTimestamp(value->constvalue);
-
-		return time > SAFE_MIN && time < SAFE_MAX;
-	}
-	return false;
+	return type == DATEOID || type == TIMESTAMPOID;
 }
 
 static bool
@@ -180,7 +164,7 @@ push_comparison(const EcCubeView *view, Index rti, OpExpr *op, EcCubePush *push)
 	push->strategy = find_strategy(push, opno, op->inputcollid, exprType(right));
 	push->value = (Expr *) right;
 	push->is_exact =
-		push->subject == EC_CUBE_SUBJECT_KEY || (push->days == 0 && is_exact_bound(right));
+		push->subject == EC_CUBE_SUBJECT_KEY || (push->days == 0 && is_exact_type(exprType(right)));
 	return push->strategy != 0;
 }
 
@@ -218,10 +202,21 @@ ec_cube_push(const EcCubeView *view, Index rti, RestrictInfo *rinfo, EcCubePush 
 
 /* ---- running ---- */
 
+/* The first bucket from a time on, of those of finite times, or an infinite one. */
+static int64
+first_bucket(const EcCubeQuery *query, int64 time)
+{
+	if (time == DT_NOBEGIN)
+		return time;
+	if (time >= END_TIMESTAMP)
+		return DT_NOEND;
+	return ec_slot_ceil(Max(time, MIN_TIMESTAMP), query->view->length);
+}
+
 static void
 bound_since(EcCubeQuery *query, int64 time)
 {
-	int64 since = ec_slot_ceil(time, query->view->length);
+	int64 since = first_bucket(query, time);
 
 	query->since = query->has_since ? Max(query->since, since) : since;
 	query->has_since = true;
@@ -230,7 +225,7 @@ bound_since(EcCubeQuery *query, int64 time)
 static void
 bound_until(EcCubeQuery *query, int64 time)
 {
-	int64 until = ec_slot_ceil(time, query->view->length);
+	int64 until = first_bucket(query, time);
 
 	query->until = query->has_until ? Min(query->until, until) : until;
 	query->has_until = true;
@@ -272,6 +267,40 @@ bound_bucket(EcCubeQuery *query, const EcCubePush *push, int64 min, int64 max, i
 		bound_until(query, max + beyond + margin + 1);
 }
 
+/* A value's place among buckets: dates may lie beyond all timestamps. */
+static int64
+exact_time(Oid type, Datum value)
+{
+	DateADT date = DatumGetDateADT(value);
+
+	if (type != DATEOID)
+		return DatumGetTimestamp(value);
+	if (DATE_IS_NOBEGIN(date))
+		return DT_NOBEGIN;
+	if (DATE_IS_NOEND(date))
+		return DT_NOEND;
+	return date >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE ? END_TIMESTAMP
+															   : date * USECS_PER_DAY;
+}
+
+/* Bounds that let through what the comparison is true of, and nothing else.  False: nothing. */
+static bool
+apply_exactly(EcCubeQuery *query, const EcCubePush *push, int64 time)
+{
+	if ((push->strategy == BTLessStrategyNumber && time == DT_NOBEGIN) ||
+		(push->strategy == BTGreaterStrategyNumber && time == DT_NOEND))
+		return false;
+	if (push->strategy >= BTEqualStrategyNumber)
+		bound_since(query, push->strategy == BTGreaterStrategyNumber ? time + 1 : time);
+	else if (time == DT_NOEND)
+		bound_since(query, DT_NOBEGIN); /* not NULL */
+	if (push->strategy == BTLessStrategyNumber)
+		bound_until(query, time);
+	else if (push->strategy <= BTEqualStrategyNumber && time != DT_NOEND)
+		bound_until(query, time + 1);
+	return true;
+}
+
 static bool
 apply_times(EcCubeQuery *query, const EcCubePush *push, Oid type, const Datum *values, int n)
 {
@@ -279,6 +308,8 @@ apply_times(EcCubeQuery *query, const EcCubePush *push, Oid type, const Datum *v
 	int64 max = PG_INT64_MIN;
 	int64 margin = 0;
 
+	if (push->is_exact)
+		return apply_exactly(query, push, exact_time(type, values[0]));
 	for (int i = 0; i < n; i++)
 	{
 		int64 time;

@@ -104,6 +104,7 @@ class Dashboard:
         self.charts = {}  # id: name
         self.answers = {}  # name: rows of the last answer
         self.queries = {}  # name: the request
+        self.sent = {}  # name of a chart or filter: the statement that the server sent to the database
         self.hosts = {}  # request: host
         self.refused = set()  # requests that the page's policy held back
 
@@ -121,14 +122,18 @@ class Dashboard:
                 self.refused.add(of["requestId"])
 
     def take(self, request, answer):
-        name = self.charts.get((request.get("form_data") or {}).get("slice_id"))
+        form = request.get("form_data") or {}
+        name = self.charts.get(form.get("slice_id"))
+        if "result" in answer and (name or form.get("native_filter_id")):
+            self.sent[name or form["native_filter_id"].replace("NATIVE_FILTER-", "filter ")] = " ".join(
+                answer["result"][0]["query"].rstrip("; \n").split())
         if name and "result" in answer:
             self.answers[name] = answer["result"][0]["data"]
             self.queries[name] = request["queries"][0]
 
     def forget(self):
         self.listen()
-        self.answers, self.queries = {}, {}
+        self.answers, self.queries, self.sent = {}, {}, {}
 
     def complete(self):
         self.listen()
@@ -223,6 +228,25 @@ def check_standing(dash):
             ordered=False)
 
 
+def statements(when):
+    """Those of statements.sql, by chart."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "statements.sql"), encoding="utf-8") as file:
+        lines = [line.rstrip(";\n") for line in file]
+    mark = f"-- {when}: "
+    return {line[len(mark):]: lines[n + 1] for n, line in enumerate(lines) if line.startswith(mark)}
+
+
+def check_statements(dash, when):
+    """What benchmarks measure is what is sent."""
+    known = statements(when)
+    end = time.time() + PATIENCE
+    while not set(known) <= set(dash.sent) and time.time() < end:
+        time.sleep(1)
+        dash.listen()
+    check(f"{when}: the statements of statements.sql", known and {n: dash.sent.get(n) for n in known} == known,
+          f"\n  got {dash.sent}\n  not {known}")
+
+
 def check_drill(dash):
     """A click on a bar of categories filters the brands and the products."""
     place = next(e for e in dash.driver.find_elements(By.CSS_SELECTOR, "[data-test-chart-name='Revenue by category']"))
@@ -271,11 +295,14 @@ def main():
         check("the page shows the revenue", f"{revenue:,.2f}" in driver.find_element(By.TAG_NAME, "body").text)
         check_numbers(dash, "all", None, None)
         check_standing(dash)
+        check_statements(dash, "load")
         check_drill(dash)
+        check_statements(dash, "drill")
         span = "2019-10-05 : 2019-10-20"
         dash.open("?native_filters=(NATIVE_FILTER-Time-range:(__cache:(label:'a',value:'%s'),extraFormData:(time_range:'%s'),"
                   "filterState:(value:'%s'),id:NATIVE_FILTER-Time-range,ownState:()))" % (span, span, span))
         check_numbers(dash, span, "2019-10-05 00:00:00+00", "2019-10-20 00:00:00+00")
+        check_statements(dash, "range")
         dash.picture("dashboard-time.png")
         dash.listen()
         hosts = {host for request, host in dash.hosts.items() if request not in dash.refused}

@@ -290,6 +290,9 @@ def all_statements(connection):
     found += [("on views, ", s) for s in [on_view(s) for s in shapes if '"events"' in s or "public.events" in s] + again]
     found += [("custom SQL, ", s) for s in custom_statements()]
     found += [("worksheet, ", " ".join(sheet.query(**p).split("\n"))) for sheet in book.sheets.values() for p in ({}, ranged)]
+    found += [("worksheet, ", book.sheets["Drill-down"].query(depth=depth)) for depth in (2, 3)]
+    found += [("filter, ", sql) for dashboard in book.dashboards.values() for _sheet, sql in dashboard.domains]
+    found += [("parameter, ", sql) for _name, sql in book.defaults()]
     for view in views:
         found += [("view, ", 'SELECT * FROM "insight"."%s"%s' % (view, tail)) for tail in ("", " WHERE 1=0")]
     return found + [("all rows, ", ALL_ROWS)]

@@ -68,6 +68,30 @@ class Workbook:
         self.sources = {e.get("name"): Source(e) for e in elements if e.get("name") != "Parameters"}
         self.parameters = {c.get("name").strip("[]"): c.get("value").strip("#") for c in elements[0].findall("column")}
         self.sheets = {w.get("name"): Sheet(w, self) for w in self.root.findall("worksheets/worksheet")}
+        self.dashboards = {d.get("name"): Dashboard(d, self) for d in self.root.findall("dashboards/dashboard")}
+
+    def defaults(self):
+        """(parameter, query) of those that take a field's value when the workbook is opened."""
+        found = []
+        for column in self.root.findall("datasources/datasource[@name='Parameters']/column"):
+            if column.get("default-value-field"):
+                source, name = column.get("default-value-field").split("].", 1)
+                source = self.sources[source.strip("[")]
+                found.append((column.get("caption"), 'SELECT %s AS "X" FROM %s GROUP BY 1' % (
+                    source.expression(name, self.parameters), source.from_clause(self.parameters))))
+        return found
+
+
+class Dashboard:
+    """One <dashboard>: what it shows."""
+
+    def __init__(self, element, book):
+        zones = list(element.iter("zone"))
+        self.name = element.get("name")
+        self.sheets = [book.sheets[z.get("name")] for z in zones if z.get("name") and not z.get("type-v2")]
+        # The values that a filter offers.
+        self.domains = [(z.get("name"), book.sheets[z.get("name")].domain(z.get("param").split("].", 1)[1]))
+                        for z in zones if z.get("type-v2") == "filter"]
 
 
 class Sheet:
@@ -100,7 +124,12 @@ class Sheet:
             return text, derivation == "User"
         raise ValueError("derivation %s" % derivation)
 
-    def conditions(self, parameters, context):
+    def domain(self, instance):
+        text = self.sql_of(instance, self.book.parameters)[0]
+        return "SELECT %s AS \"%s\" FROM %s GROUP BY 1 ORDER BY 1 ASC NULLS FIRST" % (
+            text, instance.strip("[]"), self.source.from_clause(self.book.parameters))
+
+    def conditions(self, parameters, context, members):
         """Of the filters that are (not) in the context; the first n of a field are a join, see top()."""
         found = []
         for element in self.filters:
@@ -112,32 +141,36 @@ class Sheet:
                 found.append("(%s >= %s) AND (%s <= %s)" % (text, element.findtext("min"), text, element.findtext("max")))
             elif element.find("groupfilter").get("function") == "member":
                 found.append("(%s) = %s" % (text, element.find("groupfilter").get("member")))
+            elif element.find("groupfilter").get("function") == "level-members" and instance in members:
+                found.append("(%s IN (%s))" % (text, ", ".join("'%s'" % m for m in members[instance])))
         return found
 
-    def top(self, parameters):
+    def top(self, parameters, members):
         for element in self.filters:
             end = element.find("groupfilter")
             if end is None or end.get("function") != "end":
                 continue
             order = end.find("groupfilter")
             field = self.sql_of(element.get("column").split("].", 1)[1], parameters)[0]
-            query = "SELECT %s AS k, %s AS m FROM %s%s GROUP BY 1 ORDER BY 2 %s NULLS LAST LIMIT %s" % (
+            query = 'SELECT %s AS "X_k", %s AS "X__alias__0" FROM %s%s GROUP BY 1 ORDER BY 2 %s NULLS LAST LIMIT %s' % (
                 field, self.source.formula(order.get("expression"), parameters), self.source.from_clause(parameters),
-                where(self.conditions(parameters, True)), order.get("direction"), end.get("count"))
-            return "(%s) IN (SELECT k FROM (%s) t)" % (field, query)
-        return None
+                where(self.conditions(parameters, True, members)), order.get("direction"), end.get("count"))
+            return ' INNER JOIN (%s) "t0" ON (%s IS NOT DISTINCT FROM "t0"."X_k")' % (query, field)
+        return ""
 
-    def query(self, **changed):
-        """changed: values of parameters by name, with _ for a space."""
+    def query(self, members=None, depth=1, **changed):
+        """members: chosen in filters, by instance; depth: levels open of the hierarchy; changed: values of parameters by
+        name, with _ for a space."""
         parameters = {**self.book.parameters, **{n.replace("_", " "): v for n, v in changed.items()}}
-        texts = [self.sql_of(f, parameters) for f in self.fields]
+        members = members or {}
+        levels = [f.text for f in self.source.element.findall("drill-paths/drill-path/field")][1:depth]
+        texts = [self.sql_of(f, parameters) for f in self.fields] + [(self.source.expression(c, parameters), False) for c in levels]
         groups = [str(n) for n, (_text, aggregate) in enumerate(texts, 1) if not aggregate]
-        conditions = self.conditions(parameters, True) + self.conditions(parameters, False)
-        top = self.top(parameters)
+        conditions = self.conditions(parameters, True, members) + self.conditions(parameters, False, members)
         tail = (" GROUP BY " + ", ".join(groups)) if groups else " HAVING (COUNT(1) > 0)"
-        return "SELECT %s FROM %s%s%s" % (
-            ", ".join('%s AS "%s"' % (text, field.strip("[]")) for field, (text, _a) in zip(self.fields, texts)),
-            self.source.from_clause(parameters), where(conditions + ([top] if top else [])), tail)
+        return "SELECT %s FROM %s%s%s%s" % (
+            ", ".join('%s AS "%s"' % (text, field.strip("[]")) for field, (text, _a) in zip(self.fields + levels, texts)),
+            self.source.from_clause(parameters), self.top(parameters, members), where(conditions), tail)
 
 
 def where(conditions):

@@ -256,13 +256,28 @@ def drill(check, connection, book):
     source = next(s for s in book.sources.values() if s.element.find("drill-paths") is not None)
     levels = [f.text for f in source.element.findall("drill-paths/drill-path/field")]
     check.same("three levels", levels, ["[Calculation_category]", "[brand]", "[product_id]"])
-    columns = [source.expression(c, book.parameters) for c in levels]
+    sheet = book.sheets["Drill-down"]
+    measures = '"sum:revenue:qk", "sum:purchases:qk"'
+    columns = ['"none:Calculation_category:nk"', '"brand"', '"product_id"']
     for depth in (2, 3):
-        numbers = ", ".join(map(str, range(1, depth + 1)))
-        sql = "SELECT %s, SUM(revenue) AS r FROM %s GROUP BY %s" % (", ".join(
-            "%s AS c%d" % (c, n) for n, c in enumerate(columns[:depth], 1)), source.from_clause({}), numbers)
-        upper = ", ".join("c%d" % n for n in range(1, depth))
-        check.same("level %d adds up" % depth, plain(connection.rows("SELECT %s, sum(r) FROM (%s) d GROUP BY %s" % (
-            upper, sql, ", ".join(map(str, range(1, depth)))))),
-            plain(connection.rows("SELECT %s, SUM(revenue) FROM %s GROUP BY %s" % (
-                ", ".join(columns[:depth - 1]), source.from_clause({}), ", ".join(map(str, range(1, depth)))))))
+        upper = ", ".join(columns[:depth - 1])
+        check.same("level %d adds up" % depth,
+                   plain(connection.rows("SELECT %s, sum(\"sum:revenue:qk\"), sum(\"sum:purchases:qk\") FROM (%s) d GROUP BY %s" % (
+                       upper, sheet.query(depth=depth), upper))),
+                   plain(connection.rows("SELECT %s, %s FROM (%s) d" % (upper, measures, sheet.query(depth=depth - 1)))))
+
+
+def test_filters(check, connection):
+    """The values that filters offer and parameters begin with; what is chosen is what is shown."""
+    book = Workbook(TWB)
+    codes = connection.rows("SELECT DISTINCT category_code FROM events")
+    domains = [d for dashboard in book.dashboards.values() for d in dashboard.domains]
+    check.same("two category filters", len(domains), 2)
+    for name, sql in domains:
+        check.same("%s: the filter offers each category" % name, sorted(connection.rows(sql), key=repr), sorted(codes, key=repr))
+    check.same("the range begins with that of the events", [connection.rows(sql) for _p, sql in book.defaults()],
+               [connection.rows("SELECT (%s(event_time) AT TIME ZONE 'UTC')::date FROM events" % f) for f in ("min", "max")])
+    chosen = {"[none:category_code:nk]": ["electronics.clocks", "computers.notebook"]}
+    for name in ("Prices", "Popular categories", "Drill-down"):
+        shown = {value for row in connection.rows(book.sheets[name].query(members=chosen)) for value in row if value and "." in value and value[0].isalpha()}
+        check.same("%s: the chosen categories" % name, {v.split()[0] for v in shown}, set(chosen["[none:category_code:nk]"]))
