@@ -487,7 +487,9 @@ ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result
 	claim_groups(&k, cid);
 	claim_rows(&k, cid);
 	ec_compact_keep_sets(&k);
-	if (result->tuples_dropped > 0)
+
+	/* masks have come last, and nothing need have been dropped for them */
+	if (result->groups_written > 0 || result->rows_folded > 0 || result->tuples_dropped > 0)
 		ec_meta_announce(rel);
 	ec_stop_point("compact-claimed");
 	MemoryContextSwitchTo(old);

@@ -366,5 +366,6 @@ ec_store_init(void)
 	ec_write_state_init();
 	ec_groupmap_init();
 	ec_opened_init();
+	ec_vacuum_init();
 	ec_utility_init();
 }

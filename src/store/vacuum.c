@@ -20,7 +20,8 @@
  * What this transaction deletes can be reclaimed by the next VACUUM at the earliest.
  * An explicit VACUUM does that at the end of the statement, in transactions of
  * their own, if this library's utility hook is there; before it, what compaction has
- * left for other transactions, and the summaries.  Autovacuum is told of dead rows and comes again.
+ * left for other transactions, and the summaries.  (VACUUM FULL makes these without the hook,
+ * too.)  Autovacuum is told of dead rows and comes again.
  *
  * ecinsight.compact() does the last two phases in the caller's transaction, and merges
  * all that isn't full.
@@ -38,6 +39,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/objectaddress.h"
+#include "commands/defrem.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -48,6 +50,7 @@
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
+#include "tcop/pquery.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
@@ -93,6 +96,10 @@ static bool in_statement;
 static List *compact_later;
 static List *summarize_later;
 static List *reclaim_later;
+
+/* Tables that VACUUM FULL has made anew, without their summaries; and if it is not to wait for locks. */
+static List *rewritten;
+static bool skip_locked;
 
 /* ------------------------------------------------------------------------
  * The transaction
@@ -233,15 +240,19 @@ shrink_companion(Relation rel)
  */
 
 static void
-remember_table(List **tables, Oid relid)
+add_table(List **tables, Oid relid)
 {
-	MemoryContext old;
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	if (!in_statement)
-		return;
-	old = MemoryContextSwitchTo(TopMemoryContext);
 	*tables = list_append_unique_oid(*tables, relid);
 	MemoryContextSwitchTo(old);
+}
+
+static void
+remember_table(List **tables, Oid relid)
+{
+	if (in_statement)
+		add_table(tables, relid);
 }
 
 /* At the end of a statement there is a better time for summaries, when compaction has finished. */
@@ -365,13 +376,49 @@ forget_tables(void)
 	list_free(compact_later);
 	list_free(summarize_later);
 	list_free(reclaim_later);
-	compact_later = summarize_later = reclaim_later = NIL;
+	list_free(rewritten);
+	compact_later = summarize_later = reclaim_later = rewritten = NIL;
 }
 
+/* NULL while none runs; nothing else can run one. */
+static const VacuumStmt *
+running_vacuum(void)
+{
+	Node *stmt = ActivePortal == NULL || ActivePortal->stmts == NIL
+					 ? NULL
+					 : linitial_node(PlannedStmt, ActivePortal->stmts)->utilityStmt;
+
+	if (stmt == NULL || !IsA(stmt, VacuumStmt) || !castNode(VacuumStmt, stmt)->is_vacuumcmd)
+		return NULL;
+	return castNode(VacuumStmt, stmt);
+}
+
+static bool
+has_option(const VacuumStmt *stmt, const char *name)
+{
+	bool value = false;
+	ListCell *cell;
+
+	foreach (cell, stmt->options)
+	{
+		DefElem *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, name) == 0)
+			value = defGetBoolean(option);
+	}
+	return value;
+}
+
+/* CLUSTER and others leave the summaries to the next VACUUM. */
 void
 ec_vacuum_rewritten(Relation rel)
 {
-	remember_table(&summarize_later, RelationGetRelid(rel));
+	const VacuumStmt *stmt = running_vacuum();
+
+	if (stmt == NULL)
+		return;
+	skip_locked = has_option(stmt, "skip_locked");
+	add_table(&rewritten, RelationGetRelid(rel));
 }
 
 void
@@ -381,13 +428,15 @@ ec_vacuum_statement_begin(void)
 	in_statement = true;
 }
 
-/* NULL if the table is gone, or others are at work on it. */
+/* NULL if the table is gone, or others are at work on it, who are waited for if wanted. */
 static Relation
-open_again(Oid relid, EcCompanion *c)
+open_again(Oid relid, bool wait, EcCompanion *c)
 {
 	Relation rel;
 
-	if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+	if (wait)
+		LockRelationOid(relid, ShareUpdateExclusiveLock);
+	else if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
 		return NULL;
 	rel = try_table_open(relid, NoLock);
 	if (rel == NULL || (ec_store_is_columnar(rel) && open_companion(rel, c)))
@@ -402,7 +451,7 @@ compact_again(Oid relid)
 {
 	EcCompaction compaction = {0};
 	EcCompanion c;
-	Relation rel = open_again(relid, &c);
+	Relation rel = open_again(relid, false, &c);
 
 	if (rel == NULL)
 		return false;
@@ -414,7 +463,7 @@ compact_again(Oid relid)
 
 /* True if there is more to do. */
 static bool
-summarize_again(Oid relid)
+summarize(Oid relid, bool wait)
 {
 	int64 dropped = ec_summary_rows_dropped;
 	EcCompanion c;
@@ -423,7 +472,7 @@ summarize_again(Oid relid)
 
 	if (ec_summary_maker() == NULL)
 		return false;
-	rel = open_again(relid, &c);
+	rel = open_again(relid, wait, &c);
 	if (rel == NULL)
 		return false;
 	ec_companion_close(&c);
@@ -432,6 +481,22 @@ summarize_again(Oid relid)
 	if (ec_summary_rows_dropped > dropped)
 		remember_table(&reclaim_later, relid);
 	return more;
+}
+
+static bool
+summarize_again(Oid relid)
+{
+	return summarize(relid, false);
+}
+
+/*
+ * The statement has dropped what there was, so others who are at work on the table are
+ * waited for, as at its beginning.  No lock is held meanwhile that they could want.
+ */
+static bool
+summarize_rewritten(Oid relid)
+{
+	return summarize(relid, !skip_locked);
 }
 
 /* Only what is committed can be removed.  True if there is more to do. */
@@ -451,7 +516,7 @@ reclaim_again(Oid relid)
 	};
 	EcSpace space;
 	EcCompanion c;
-	Relation rel = open_again(relid, &c);
+	Relation rel = open_again(relid, false, &c);
 	BlockNumber later;
 	bool shrink;
 
@@ -489,6 +554,8 @@ finish_tables(void)
 
 	foreach (cell, compact_later)
 		repeat(compact_again, lfirst_oid(cell), COMPACTIONS_MAX);
+	foreach (cell, rewritten)
+		repeat(summarize_rewritten, lfirst_oid(cell), SUMMARIES_MAX);
 	foreach (cell, summarize_later)
 		repeat(summarize_again, lfirst_oid(cell), SUMMARIES_MAX);
 	foreach (cell, reclaim_later)
@@ -498,7 +565,7 @@ finish_tables(void)
 void
 ec_vacuum_statement_end(void)
 {
-	if (summarize_later == NIL && reclaim_later == NIL)
+	if (summarize_later == NIL && reclaim_later == NIL && rewritten == NIL)
 	{
 		in_statement = false;
 		return;
@@ -519,6 +586,50 @@ ec_vacuum_statement_end(void)
 	}
 	PG_END_TRY();
 	StartTransactionCommand();
+}
+
+/* In the transaction that runs. */
+static void
+summarize_here(List *tables)
+{
+	ListCell *cell;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach (cell, tables)
+	{
+		bool more = true;
+
+		for (int i = 0; i < SUMMARIES_MAX && more; i++)
+			more = summarize_rewritten(lfirst_oid(cell));
+	}
+	PopActiveSnapshot();
+}
+
+/*
+ * A VACUUM FULL that was its session's first use of this library has begun before our hook
+ * was there, so its end is that of its last transaction, when it doesn't run any more.
+ */
+static void
+at_xact_event(XactEvent event, void *arg)
+{
+	List *tables = rewritten;
+
+	if (in_statement || rewritten == NIL)
+		return;
+	if (event == XACT_EVENT_ABORT)
+		forget_tables();
+	else if (event == XACT_EVENT_PRE_COMMIT && running_vacuum() == NULL)
+	{
+		rewritten = NIL;
+		summarize_here(tables);
+		list_free(tables);
+	}
+}
+
+void
+ec_vacuum_init(void)
+{
+	RegisterXactCallback(at_xact_event, NULL);
 }
 
 void

@@ -16,8 +16,10 @@
 extern void ec_vacuum_statement_begin(void);
 extern void ec_vacuum_statement_end(void);
 
-/* VACUUM FULL has made rel anew. */
+/* Something has made rel anew: if it is VACUUM FULL, it makes summaries at the end. */
 extern void ec_vacuum_rewritten(Relation rel);
+
+extern void ec_vacuum_init(void);
 
 /* For a process that does nothing else (background.c), outside of transactions. */
 extern void ec_vacuum_merge(Oid relid);

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -82,5 +83,48 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM ((TABLE c EXCEPT ALL TABLE
 is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('c')"), '0', 'nothing is damaged');
 is($node->safe_psql('postgres', 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET ecinsight.enable_columnar_scan = off; SELECT count(*) - (SELECT count(*) FROM h) FROM c JOIN h USING (id, v, t)'),
 	'0', 'and by the index');
+
+# Rows that somebody holds while they are compacted stay where they are, and their copies are masked at the very end.  Who has
+# looked for row groups in between must hear of that.  (Several rounds, as it must be the right moment.)
+sub session
+{
+	my %s = (in => '', out => '');
+	$s{run} = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres') ], '<', \$s{in}, '>', \$s{out}, '2>&1', IPC::Run::timeout(180));
+	return \%s;
+}
+
+sub send_to { $_[0]{in} .= "$_[1];\n\\echo end\n"; $_[0]{run}->pump_nb }
+
+sub answer
+{
+	my ($s) = @_;
+	$s->{run}->pump until $s->{out} =~ s/^end\n//m;
+	my $answer = $s->{out};
+	$s->{out} = '';
+	return $answer =~ s/\s+$//r;
+}
+
+sub ask { send_to(@_); answer($_[0]) }
+
+my ($holder, $looker) = (session(), session());
+ask($looker, 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET ecinsight.enable_columnar_scan = off');
+foreach my $round (1 .. 4)
+{
+	$node->safe_psql('postgres', <<'EOC');
+DROP TABLE IF EXISTS held;
+CREATE TABLE held (id int PRIMARY KEY, t text) USING ecinsight_columnar WITH (autovacuum_enabled = off);
+SELECT ecinsight.set_options('held', row_group_rows => 1024);
+INSERT INTO held SELECT i, md5(i::text) FROM generate_series(1, 1000) i;
+DO $$ BEGIN FOR i IN 21 .. 400 LOOP INSERT INTO held SELECT 50 * i + j, repeat(md5(j::text), 2) FROM generate_series(1, 50) j; COMMIT; END LOOP; END $$;
+EOC
+	ask($holder, 'BEGIN; SELECT count(*) FROM (SELECT FROM held WHERE id > 1000 FOR UPDATE) x');
+	send_to($looker, 'DO $$ DECLARE n int; BEGIN LOOP SELECT count(*) INTO n FROM held WHERE id = 7; COMMIT; EXIT WHEN pg_try_advisory_xact_lock(1); END LOOP; END $$')
+	  if ask($holder, 'SELECT pg_advisory_xact_lock(1)') eq '';
+	like($node->safe_psql('postgres', q{SELECT ecinsight.compact('held')}), qr/^\(0,\d+,19000,0,0,/, 'all have been copied');
+	is(ask($holder, 'DELETE FROM held WHERE id > 1000; COMMIT'), '', 'and are deleted');
+	answer($looker);
+	is(ask($looker, 'SELECT count(*) FROM held WHERE id > 1000'), '0', "round $round: who has looked meanwhile sees none of them");
+}
+$_->{run}->finish foreach $holder, $looker;
 $node->stop;
 done_testing();

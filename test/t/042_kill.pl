@@ -127,6 +127,7 @@ cmp_ok($summarized, '>', 0, "summaries were there after $summarized of $kills");
 note('killed: ' . join ', ', map { "$_ $killed{$_}" } sort keys %killed);
 $node->safe_psql('postgres', 'VACUUM FULL c');
 is($node->safe_psql('postgres', twin_differs()), '', 'equal after VACUUM FULL');
+is($node->safe_psql('postgres', q{SELECT count(*) > 0 FROM ecinsight.summaries('c') WHERE rows > 0}), 't', 'which makes summaries');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|XX000|could not (?:read|open|find)/, 'nothing worse in the log');
 $node->stop;
 $node->command_ok([ 'pg_checksums', '--check', '-D', $node->data_dir ], 'page checksums are right');

@@ -193,6 +193,39 @@ is($node->safe_psql('postgres', $largest), $lasting, 'the large set is still the
 is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT DISTINCT set_number FROM ecinsight.summaries('grown')) s}) <= 5, 1, 'beside a few small ones');
 
 # ---------------------------------------------------------------------------
+# VACUUM FULL drops them, and makes them again
+# ---------------------------------------------------------------------------
+$node->safe_psql('postgres', 'VACUUM FULL e');
+cmp_ok($node->safe_psql('postgres', 'SELECT covered FROM state'), '>', 0, 'VACUUM FULL makes them, even if it has only just loaded the library');
+$node->safe_psql('postgres', 'CLUSTER e USING e_again') if $node->safe_psql('postgres', 'CREATE INDEX e_again ON e (user_id)') eq '';
+is($node->safe_psql('postgres', 'SELECT covered FROM state'), '0', 'CLUSTER leaves that to VACUUM');
+$node->safe_psql('postgres', 'VACUUM (FULL, SKIP_LOCKED) e; DROP INDEX e_again');
+cmp_ok($node->safe_psql('postgres', 'SELECT covered FROM state'), '>', 0, 'which may skip what is locked');
+
+# Others come in between: it waits for them.
+sub waiting { $node->poll_query_until('postgres', "SELECT count(*) = $_[0] FROM pg_locks WHERE relation = 'e'::regclass AND NOT granted") }
+
+my ($before_it, $full, $behind_it) = map { session($node) } 1 .. 3;
+my $lock = 'BEGIN; LOCK TABLE e IN SHARE UPDATE EXCLUSIVE MODE';
+ask($before_it, $lock);
+ask($full, 'SELECT count(*) FROM (SELECT FROM e LIMIT 1) x');
+$full->{in} .= "VACUUM FULL e;\n";
+$full->{run}->pump_nb;
+ok(waiting(1), 'VACUUM FULL waits');
+$behind_it->{in} .= "$lock;\n";
+$behind_it->{run}->pump_nb;
+ok(waiting(2), 'and another behind it');
+ask($before_it, 'COMMIT');
+ask($behind_it, 'SELECT true');
+ok(waiting(1), 'VACUUM FULL is done, and waits to make summaries');
+is($node->safe_psql('postgres', 'SELECT covered FROM state'), '0', 'there are none yet');
+ask($behind_it, 'COMMIT');
+ask($full, 'SELECT true');
+cmp_ok($node->safe_psql('postgres', 'SELECT covered FROM state'), '>', 0, 'now there are');
+same_there('VACUUM FULL');
+$_->{run}->finish foreach $before_it, $full, $behind_it;
+
+# ---------------------------------------------------------------------------
 # While large batches come
 # ---------------------------------------------------------------------------
 $node->safe_psql('postgres', q{SELECT ecinsight.create_events_table('public.stream')});
