@@ -17,6 +17,7 @@ extern const EcMaker ec_top_category_maker;
 extern const EcMaker ec_top_brand_maker;
 extern const EcMaker ec_visit_maker;
 extern const EcMaker ec_session_maker;
+extern const EcMaker ec_revisit_maker;
 extern const EcMaker ec_purchase_maker;
 
 /* clang-format off */
@@ -32,6 +33,7 @@ const EcMaker *const ec_makers[] = {
 	&ec_top_brand_maker,
 	&ec_visit_maker,
 	&ec_session_maker,
+	&ec_revisit_maker,
 	&ec_purchase_maker,
 	NULL,
 };

@@ -3,20 +3,25 @@
  *	  Distinct users, buyers, sessions and orders from any number of sets and rows beside them.
  *
  * Rows are aggregated to records, which are sorted by user.  The largest set is only
- * searched for the users of records and of the other sets; all are merged by user.
+ * searched for the users of records and of the other sets; all are merged by user.  If there is but one
+ * set, it is not searched for users of whom there are visible rows at the range's edges only (edges.c).
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "insight/edges.h"
 #include "insight/presence.h"
 #include "insight/session_match.h"
 #include "insight/session_stream.h"
 #include "insight/sorter.h"
 #include "insight/tally.h"
 
-/* A record's key, then its state, in words; without sessions user and part are the key. */
+/*
+ * A record's key, then its state, in words; without sessions user and part are the key.  The edge stands
+ * above the part.
+ */
 typedef enum Word
 {
 	WORD_USER,
@@ -30,6 +35,8 @@ typedef enum Word
 
 /* A state's words: rows with sign 1, purchases of them; the same with sign -1. */
 #define STATE_WORDS 4
+
+#define EDGE_SHIFT 32
 
 #define FEW 64
 #define ROWS_PART PG_UINT32_MAX
@@ -68,6 +75,7 @@ struct EcPresence
 	double share;
 	EcIntColumn user;
 	EcSessionColumn sessions;
+	EcIntColumn time;
 	uint64 *parts; /* [EC_BLOCK_ROWS] */
 	EcTally *tally;
 	bool any_rows;
@@ -78,6 +86,9 @@ struct EcPresence
 	Relation *rels;
 	uint32 nstreams;
 	uint32 capacity;
+	EcEdges *edges; /* NULL: there are several sets, or no edges */
+	EcSessionStream
+		*again; /* the only set once more, for those whom edges leaves to us; may be NULL */
 
 	/* records */
 	EcSorter *sorter;
@@ -140,6 +151,17 @@ list_sets(EcPresence *presence)
 	ec_rows_rewind_sets(presence->rows);
 }
 
+static void count_rest(int64 user, const EcSessionRows *rows, uint32 n, void *arg);
+
+/* Numbers of the edges' users go straight to who wants them. */
+static void
+add_edges(EcVisitKind kind, uint32 bucket, int64 count, void *arg)
+{
+	EcPresence *presence = arg;
+
+	presence->add(kind, bucket, count, presence->arg);
+}
+
 static EcPresence *
 create(EcRows *rows, EcBuckets *buckets, bool with_sessions, EcVisitAdd add, void *arg,
 	   double share, MemoryContext context)
@@ -159,10 +181,15 @@ create(EcRows *rows, EcBuckets *buckets, bool with_sessions, EcVisitAdd add, voi
 	presence->share = share;
 	ec_int_column_init(&presence->user, EC_COL_USER, context);
 	ec_session_column_init(&presence->sessions, context);
+	ec_int_column_init(&presence->time, EC_COL_TIME, context);
 	presence->parts = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
 	presence->tally = ec_tally_create(context, with_sessions ? 4 : 2, STATE_WORDS, combine_sums,
 									  share * TALLY_SHARE);
 	list_sets(presence);
+	if (presence->nstreams == 1)
+		presence->edges =
+			ec_edges_create(presence->rels[0], presence->sets[0], &rows->slots, buckets,
+							with_sessions, add_edges, count_rest, presence, context);
 	MemoryContextSwitchTo(old);
 	return presence;
 }
@@ -197,6 +224,21 @@ stream_of_batch(const EcPresence *presence)
 	return EC_SESSION_UNCOVERED;
 }
 
+/* Adds to parts in which edges the batch's rows are. */
+static void
+find_edges(EcPresence *presence)
+{
+	EcRows *rows = presence->rows;
+	const uint8 *nulls;
+	const int64 *times = ec_rows_times(rows, &presence->time, &nulls);
+
+	for (uint32 i = 0; i < rows->n; i++)
+	{
+		if (nulls == NULL || !nulls[i])
+			presence->parts[i] |= (uint64) ec_edges_find(presence->edges, times[i]) << EDGE_SHIFT;
+	}
+}
+
 void
 ec_presence_add(EcPresence *presence, const uint32 *types, const uint32 *buckets)
 {
@@ -215,6 +257,8 @@ ec_presence_add(EcPresence *presence, const uint32 *types, const uint32 *buckets
 		part = 0;
 	for (uint32 i = 0; i < rows->n; i++)
 		presence->parts[i] = presence->buckets == NULL ? part : buckets[i];
+	if (presence->edges != NULL && rows->sign > 0 && rows->batch.set == presence->sets[0])
+		find_edges(presence);
 	states = ec_tally_find(presence->tally, rows->n, keys, nulls);
 	for (uint32 i = 0; i < rows->n; i++)
 	{
@@ -272,6 +316,7 @@ take_records(EcPresence *presence, int64 user)
 							.second = record[WORD_SECOND],
 							.tag = (int64) record[WORD_TAG],
 							.part = (uint32) record[WORD_PART],
+							.edge = (EcEdge) (record[WORD_PART] >> EDGE_SHIFT),
 							.seen = (int64) record[WORD_STATE],
 							.ordered = (int64) record[WORD_STATE + 1],
 							.hidden = (int64) record[WORD_STATE + 2],
@@ -434,16 +479,15 @@ stands_at(const EcSessionStream *stream, int64 user)
 	return ec_session_stream_has(stream) && ec_session_stream_user(stream) == user;
 }
 
-/* Finds the user's cells and records; returns how many sets have some. */
+/* Finds the user's cells; returns how many sets have some. */
 static uint32
-seek_user(EcPresence *presence, int64 user)
+seek_user(EcPresence *presence, EcSessionStream *streams, int64 user)
 {
 	uint32 n = 0;
 
-	ec_session_stream_seek(&presence->streams[0], user);
+	ec_session_stream_seek(&streams[0], user);
 	for (uint32 i = 0; i < presence->nstreams; i++)
-		n += stands_at(&presence->streams[i], user);
-	take_records(presence, user);
+		n += stands_at(&streams[i], user);
 	return n;
 }
 
@@ -466,17 +510,18 @@ wanted_columns(const EcPresence *presence, uint32 nstreams)
 	return want;
 }
 
+/* The user's rows have been taken. */
 static void
-merge_user(EcPresence *presence, int64 user)
+merge_user(EcPresence *presence, EcSessionStream *streams, int64 user)
 {
-	uint32 nstreams = seek_user(presence, user);
+	uint32 nstreams = seek_user(presence, streams, user);
 	bool wanted = nstreams > 1 || presence->nrows > 0;
 	int want = wanted_columns(presence, nstreams);
 
 	presence->cells.n = 0;
 	for (uint32 i = 0; i < presence->nstreams; i++)
 	{
-		EcSessionStream *stream = &presence->streams[i];
+		EcSessionStream *stream = &streams[i];
 
 		if (!stands_at(stream, user))
 			continue;
@@ -496,18 +541,43 @@ merge_user(EcPresence *presence, int64 user)
 }
 
 static void
+begin_stream(EcPresence *presence, EcSessionStream *stream, uint32 i)
+{
+	stream->number = i;
+	stream->slots = presence->rows->slots;
+	stream->want_tags = presence->with_sessions;
+	ec_session_stream_begin(stream, presence->rels[i], presence->sets[i], presence->context);
+}
+
+/*
+ * Called by edges, with users in ascending order; but in between other users may have come, whom the
+ * first streams have gone beyond.
+ */
+static void
+count_rest(int64 user, const EcSessionRows *rows, uint32 n, void *arg)
+{
+	EcPresence *presence = arg;
+	EcSessionRows *user_rows = presence->user_rows;
+	uint32 nrows = presence->nrows;
+
+	if (presence->again == NULL)
+	{
+		presence->again = palloc0(sizeof(EcSessionStream));
+		begin_stream(presence, presence->again, 0);
+	}
+	presence->user_rows = unconstify(EcSessionRows *, rows);
+	presence->nrows = n;
+	merge_user(presence, presence->again, user);
+	presence->user_rows = user_rows;
+	presence->nrows = nrows;
+}
+
+static void
 begin_merge(EcPresence *presence)
 {
 	presence->streams = palloc0(sizeof(EcSessionStream) * presence->nstreams);
 	for (uint32 i = 0; i < presence->nstreams; i++)
-	{
-		EcSessionStream *stream = &presence->streams[i];
-
-		stream->number = i;
-		stream->slots = presence->rows->slots;
-		stream->want_tags = presence->with_sessions;
-		ec_session_stream_begin(stream, presence->rels[i], presence->sets[i], presence->context);
-	}
+		begin_stream(presence, &presence->streams[i], i);
 	presence->cells.context = presence->context;
 	presence->rows_capacity = presence->parts_capacity = FEW;
 	presence->user_rows = palloc(sizeof(EcSessionRows) * FEW);
@@ -526,6 +596,8 @@ end_merge(EcPresence *presence)
 
 	for (uint32 i = 0; i < presence->nstreams; i++)
 		ec_session_stream_end(&presence->streams[i]);
+	if (presence->again != NULL)
+		ec_session_stream_end(presence->again);
 	ec_sorter_destroy(presence->sorter);
 	if (presence->match == NULL)
 		return;
@@ -543,7 +615,15 @@ merge(EcPresence *presence)
 	sort_records(presence);
 	begin_merge(presence);
 	while (next_user(presence, &user))
-		merge_user(presence, user);
+	{
+		take_records(presence, user);
+		if (presence->edges == NULL ||
+			!ec_edges_add(presence->edges, user, presence->user_rows, presence->nrows))
+			merge_user(presence, presence->streams, user);
+	}
+	if (presence->edges != NULL)
+		ec_edges_end(presence->edges);
+	presence->edges = NULL;
 	end_merge(presence);
 }
 
@@ -585,6 +665,8 @@ ec_presence_count(EcPresence *presence)
 		count_set(presence, i);
 	if (presence->any_rows || presence->nstreams > 1)
 		merge(presence);
+	else if (presence->edges != NULL)
+		ec_edges_end(presence->edges);
 	MemoryContextSwitchTo(old);
 	ec_tally_destroy(presence->tally);
 	MemoryContextDelete(presence->context);

@@ -45,6 +45,20 @@ ec_product_slot_time(int64 slot)
 	return (slot - 1 + FIRST_HOUR) * USECS_PER_HOUR;
 }
 
+int64
+ec_product_slot_day(int64 slot)
+{
+	int64 hour = slot - 1 + FIRST_HOUR;
+
+	return hour >= 0 ? hour / HOURS_PER_DAY : -((-hour + HOURS_PER_DAY - 1) / HOURS_PER_DAY);
+}
+
+int64
+ec_product_day_slot(int64 day)
+{
+	return day * HOURS_PER_DAY - FIRST_HOUR + 1;
+}
+
 void
 ec_product_slots(const EcSlots *slots, int64 *from, int64 *to)
 {
@@ -57,9 +71,8 @@ ec_product_slots(const EcSlots *slots, int64 *from, int64 *to)
 
 /* ---- columns of blocks ---- */
 
-/* A block's integers, which have no NULLs, in place or in a buffer; NULL if all are zero. */
-static const int64 *
-get_ints(EcReader *reader, int column, uint32 block, int64 *buffer)
+const int64 *
+ec_product_set_ints(EcReader *reader, int column, uint32 block, int64 *buffer)
 {
 	const EcVector *v = ec_reader_block(reader, column, block);
 
@@ -86,6 +99,53 @@ read_column(EcReader *reader, uint32 first, uint32 n, int column, int64 *out)
 		{
 			ec_build_ints(reader, column, block, out, NULL);
 			out += ec_reader_block_rows(reader, block);
+		}
+	}
+}
+
+/* Of fewer of a block's rows than one in so many, values are picked. */
+#define PICK_SHARE 16
+
+/* Some rows' integers, which have no NULLs. */
+static void
+pick_ints(EcReader *reader, int column, uint32 block, const uint32 *rows, uint32 n, int64 *buffer,
+		  int64 *out)
+{
+	const int64 *values;
+
+	if (n < ec_reader_block_rows(reader, block) / PICK_SHARE)
+	{
+		ec_reader_pick_ints(reader, column, block, rows, n, out);
+		return;
+	}
+	values = ec_product_set_ints(reader, column, block, buffer);
+	for (uint32 i = 0; i < n; i++)
+		out[i] = values != NULL ? values[rows[i]] : 0;
+}
+
+/* The same of the rows wanted, ascending, of all of parts [first, first + n). */
+static void
+pick_column(EcProductSet *set, EcReader *reader, uint32 first, uint32 n, int column,
+			const uint32 *wanted, uint32 nwanted, int64 *out)
+{
+	uint32 start = 0;
+	uint32 w = 0;
+
+	for (uint32 part = first; part < first + n && w < nwanted; part++)
+	{
+		if (!ec_reader_goto_group(reader, part))
+			elog(ERROR, "a part of summaries by product is missing");
+		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
+		{
+			uint32 end = start + ec_reader_block_rows(reader, block);
+			uint32 begin = w;
+
+			for (; w < nwanted && wanted[w] < end; w++)
+				set->matches[0][w - begin] = wanted[w] - start;
+			if (w > begin)
+				pick_ints(reader, column, block, set->matches[0], w - begin, set->buffers[0],
+						  out + begin);
+			start = end;
 		}
 	}
 }
@@ -168,6 +228,7 @@ ec_product_set_open(Relation rel, const EcSummarySet *set, MemoryContext parent)
 	result->set = set;
 	result->context = context;
 	result->reference_interval = NO_INTERVAL;
+	result->text_part = -1;
 	result->products = open_reader(result, rel, EC_PROJECTION_PRODUCT);
 	result->cells = open_reader(result, rel, EC_PROJECTION_PRODUCT_HOUR);
 	result->totals = open_reader(result, rel, EC_PROJECTION_PRODUCT_TOTAL);
@@ -208,6 +269,7 @@ ec_product_set_ids(EcProductSet *set)
 	if (set->ids != NULL)
 		return set->ids;
 	set->ids = allocate_ints(set);
+	set->text_part = -1;
 	read_column(reader, 0, ec_reader_ngroups(reader), EC_PRODUCT_ID, set->ids);
 	for (uint32 part = 0; part < ec_reader_ngroups(reader); part++)
 	{
@@ -222,8 +284,18 @@ ec_product_set_ids(EcProductSet *set)
 void
 ec_product_set_own_references(EcProductSet *set, int64 *references)
 {
+	set->text_part = -1;
 	read_column(set->products, 0, ec_reader_ngroups(set->products), EC_PRODUCT_REFERENCE,
 				references);
+}
+
+void
+ec_product_set_own_references_of(EcProductSet *set, const uint32 *wanted, uint32 nwanted,
+								 int64 *references)
+{
+	set->text_part = -1;
+	pick_column(set, set->products, 0, ec_reader_ngroups(set->products), EC_PRODUCT_REFERENCE,
+				wanted, nwanted, references);
 }
 
 const int64 *
@@ -271,11 +343,35 @@ read_texts(EcProductSet *set, int column, EcTextColumn *text)
 }
 
 void
+ec_product_set_texts_of(EcProductSet *set, uint32 product, EcTextColumn *code, EcTextColumn *brand,
+						uint32 *code_id, uint32 *brand_id)
+{
+	uint32 part = product / EC_BUILD_PART_ROWS;
+	uint32 block = product % EC_BUILD_PART_ROWS / EC_BLOCK_ROWS;
+	uint32 row = product % EC_BLOCK_ROWS;
+
+	if (set->codes != NULL)
+	{
+		*code_id = set->codes[product];
+		*brand_id = set->brands[product];
+		return;
+	}
+	if (set->text_part != (int) part && !ec_reader_goto_group(set->products, part))
+		elog(ERROR, "a part of summaries by product is missing");
+	set->text_part = (int) part;
+	ec_text_column_map(code, ec_reader_block(set->products, EC_PRODUCT_CODE, block), &row, 1);
+	*code_id = code->ids[0];
+	ec_text_column_map(brand, ec_reader_block(set->products, EC_PRODUCT_BRAND, block), &row, 1);
+	*brand_id = brand->ids[0];
+}
+
+void
 ec_product_set_texts(EcProductSet *set, EcTextColumn *code, EcTextColumn *brand,
 					 const uint32 **codes, const uint32 **brands)
 {
 	if (set->codes == NULL)
 	{
+		set->text_part = -1;
 		set->codes = read_texts(set, EC_PRODUCT_CODE, code);
 		set->brands = read_texts(set, EC_PRODUCT_BRAND, brand);
 	}
@@ -363,7 +459,8 @@ typedef struct Summing
 	EcProductSums *sums;
 	const uint32 *wanted; /* products, or NULL: all */
 	uint32 nwanted;
-	uint32 *places; /* [nproducts] of wanted products among them, plus 1 */
+	uint32 *places;	   /* [nproducts] of wanted products among them, plus 1 */
+	int64 *references; /* [nwanted] if prices are wanted */
 } Summing;
 
 /* A block of totals of products first .. */
@@ -372,12 +469,7 @@ add_total_block(const Summing *s, uint32 block, uint32 first, int sign)
 {
 	EcReader *reader = s->set->totals;
 	uint32 end = first + ec_reader_block_rows(reader, block);
-	uint32 begin = 0;
 
-	while (begin < s->nwanted && s->wanted[begin] < first)
-		begin++;
-	if (s->wanted != NULL && (begin == s->nwanted || s->wanted[begin] >= end))
-		return;
 	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
 	{
 		int64 *sums = s->sums->columns[column];
@@ -385,13 +477,32 @@ add_total_block(const Summing *s, uint32 block, uint32 first, int sign)
 
 		if ((s->columns & EC_PRODUCT_SUM_BIT(column)) == 0)
 			continue;
-		values = get_ints(reader, column, block, s->set->buffers[0]);
-		if (values == NULL)
-			continue;
-		for (uint32 i = first; i < end && s->wanted == NULL; i++)
+		values = ec_product_set_ints(reader, column, block, s->set->buffers[0]);
+		for (uint32 i = first; i < end && values != NULL; i++)
 			sums[i] += sign * values[i - first];
-		for (uint32 w = begin; w < s->nwanted && s->wanted[w] < end; w++)
-			sums[w] += sign * values[s->wanted[w] - first];
+	}
+}
+
+/* The same of the products wanted. */
+static void
+pick_total_block(const Summing *s, uint32 block, uint32 first, int sign)
+{
+	EcProductSet *set = s->set;
+	uint32 end = first + ec_reader_block_rows(set->totals, block);
+	uint32 begin = 0;
+	uint32 n = 0;
+
+	while (begin < s->nwanted && s->wanted[begin] < first)
+		begin++;
+	for (; begin + n < s->nwanted && s->wanted[begin + n] < end; n++)
+		set->matches[0][n] = s->wanted[begin + n] - first;
+	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE && n > 0; column++)
+	{
+		if ((s->columns & EC_PRODUCT_SUM_BIT(column)) == 0)
+			continue;
+		pick_ints(set->totals, column, block, set->matches[0], n, set->buffers[0], set->buffers[2]);
+		for (uint32 i = 0; i < n; i++)
+			s->sums->columns[column][begin + i] += sign * set->buffers[2][i];
 	}
 }
 
@@ -409,7 +520,10 @@ add_total(const Summing *s, uint32 total, int sign)
 		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			add_total_block(s, block, product, sign);
+			if (s->wanted != NULL)
+				pick_total_block(s, block, product, sign);
+			else
+				add_total_block(s, block, product, sign);
 			product += ec_reader_block_rows(reader, block);
 		}
 	}
@@ -423,7 +537,8 @@ static uint32
 match_cells(const Summing *s, uint32 block, uint32 first, uint32 end)
 {
 	EcProductSet *set = s->set;
-	const int64 *products = get_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
+	const int64 *products =
+		ec_product_set_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
 	uint32 *cells = set->matches[0];
 	uint32 *places = set->matches[1];
 	uint32 n = 0;
@@ -443,57 +558,66 @@ match_cells(const Summing *s, uint32 block, uint32 first, uint32 end)
 	return n;
 }
 
-/* The n cells that were matched; many are 0 in most columns. */
+/* A column of the n cells that were matched; many are 0 in most columns. */
 static void
-add_column(const Summing *s, uint32 block, uint32 n, int column, int64 *sums, int sign)
+add_picked(const Summing *s, uint32 n, int64 *sums, int sign)
 {
-	const uint32 *cells = s->set->matches[0];
 	const uint32 *places = s->set->matches[1];
-	const int64 *values = get_ints(s->set->cells, column, block, s->set->buffers[1]);
+	const int64 *picked = s->set->buffers[2];
 
-	for (uint32 m = 0; m < n && values != NULL; m++)
+	for (uint32 m = 0; m < n; m++)
 	{
-		if (values[cells[m]] != 0)
-			sums[places[m]] += sign * values[cells[m]];
+		if (picked[m] != 0)
+			sums[places[m]] += sign * picked[m];
 	}
 }
 
 /* The same times the interval's reference, less the product's own. */
 static void
-add_references(const Summing *s, uint32 block, uint32 n, int column, const int64 *references,
-			   int sign)
+add_references(const Summing *s, uint32 n, const int64 *references, int sign)
 {
 	int64 *sums = s->sums->columns[EC_PRODUCT_CELL_PRICE];
-	const uint32 *cells = s->set->matches[0];
 	const uint32 *places = s->set->matches[1];
-	const int64 *values = get_ints(s->set->cells, column, block, s->set->buffers[1]);
+	const int64 *picked = s->set->buffers[2];
 
-	for (uint32 m = 0; m < n && values != NULL; m++)
-	{
-		uint32 place = places[m];
-		int64 reference = references[s->wanted != NULL ? s->wanted[place] : place];
-
-		sums[place] += sign * values[cells[m]] * reference;
-	}
+	for (uint32 m = 0; m < n; m++)
+		sums[places[m]] += sign * picked[m] * references[places[m]];
 }
 
+/* references, by place, if prices are wanted: rows that have one are rows but those without. */
 static void
 add_block(const Summing *s, uint32 block, uint32 first, uint32 end, const int64 *references,
 		  int sign)
 {
+	EcProductSet *set = s->set;
 	uint32 n = match_cells(s, block, first, end);
 
-	if (n == 0)
-		return;
-	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
+	for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE && n > 0; column++)
 	{
+		bool tells_priced = references != NULL &&
+							(column == EC_PRODUCT_CELL_ROWS || column == EC_PRODUCT_CELL_UNPRICED);
+
+		if (!tells_priced && (s->columns & EC_PRODUCT_SUM_BIT(column)) == 0)
+			continue;
+		pick_ints(set->cells, column, block, set->matches[0], n, set->buffers[1], set->buffers[2]);
 		if (s->columns & EC_PRODUCT_SUM_BIT(column))
-			add_column(s, block, n, column, s->sums->columns[column], sign);
+			add_picked(s, n, s->sums->columns[column], sign);
+		if (tells_priced)
+			add_references(s, n, references, column == EC_PRODUCT_CELL_ROWS ? sign : -sign);
 	}
-	if (references == NULL)
-		return;
-	add_references(s, block, n, EC_PRODUCT_CELL_ROWS, references, sign);
-	add_references(s, block, n, EC_PRODUCT_CELL_UNPRICED, references, -sign);
+}
+
+/* The interval's, less the products' own, by place. */
+static const int64 *
+get_references(const Summing *s, uint32 interval)
+{
+	EcProductSet *set = s->set;
+
+	if (s->wanted == NULL)
+		return ec_product_set_references(set, interval);
+	pick_column(set, set->totals, interval * set->ntotal_parts, set->ntotal_parts,
+				EC_PRODUCT_TOTAL_REFERENCE, s->wanted, s->nwanted, s->references);
+	return s->references;
 }
 
 /* Cells [from, to). */
@@ -501,15 +625,18 @@ static void
 add_cells(const Summing *s, int64 from, int64 to, int sign)
 {
 	EcProductSet *set = s->set;
+	const int64 *references = NULL;
+	uint32 last = NO_INTERVAL; /* whose they are */
 
 	for (uint32 part = 0; part < set->nparts; part++)
 	{
-		const int64 *references = NULL;
+		uint32 interval = ec_product_set_interval(set, part);
 
 		if (set->starts[part + 1] <= from || set->starts[part] >= to)
 			continue;
-		if (s->columns & EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_PRICE))
-			references = ec_product_set_references(set, ec_product_set_interval(set, part));
+		if ((s->columns & EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_PRICE)) && interval != last)
+			references = get_references(s, interval);
+		last = interval;
 		ec_reader_goto_group(set->cells, part);
 		for (uint32 block = 0; block < ec_reader_group(set->cells)->nblocks; block++)
 		{
@@ -586,123 +713,16 @@ ec_product_set_sum_of(EcProductSet *set, int64 from, int64 to, uint32 columns, c
 
 	s.places = MemoryContextAllocExtended(set->context, sizeof(uint32) * Max(set->nproducts, 1),
 										  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	s.references = MemoryContextAllocHuge(set->context, sizeof(int64) * (Size) Max(nwanted, 1));
 	for (uint32 i = 0; i < nwanted; i++)
 		s.places[wanted[i]] = i + 1;
 	sum(&s, from, to);
 	pfree(s.places);
-}
-
-/* ---- the last slots ---- */
-
-typedef struct LastSearch
-{
-	const uint32 *groups;
-	EcProductLast *last;
-	uint32 missing; /* groups not met yet */
-	int64 least;	/* slot of the one met last */
-} LastSearch;
-
-/* Cells end - 1 .. first of a block; false: all is known. */
-static bool
-note_last(EcProductSet *set, LastSearch *search, uint32 block, uint32 first, uint32 end)
-{
-	const int64 *products = get_ints(set->cells, EC_PRODUCT_CELL_INDEX, block, set->buffers[0]);
-	const EcVector *slots = ec_reader_block(set->cells, EC_PRODUCT_CELL_SLOT, block);
-
-	for (uint32 i = end; i-- > first;)
-	{
-		uint64 product = products != NULL ? (uint64) products[i] : 0;
-		EcProductLast *last;
-		int64 slot;
-
-		if (product >= set->nproducts)
-			elog(ERROR, "a cell of summaries by product is of no product");
-		if (search->groups[product] == 0)
-			continue;
-		last = &search->last[search->groups[product] - 1];
-		slot = ec_vector_int64(slots, i);
-		if (last->slot < 0)
-		{
-			last->slot = search->least = slot;
-			last->product = (uint32) product;
-			search->missing--;
-		}
-		else
-			last->tied |= last->slot == slot;
-	}
-	return search->missing > 0 || ec_vector_int64(slots, first) >= search->least;
-}
-
-static bool
-note_last_part(EcProductSet *set, LastSearch *search, uint32 part, int64 low, int64 high)
-{
-	ec_reader_goto_group(set->cells, part);
-	for (uint32 block = ec_reader_group(set->cells)->nblocks; block-- > 0;)
-	{
-		int64 start = set->starts[part] + (int64) block * EC_BLOCK_ROWS;
-		int64 end = start + ec_reader_block_rows(set->cells, block);
-
-		CHECK_FOR_INTERRUPTS();
-		if (end > low && start < high &&
-			!note_last(set, search, block, (uint32) (Max(low, start) - start),
-					   (uint32) (Min(high, end) - start)))
-			return false;
-	}
-	return true;
-}
-
-/* Of the slots [from, to); groups that have one already keep it. */
-static void
-find_last(EcProductSet *set, int64 from, int64 to, LastSearch *search)
-{
-	int64 low = find_place(set, from).row;
-	int64 high = find_place(set, to).row;
-
-	for (uint32 part = set->nparts; part-- > 0;)
-	{
-		if (set->starts[part + 1] > low && set->starts[part] < high &&
-			!note_last_part(set, search, part, low, high))
-			return;
-	}
-}
-
-void
-ec_product_set_last(EcProductSet *set, int64 from, int64 to, const uint32 *groups, uint32 n,
-					EcProductLast *last)
-{
-	LastSearch search = {groups, last, n, 0};
-
-	for (uint32 i = 0; i < n; i++)
-	{
-		last[i].slot = -1;
-		last[i].tied = false;
-	}
-	if (set->nproducts == 0)
-		return;
-	if (from < EC_PRODUCT_SLOT_NULL)
-		find_last(set, from, Min(to, EC_PRODUCT_SLOT_NULL), &search);
-	if (to > EC_PRODUCT_SLOT_NULL && search.missing > 0)
-		find_last(set, EC_PRODUCT_SLOT_NULL, to, &search);
+	pfree(s.references);
 }
 
 int64
-ec_product_set_last_hour(EcProductSet *set)
+ec_product_set_cell(EcProductSet *set, int64 slot)
 {
-	uint32 part = 0;
-	int64 row;
-	int64 slot;
-
-	if (set->nproducts == 0)
-		return -1;
-	row = find_place(set, EC_PRODUCT_SLOT_LATE).row - 1;
-	if (row < 0)
-		return -1;
-	while (set->starts[part + 1] <= row)
-		part++;
-	row -= set->starts[part];
-	ec_reader_goto_group(set->cells, part);
-	slot = ec_vector_int64(
-		ec_reader_block(set->cells, EC_PRODUCT_CELL_SLOT, (uint32) (row / EC_BLOCK_ROWS)),
-		(uint32) (row % EC_BLOCK_ROWS));
-	return slot > EC_PRODUCT_SLOT_FIRST ? slot : -1;
+	return find_place(set, slot).row;
 }

@@ -39,6 +39,10 @@ extern void ec_product_slots(const EcSlots *slots, int64 *from, int64 *to);
 /* The start of a slot that is an hour, or an infinity. */
 extern int64 ec_product_slot_time(int64 slot);
 
+/* The day (UTC) of a slot that is an hour, as a number; and a day's first slot. */
+extern int64 ec_product_slot_day(int64 slot);
+extern int64 ec_product_day_slot(int64 day);
+
 /*
  * Sums by column, EC_PRODUCT_CELL_ROWS .. _PRICE, and product; NULL where nobody asked for it.
  * Prices are at the column's scale; EC_PRODUCT_CELL_PRICE is less the product's reference for
@@ -75,12 +79,13 @@ typedef struct EcProductSet
 	EcProductInterval *intervals; /* [nintervals + 1] */
 	uint32 reference_interval;	  /* whose references these are: */
 	int64 *references;			  /* [nproducts] */
-	int64 *buffers[2];			  /* [EC_BLOCK_ROWS] */
+	int64 *buffers[3];			  /* [EC_BLOCK_ROWS] */
 	uint32 *matches[2];			  /* likewise */
 	int64 *ids;					  /* [nproducts], see ec_product_set_ids */
 	uint32 nnull;				  /* the last of them that are NULL */
 	uint32 *codes;				  /* [nproducts], see ec_product_set_texts */
 	uint32 *brands;				  /* likewise */
+	int text_part; /* of products, which their reader stands in; -1: somewhere else */
 } EcProductSet;
 
 extern EcProductSet *
@@ -93,13 +98,21 @@ extern const int64 *ec_product_set_ids(EcProductSet *set);
 /* The products' own references. */
 extern void ec_product_set_own_references(EcProductSet *set, int64 *references);
 
+/* The same of the nwanted products that wanted names, ascending. */
+extern void ec_product_set_own_references_of(EcProductSet *set, const uint32 *wanted,
+											 uint32 nwanted, int64 *references);
+
 /* Of an interval, less the products' own; valid until the next call. */
 extern const int64 *ec_product_set_references(EcProductSet *set, uint32 interval);
 
 /* The interval of a part of cells. */
 extern uint32 ec_product_set_interval(const EcProductSet *set, uint32 part);
 
-/* Ids of category_code and brand of all products; the same columns every time. */
+/* Ids of category_code and brand of one product: products in order of their indexes are read fastest. */
+extern void ec_product_set_texts_of(EcProductSet *set, uint32 product, EcTextColumn *code,
+									EcTextColumn *brand, uint32 *code_id, uint32 *brand_id);
+
+/* Of all products; the same columns every time. */
 extern void ec_product_set_texts(EcProductSet *set, EcTextColumn *code, EcTextColumn *brand,
 								 const uint32 **codes, const uint32 **brands);
 
@@ -112,10 +125,16 @@ ec_product_set_sum(EcProductSet *set, int64 from, int64 to, uint32 columns, EcPr
 extern void ec_product_set_sum_of(EcProductSet *set, int64 from, int64 to, uint32 columns,
 								  const uint32 *wanted, uint32 nwanted, EcProductSums *sums);
 
+/* How many cells come before a slot. */
+extern int64 ec_product_set_cell(EcProductSet *set, int64 slot);
+
+/* A block's integers, which have no NULLs, in place or in a buffer; NULL if all are zero. */
+extern const int64 *ec_product_set_ints(EcReader *reader, int column, uint32 block, int64 *buffer);
+
 /* The last slot that is an hour and has a cell; -1 if there is none. */
 extern int64 ec_product_set_last_hour(EcProductSet *set);
 
-/* The last slot in which one of a group of products has a cell; without time comes before all others. */
+/* product_last.c: the last slot in which one of a group of products has a cell; without time comes before all others. */
 typedef struct EcProductLast
 {
 	int64 slot;		/* -1: none */

@@ -178,10 +178,15 @@ count_rows(EcProducts *products)
 	ec_int_column_init(&time, EC_COL_TIME, products->context);
 	ec_rows_open(rows, products->args, columns, products->context);
 	covered = ec_rows_cover(rows, EC_PRODUCT_PROJECTIONS);
+	if (covered)
+		ec_products_open_covers(products);
 	while (ec_rows_next(rows))
 	{
-		uint64 *const *states = find_products(products, rows, &product);
+		uint64 *const *states;
 
+		if (!ec_products_edges_take(products, &product))
+			continue;
+		states = find_products(products, rows, &product);
 		if (rows->sign > 0)
 			add_rows(products, rows, states, &time);
 		else

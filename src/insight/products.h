@@ -1,7 +1,7 @@
 /*
  * products.h
- *	  What product_performance knows of products: from rows (products.c) and from summaries
- *	  (products_cover.c).
+ *	  What product_performance knows of products: from rows (products.c), from summaries
+ *	  (products_cover.c) and from rows that these cover (products_edges.c).
  */
 #ifndef EC_PRODUCTS_H
 #define EC_PRODUCTS_H
@@ -32,6 +32,9 @@ typedef struct EcProductCover
 	int64 *references;	/* [nproducts] the products' own, if needed */
 } EcProductCover;
 
+/* Rows of ragged edges (products_edges.c). */
+typedef struct EcProductEdges EcProductEdges;
+
 typedef struct EcProducts
 {
 	MemoryContext context;
@@ -52,6 +55,7 @@ typedef struct EcProducts
 	int64 to;
 	uint32 ncovers;
 	EcProductCover *covers; /* the first has most products */
+	EcProductEdges *edges;	/* NULL: none */
 } EcProducts;
 
 /* A product's latest event so far. */
@@ -117,8 +121,21 @@ ec_products_take_latest(EcProductLatest *latest, const EcProducts *products,
 
 extern EcTally *ec_products_tally(EcProducts *products);
 
+/* Opens the sets that the rows have. */
+extern void ec_products_open_covers(EcProducts *products);
+
 /*
- * Sums of the sets that the rows have: the largest one's stay in the first of covers, as far as they
+ * Takes those of the current batch's rows that it can; false: all of them, else the others are
+ * left in the batch.
+ */
+extern bool ec_products_edges_take(EcProducts *products, EcIntColumn *product);
+
+/* What was taken of the first set's product i; adds it to a product, once. */
+extern bool ec_products_edges_has(const EcProducts *products, uint32 i);
+extern void ec_products_edges_move(EcProducts *products, uint32 i, EcProduct *product);
+
+/*
+ * Sums of the sets opened: the largest one's stay in the first of covers, as far as they
  * are needed for the order, the others' go to the tally.
  */
 extern void ec_products_cover(EcProducts *products);

@@ -158,7 +158,7 @@ sum_first(EcProducts *products, EcProductCover *cover)
 }
 
 void
-ec_products_cover(EcProducts *products)
+ec_products_open_covers(EcProducts *products)
 {
 	const EcSummarySet *set;
 	Relation rel;
@@ -184,6 +184,11 @@ ec_products_cover(EcProducts *products)
 			products->covers[0] = cover;
 		}
 	}
+}
+
+void
+ec_products_cover(EcProducts *products)
+{
 	for (uint32 i = 1; i < products->ncovers; i++)
 		add_to_tally(products, &products->covers[i]);
 	if (products->ncovers > 0)
@@ -257,6 +262,7 @@ visit_product(const uint64 *key, uint64 *state, void *arg)
 			int64 reference = cover->columns & BIT(PRICE) ? own_references(products, cover)[i] : 0;
 
 			add_sums(products, &item.product, &cover->sums, i, cover->columns, reference, 1);
+			ec_products_edges_move(products, i, &item.product);
 			for (int column = EC_PRODUCT_CELL_ROWS; column <= EC_PRODUCT_CELL_PRICE; column++)
 			{
 				if (cover->columns & EC_PRODUCT_SUM_BIT(column))
@@ -305,13 +311,16 @@ offer_covered(EcProducts *products, EcProductCover *cover)
 
 		put_key(set, i, item.key);
 		next = i + 1;
-		if (worst != NULL && !has_key(set, next, item.key) &&
+		if (worst != NULL && !has_key(set, next, item.key) && !ec_products_edges_has(products, i) &&
 			is_hopeless(products, cover, i, &worst->product))
 			continue;
 		memset(&item.product, 0, sizeof(item.product));
 		for (next = i; has_key(set, next, item.key); next++)
+		{
 			add_sums(products, &item.product, &cover->sums, next, cover->columns,
 					 references != NULL ? references[next] : 0, 1);
+			ec_products_edges_move(products, next, &item.product);
+		}
 		offer(products, &item);
 	}
 }
@@ -378,7 +387,7 @@ ec_products_complete(EcProducts *products, EcProductItem *items, int64 n)
 	Wanted *wanted;
 	uint32 nwanted;
 	uint32 *numbers;
-	const int64 *references;
+	int64 *references;
 
 	if (products->ncovers == 0 || cover->columns == EC_PRODUCT_SUMS_ALL)
 		return;
@@ -388,13 +397,14 @@ ec_products_complete(EcProducts *products, EcProductItem *items, int64 n)
 		numbers[w] = wanted[w].product;
 	ec_product_set_sum_of(cover->set, products->from, products->to, EC_PRODUCT_SUMS_ALL, numbers,
 						  nwanted, &sums);
-	references = own_references(products, cover);
+	references = allocate(products, sizeof(int64) * nwanted);
+	ec_product_set_own_references_of(cover->set, numbers, nwanted, references);
 	for (uint32 w = 0; w < nwanted; w++)
 	{
 		EcProduct *product = &wanted[w].item->product;
 
 		add_sums(products, product, &sums, w, cover->columns, 0, -1);
-		add_sums(products, product, &sums, w, EC_PRODUCT_SUMS_ALL, references[numbers[w]], 1);
+		add_sums(products, product, &sums, w, EC_PRODUCT_SUMS_ALL, references[w], 1);
 	}
 }
 
@@ -435,16 +445,17 @@ is_clear(EcProducts *products, EcProductItem *item)
 	for (uint32 c = 0; c < products->ncovers; c++)
 	{
 		EcProductSet *set = products->covers[c].set;
-		const uint32 *codes;
-		const uint32 *brands;
 
-		ec_product_set_texts(set, &products->category, &products->brand, &codes, &brands);
 		for (uint32 i = find_product(set, item->key); has_key(set, i, item->key); i++)
 		{
-			if (found && (latest->category != codes[i] || latest->brand != brands[i]))
+			uint32 code;
+			uint32 brand;
+
+			ec_product_set_texts_of(set, i, &products->category, &products->brand, &code, &brand);
+			if (found && (latest->category != code || latest->brand != brand))
 				return false;
-			latest->category = codes[i];
-			latest->brand = brands[i];
+			latest->category = code;
+			latest->brand = brand;
 			found = true;
 		}
 	}
@@ -469,17 +480,20 @@ list_unclear(Search *search, EcProductItem *items, int64 n)
 	search->unclear = allocate(search->products, sizeof(Unclear) * n);
 	for (int64 i = 0; i < n; i++)
 	{
-		EcProductLatest seen = items[i].product.latest;
-		Unclear *unclear = &search->unclear[search->n];
-
-		if (!seen.covered || is_clear(search->products, &items[i]))
-			continue;
-		items[i].product.latest = seen;
-		unclear->item = &items[i];
-		unclear->last.slot = -1;
-		search->n++;
+		search->unclear[i].item = &items[i];
+		search->unclear[i].last.slot = -1;
 	}
-	qsort(search->unclear, search->n, sizeof(Unclear), compare_unclear);
+	qsort(search->unclear, n, sizeof(Unclear), compare_unclear);
+	for (int64 i = 0; i < n; i++)
+	{
+		Unclear unclear = search->unclear[i];
+		EcProductLatest seen = unclear.item->product.latest;
+
+		if (!seen.covered || is_clear(search->products, unclear.item))
+			continue;
+		unclear.item->product.latest = seen;
+		search->unclear[search->n++] = unclear;
+	}
 }
 
 /* The last slots in one set, and in all so far. */
@@ -526,18 +540,15 @@ settle(Search *search, Unclear *unclear, int64 *slot)
 	int64 cells = order_of_slot(unclear->last.slot);
 	int64 rows = order_of_slot(latest->has_time ? ec_product_slot(latest->time)
 												: (int64) EC_PRODUCT_SLOT_NULL);
-	const uint32 *codes;
-	const uint32 *brands;
 
 	if (latest->known && rows > cells)
 		return true;
 	*slot = unclear->last.slot;
 	if (unclear->last.tied || latest->hidden || (latest->known && rows == cells))
 		return false;
-	ec_product_set_texts(products->covers[unclear->cover].set, &products->category,
-						 &products->brand, &codes, &brands);
-	latest->category = codes[unclear->last.product];
-	latest->brand = brands[unclear->last.product];
+	ec_product_set_texts_of(products->covers[unclear->cover].set, unclear->last.product,
+							&products->category, &products->brand, &latest->category,
+							&latest->brand);
 	return true;
 }
 
@@ -577,33 +588,56 @@ search_batch(Search *search, EcRows *rows, EcIntColumn *product, EcIntColumn *ti
 	}
 }
 
-/* Rows of a slot, or all (-1): what is left is found there. */
+/* Rows of these: what is left is found there. */
 static void
-search_rows(Search *search, int64 slot)
+search_selected(Search *search, const EcArgs *args)
 {
-	EcArgs args = *search->products->args;
 	uint32 columns = EC_COL_BIT(EC_COL_TIME) | EC_COL_BIT(EC_COL_PRODUCT) |
 					 EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_BRAND);
-	int64 start = slot > EC_PRODUCT_SLOT_FIRST && slot < EC_PRODUCT_SLOT_LATE
-					  ? ec_product_slot_time(slot)
-					  : DT_NOEND;
 	EcIntColumn product;
 	EcIntColumn time;
 	EcRows rows;
 
-	if (start != DT_NOEND)
-	{
-		/* hours that summaries stand for lie within the bounds */
-		args.has_since = args.has_until = true;
-		args.since = start;
-		args.until = start + USECS_PER_HOUR;
-	}
 	ec_int_column_init(&product, EC_COL_PRODUCT, search->products->context);
 	ec_int_column_init(&time, EC_COL_TIME, search->products->context);
-	ec_rows_open(&rows, &args, columns, search->products->context);
+	ec_rows_open(&rows, args, columns, search->products->context);
 	while (ec_rows_next(&rows))
 		search_batch(search, &rows, &product, &time);
 	ec_rows_close(&rows);
+}
+
+/* Rows of a slot, or all (-1). */
+static void
+search_rows(Search *search, int64 slot)
+{
+	EcArgs args = *search->products->args;
+
+	if (slot > EC_PRODUCT_SLOT_FIRST && slot < EC_PRODUCT_SLOT_LATE)
+	{
+		/* hours that summaries stand for lie within the bounds */
+		args.has_since = args.has_until = true;
+		args.since = ec_product_slot_time(slot);
+		args.until = args.since + USECS_PER_HOUR;
+	}
+	search_selected(search, &args);
+}
+
+/* The rows before and after what summaries stand for: products_edges.c didn't look at their texts. */
+static void
+search_edges(Search *search)
+{
+	const EcProducts *products = search->products;
+	const EcSlots *slots = &products->rows.slots;
+	EcArgs args = *products->args;
+
+	args.has_since = args.has_until = true;
+	args.until = slots->min;
+	if (products->args->has_since && args.since < args.until)
+		search_selected(search, &args);
+	args.since = slots->max == PG_INT64_MAX ? PG_INT64_MAX : slots->max + 1;
+	args.until = products->args->until;
+	if (products->args->has_until && args.since < args.until)
+		search_selected(search, &args);
 }
 
 static int
@@ -657,6 +691,8 @@ ec_products_find_latest(EcProducts *products, EcProductItem *items, int64 n)
 	if (products->ncovers == 0)
 		return;
 	list_unclear(&search, items, n);
+	if (products->edges != NULL && search.n > 0)
+		search_edges(&search);
 	search.last = allocate(products, sizeof(EcProductLast) * search.n);
 	slots = allocate(products, sizeof(int64) * search.n);
 	for (uint32 c = 0; c < products->ncovers && search.n > 0; c++)

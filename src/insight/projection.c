@@ -86,6 +86,13 @@ static const Projection projections[EC_PROJECTIONS] = {
 								{"tag", INT8OID},
 								{"rows", INT8OID},
 								{"purchases", INT8OID}}},
+	[EC_PROJECTION_REVISIT] = {"revisit",
+							   {{"kind", INT8OID},
+								{"slot", INT8OID},
+								{"user_id", INT8OID},
+								{"tag", INT8OID},
+								{"previous", INT8OID},
+								{"next", INT8OID}}},
 };
 
 const char *

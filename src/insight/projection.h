@@ -28,10 +28,11 @@ typedef enum EcProjection
 	EC_PROJECTION_PURCHASE = 8,
 	EC_PROJECTION_VISIT = 9,
 	EC_PROJECTION_BRAND_DAY = 10,
-	EC_PROJECTION_SESSION = 11
+	EC_PROJECTION_SESSION = 11,
+	EC_PROJECTION_REVISIT = 14
 } EcProjection;
 
-#define EC_PROJECTIONS 12
+#define EC_PROJECTIONS 15
 #define EC_PROJECTION_BIT(projection) (1U << (projection))
 
 /* Columns of EC_PROJECTION_CATEGORY_HOUR and _DAY, by index. */
@@ -175,6 +176,27 @@ typedef enum EcSessionCellColumn
 
 /* So many bits of a tag are the session's (ec_session_tag). */
 #define EC_SESSION_TAG_BITS 20
+
+/*
+ * Columns of EC_PROJECTION_REVISIT (summary_revisit.c), by the first three: the visits that have
+ * another one, of the same user, buyer, session or order, before or after them.  Those before
+ * -infinity, after infinity and without a time are left out, but may be the others.
+ */
+typedef enum EcRevisitColumn
+{
+	EC_REVISIT_KIND, /* EcVisitKind */
+	EC_REVISIT_SLOT, /* hour, as ec_product_slot makes it */
+	EC_REVISIT_USER,
+	EC_REVISIT_TAG,		 /* of a session or order; else 0 */
+	EC_REVISIT_PREVIOUS, /* how far away the visit before is */
+	EC_REVISIT_NEXT		 /* and the one after */
+} EcRevisitColumn;
+
+/*
+ * Distances: 0 there is none; of users days (UTC) from one to the other, and 1 more; of others hours.
+ * Rows without a time are no visit after others here.
+ */
+#define EC_REVISIT_FAR 0xFFFF /* -infinity, or infinity */
 
 extern const char *ec_projection_name(uint16 projection);
 

@@ -17,7 +17,15 @@
 #include "insight/session_stream.h"
 #include "insight/sessions.h"
 
-/* Rows of a user that were read, beside cells: of one session and set. */
+/* The hours of which a ragged range's first and last rows are a part (edges.h). */
+typedef enum EcEdge
+{
+	EC_EDGE_NONE, /* neither, or there is more than one set, or it isn't the set's row */
+	EC_EDGE_FIRST,
+	EC_EDGE_LAST
+} EcEdge;
+
+/* Rows of a user that were read, beside cells: of one session, set and edge. */
 typedef struct EcSessionRows
 {
 	uint64 first; /* the session's key */
@@ -25,6 +33,7 @@ typedef struct EcSessionRows
 	int64 tag; /* its hash */
 	uint32
 		part; /* stream of the set that covers them, or EC_SESSION_UNCOVERED; to others, a bucket */
+	EcEdge edge;
 	int64 seen;	   /* visible rows that cells don't count */
 	int64 ordered; /* purchases among them */
 	int64 hidden;  /* rows that they count, and that aren't visible */

@@ -12,6 +12,8 @@
 
 #include "utils/timestamp.h"
 
+#include "insight/product_set.h"
+#include "insight/summary_revisit.h"
 #include "insight/summary_session.h"
 
 #define FEW_HOURS 64
@@ -147,12 +149,51 @@ give_tags(Hours *hours)
 		hours->hours[i].tag = hours->tags[hours->hours[i].session];
 }
 
+/* The hours [first, end) are a session's. */
+static void
+put_neighbours(EcMaking *revisits, const Hours *hours, uint32 first, uint32 end, int64 user)
+{
+	uint64 word = ec_sorter_word(user);
+	EcRevisitChain session = ec_revisit_chain(EC_VISIT_SESSION, word, hours->hours[first].tag);
+	EcRevisitChain order = ec_revisit_chain(EC_VISIT_ORDER, word, hours->hours[first].tag);
+
+	for (uint32 i = first; i < end; i++)
+	{
+		const Hour *hour = &hours->hours[i];
+		uint32 slot = hour->no_time ? EC_PRODUCT_SLOT_NULL : (uint32) ec_product_slot(hour->slot);
+
+		ec_revisit_add(revisits, &session, slot);
+		if (hour->purchases > 0)
+			ec_revisit_add(revisits, &order, slot);
+	}
+	ec_revisit_end(revisits, &session);
+	ec_revisit_end(revisits, &order);
+}
+
+/* Most sessions have but one hour. */
+static void
+feed_revisits(const EcMaking *making, const Hours *hours, int64 user)
+{
+	EcMaking *revisits = ec_build_making(making->build, EC_PROJECTION_REVISIT);
+	uint32 end;
+
+	for (uint32 i = 0; i < hours->nhours && revisits != NULL; i = end)
+	{
+		end = i + 1;
+		while (end < hours->nhours && hours->hours[end].session == hours->hours[i].session)
+			end++;
+		if (end - i > 1)
+			put_neighbours(revisits, hours, i, end, user);
+	}
+}
+
 void
 ec_session_end_user(EcMaking *making, int64 user)
 {
 	Hours *hours = making->private;
 
 	give_tags(hours);
+	feed_revisits(making, hours, user);
 	if (hours->nhours > 1)
 		qsort(hours->hours, hours->nhours, sizeof(Hour), compare_hours);
 	for (uint32 i = 0; i < hours->nhours; i++)

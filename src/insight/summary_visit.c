@@ -12,13 +12,14 @@
  * Rows without a time are a last hour, after infinity.  What two sets have in common can't be
  * told from their cells, so cells are always made from rows.
  *
- * Hours are slots (product_set.h), which are in order.  Cells of sessions (summary_session.c) are
- * made of the same visits.
+ * Hours are slots (product_set.h), which are in order.  Cells of sessions (summary_session.c) and of
+ * visits' neighbours (summary_revisit.c) are made of the same visits.
  */
 #include "postgres.h"
 
 #include "insight/build.h"
 #include "insight/product_set.h"
+#include "insight/summary_revisit.h"
 #include "insight/summary_session.h"
 
 /* Visits that are kept before equal ones are combined, at the least. */
@@ -53,8 +54,9 @@ typedef struct Visits
 	EcTally *cells;			  /* to their numbers */
 	uint64 *keys[CELL_WORDS]; /* [EC_BLOCK_ROWS] of visits that aren't counted yet */
 	uint32 nkeys;
-	EcMaking *hours; /* of sessions; NULL: they aren't made */
-	Visit *visits;	 /* of the user in work */
+	EcMaking *hours;	/* of sessions; NULL: they aren't made */
+	EcMaking *revisits; /* likewise */
+	Visit *visits;		/* of the user in work */
 	uint32 nvisits;
 	uint32 capacity;
 } Visits;
@@ -106,6 +108,7 @@ begin(EcMaking *making)
 	for (int i = 0; i < CELL_WORDS; i++)
 		visits->keys[i] = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
 	visits->hours = ec_build_making(making->build, EC_PROJECTION_SESSION);
+	visits->revisits = ec_build_making(making->build, EC_PROJECTION_REVISIT);
 	visits->capacity = FEW_VISITS;
 	visits->visits = palloc(sizeof(Visit) * visits->capacity);
 	making->private = visits;
@@ -248,6 +251,8 @@ end_user(EcMaking *making, uint64 id)
 	Visits *visits = making->private;
 	Last user = {0};
 	Last buyer = {0};
+	EcRevisitChain users = ec_revisit_chain(EC_VISIT_USER, id, 0);
+	EcRevisitChain buyers = ec_revisit_chain(EC_VISIT_BUYER, id, 0);
 
 	combine_visits(visits);
 	count_sessions(visits);
@@ -259,10 +264,18 @@ end_user(EcMaking *making, uint64 id)
 		const Visit *visit = &visits->visits[i];
 
 		if (!user.any || user.slot != visit->slot)
+		{
 			count_visit(visits, EC_VISIT_USER, &user, visit->slot);
+			ec_revisit_add(visits->revisits, &users, visit->slot);
+		}
 		if (visit->purchases > 0 && (!buyer.any || buyer.slot != visit->slot))
+		{
 			count_visit(visits, EC_VISIT_BUYER, &buyer, visit->slot);
+			ec_revisit_add(visits->revisits, &buyers, visit->slot);
+		}
 	}
+	ec_revisit_end(visits->revisits, &users);
+	ec_revisit_end(visits->revisits, &buyers);
 	visits->nvisits = 0;
 }
 

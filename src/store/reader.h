@@ -112,6 +112,13 @@ extern const EcVector *ec_reader_dict(EcReader *reader, int attidx);
 
 /* The values of one block; kind and scale as recorded with the chunk. */
 extern const EcVector *ec_reader_block(EcReader *reader, int attidx, uint32 block);
+
+/*
+ * The values of a few rows of a block, without decoding the others: a column of integers
+ * without NULLs.  Vectors of the column aren't valid any longer.
+ */
+extern void ec_reader_pick_ints(EcReader *reader, int attidx, uint32 block, const uint32 *rows,
+								uint32 n, int64 *values);
 extern EcKind ec_reader_kind(EcReader *reader, int attidx, int32 *scale);
 
 /* How values of the relation's columns become Datums. */

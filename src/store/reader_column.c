@@ -354,6 +354,55 @@ ec_reader_block(EcReader *reader, int attidx, uint32 block)
 	return &column->block;
 }
 
+/* Opens a block for single rows. */
+static void
+open_view(EcReader *reader, int attidx, EcReaderColumn *column, uint32 block, EcView *view)
+{
+	const EcPiece *piece;
+	uint64 scratch;
+
+	load_header(reader, attidx, column);
+	load_dict(reader, attidx, column);
+	piece = &column->chunk.blocks[block].piece;
+	scratch = ec_view_scratch(&column->chunk, block);
+	column->block_number = EC_ZONE_CHUNK;
+	ec_reader_reserve(reader->context, &column->bytes, piece->len);
+	ec_reader_reserve(reader->context, &column->scratch, scratch);
+	read_piece(reader, attidx, piece, column->bytes.data);
+	check_status(reader, attidx, block,
+				 ec_view_open(reader->decoder, &column->chunk, block, column->bytes.data,
+							  column->scratch.data, scratch, view));
+}
+
+void
+ec_reader_pick_ints(EcReader *reader, int attidx, uint32 block, const uint32 *rows, uint32 n,
+					int64 *values)
+{
+	EcReaderColumn *column = get_column(reader, attidx);
+	EcView view;
+
+	Assert(block < reader->info.nblocks);
+	if (column->source != EC_COLUMN_CHUNK || column->block_number == block)
+	{
+		const EcVector *v = ec_reader_block(reader, attidx, block);
+
+		for (uint32 i = 0; i < n; i++)
+			values[i] = ec_vector_int64(v, rows[i]);
+		return;
+	}
+	open_view(reader, attidx, column, block, &view);
+	for (uint32 i = 0; i < n; i++)
+	{
+		EcPoint point;
+
+		check_status(reader, attidx, block, ec_view_get(&view, rows[i], &point));
+		if (point.isnull || view.phys != EC_PHYS_INT64 ||
+			(point.in_dict && point.code >= column->dict.nrows))
+			column_damaged(reader, attidx, block, "it has NULLs, or is not of integers");
+		values[i] = point.in_dict ? column->dict.values.i64[point.code] : point.value.i64;
+	}
+}
+
 const EcVector *
 ec_reader_number_block(EcReader *reader, uint32 block)
 {
