@@ -6,7 +6,8 @@
  * that core would not raise at the same point with the same words.  Tables with
  * INSERT triggers other than those of foreign keys, or with defaults, generated columns,
  * CHECK constraints, domains or a WHERE that call functions of users are core's, so are
- * partitioned tables, encodings that only clients may have and users' own types.
+ * encodings that only clients may have and users' own types.  Whether the partitions of a
+ * partitioned table are ours is found out later, and only for long inputs (copy_parts.c).
  *
  * The statement is always given to the next hook and at last to core, so that others'
  * hooks see it, and what it takes, wherever they stand in shared_preload_libraries.
@@ -144,7 +145,7 @@ take_option(const DefElem *def, CopyOptions *options)
 	if (strcmp(def->defname, "quote") == 0)
 		return take_byte(text, &options->quote);
 	if (strcmp(def->defname, "escape") == 0)
-		return take_byte(text, &options->escape);
+		return text != NULL && text[0] != '\0' && text[1] == '\0' && (options->escape = text[0]);
 	if (strcmp(def->defname, "null") == 0)
 		return (options->null_text = text) != NULL;
 	if (strcmp(def->defname, "force_null") == 0)
@@ -197,6 +198,8 @@ use_options(const CopyOptions *options, EcCopyPlan *plan)
 		csv->delimiter = options->delimiter;
 	if (options->quote != '\0')
 		csv->quote = options->quote;
+	if (options->escape != csv->quote)
+		csv->escape = options->escape;
 	plan->force_null = options->force_null;
 	plan->force_not_null = options->force_not_null;
 }
@@ -226,8 +229,7 @@ take_options(List *defs, EcCopyPlan *plan)
 	if (!options.csv && (options.quote != '\0' || options.escape != '\0'))
 		return false;
 	use_options(&options, plan);
-	return (options.escape == '\0' || options.escape == plan->csv.quote) &&
-		   ec_csv_options_check(&plan->csv) == NULL;
+	return ec_csv_options_check(&plan->csv) == NULL;
 }
 
 static bool
@@ -253,7 +255,10 @@ statement_is_ours(const CopyStmt *stmt, EcCopyPlan *plan)
 static bool
 relation_is_ours(Relation rel)
 {
-	return rel->rd_rel->relkind == RELKIND_RELATION && ec_store_is_columnar(rel) &&
+	bool partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+
+	return (partitioned ||
+			(rel->rd_rel->relkind == RELKIND_RELATION && ec_store_is_columnar(rel))) &&
 		   !RELATION_IS_OTHER_TEMP(rel) &&
 		   check_enable_rls(RelationGetRelid(rel), InvalidOid, true) != RLS_ENABLED;
 }

@@ -5,6 +5,7 @@
  *	copy.c			the hooks: is this a COPY that we surely do as core would?
  *	copy_run.c		the COPY itself, piece by piece
  *	copy_rows.c		defaults, constraints and indexes
+ *	copy_parts.c	the same of a partitioned table's partitions
  *	copy_source.c	bytes of the file or the client; which lines are plain
  *
  * The principle: our parser takes what it knows to mean the same to core's COPY,
@@ -58,6 +59,7 @@ typedef struct EcCopySource
 	bool crlf;	  /* lines end with CR LF */
 	bool text;	  /* the text format: backslashes instead of quotes */
 	char quote;
+	char escape; /* '\0': the quote */
 	int nfields; /* the binary format: of each row; 0: another format */
 } EcCopySource;
 
@@ -104,10 +106,18 @@ extern bool ec_copy_domain_possible(Oid domain, bool *constrained);
 
 extern EcCopyRows *
 ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums, List *where);
+
+/* The input is long enough for us.  False: core has to read all of it. */
+extern bool ec_copy_rows_prepare(EcCopyRows *rows);
+
+/* Writes no more. */
 extern void ec_copy_rows_free(EcCopyRows *rows);
 
 /* All rows are there: fires what waited for that. */
 extern void ec_copy_rows_end(EcCopyRows *rows);
+
+/* A batch for some rows, at most *room: the target's pending one, or one that its partitions share. */
+extern EcBatch *ec_copy_rows_open(EcCopyRows *rows, CommandId cid, uint32 expected, uint32 *room);
 
 /*
  * Fills the other columns of *nrows rows that were appended to the batch's builders, drops
@@ -116,8 +126,8 @@ extern void ec_copy_rows_end(EcCopyRows *rows);
  */
 extern bool ec_copy_rows_complete(EcCopyRows *rows, EcBatch *batch, uint32 *nrows);
 
-/* Index entries of the same rows, and events of their triggers, once they are part of the batch. */
-extern void ec_copy_rows_index(EcCopyRows *rows, int64 first, uint32 nrows);
+/* Stores the rows that are left, with index entries and events of their triggers. */
+extern void ec_copy_rows_store(EcCopyRows *rows, CommandId cid, uint32 nrows);
 
 /* What a COPY needs to run. */
 typedef struct EcCopyPlan

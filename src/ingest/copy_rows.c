@@ -11,13 +11,15 @@
  * cause to be written.
  *
  * A row that breaks a constraint makes the whole piece core's, which finds the same
- * row and has the words for it.  Errors raised in here get the line and text that
+ * row and has the words for it.  Of a partitioned table only what comes before the
+ * partition is looked for is done here; copy_parts.c has the rest.  Errors raised in here get the line and text that
  * core's would have, by way of "row" and "checking" (copy_run.c).
  */
 #include "postgres.h"
 
 #include "access/table.h"
 #include "catalog/pg_proc_d.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
@@ -33,44 +35,9 @@
 #include "utils/typcache.h"
 
 #include "base/compat.h"
-#include "ingest/copy.h"
-#include "ingest/copy_triggers.h"
+#include "ingest/copy_rows.h"
 #include "store/tid.h"
-
-/* A column that the input doesn't give. */
-typedef struct Absent
-{
-	int att;
-	bool generated;
-	bool not_null;
-	bool per_row;	 /* nextval and the like */
-	ExprState *expr; /* NULL: NULL, or generated */
-} Absent;
-
-typedef struct RowsState
-{
-	EcCopyRows public;
-	Relation rel;
-	TupleDesc desc;
-	EState *estate;
-	ResultRelInfo *info;
-	TupleTableSlot *slot;
-	int nabsent;
-	Absent *absent;
-	List *checks;	  /* ExprState */
-	ExprState *where; /* NULL: all rows are let in */
-	bool by_row;	  /* something must be computed or looked at row by row */
-	bool generates;
-	EcCopyTriggers *triggers; /* NULL: none */
-	EcColType *types;
-	bool *needed;		 /* [natts] by expressions and indexes */
-	MemoryContext piece; /* what follows */
-	Datum **values;		 /* [natts][rows of the piece], NULL if not needed */
-	bool **isnull;
-	uint8 *keep;	/* [rows of the piece], if there is a WHERE: it lets the row in */
-	bool *bad_null; /* [rows of the piece]: NULL where none may be; or NULL */
-	uint32 *origin; /* [rows kept]: which of the piece's; NULL: all are */
-} RowsState;
+#include "store/write_state.h"
 
 /* ------------------------------------------------------------------------
  * Which tables
@@ -120,6 +87,12 @@ expression_is_odd(Node *node, ExpressionPlace place)
 }
 
 bool
+ec_copy_condition_possible(Node *node)
+{
+	return !expression_is_odd(node, PLACE_CHECK);
+}
+
+bool
 ec_copy_domain_possible(Oid domain, bool *constrained)
 {
 	MemoryContext context =
@@ -140,8 +113,8 @@ ec_copy_domain_possible(Oid domain, bool *constrained)
 	return possible;
 }
 
-static bool
-checks_are_plain(const TupleConstr *constr)
+bool
+ec_copy_checks_possible(const TupleConstr *constr)
 {
 	for (int i = 0; constr != NULL && i < constr->num_check; i++)
 	{
@@ -157,7 +130,7 @@ ec_copy_rows_possible(Relation rel, const List *attnums, const List *where)
 	TupleDesc desc = RelationGetDescr(rel);
 
 	if (!ec_copy_triggers_possible(rel) || expression_is_odd((Node *) where, PLACE_CHECK) ||
-		!checks_are_plain(desc->constr) ||
+		!ec_copy_checks_possible(desc->constr) ||
 		(rel->rd_rel->relispartition &&
 		 expression_is_odd((Node *) RelationGetPartitionQual(rel), PLACE_CHECK)))
 		return false;
@@ -180,7 +153,7 @@ ec_copy_rows_possible(Relation rel, const List *attnums, const List *where)
  */
 
 static void
-need_columns(RowsState *rows, Node *expression)
+need_columns(EcRowsState *rows, Node *expression)
 {
 	Bitmapset *columns = NULL;
 	int i = -1;
@@ -191,14 +164,14 @@ need_columns(RowsState *rows, Node *expression)
 		AttrNumber attnum = i + FirstLowInvalidHeapAttributeNumber;
 
 		if (attnum > 0)
-			rows->needed[attnum - 1] = true;
-		else if (attnum == 0)
-			memset(rows->needed, true, rows->desc->natts);
+			ec_copy_rows_need(rows, attnum - 1);
+		for (int att = 0; attnum == 0 && att < rows->desc->natts; att++)
+			ec_copy_rows_need(rows, att);
 	}
 }
 
 static void
-need_of_indexes(RowsState *rows)
+need_of_indexes(EcRowsState *rows)
 {
 	for (int i = 0; i < rows->info->ri_NumIndices; i++)
 	{
@@ -215,7 +188,7 @@ need_of_indexes(RowsState *rows)
 }
 
 static void
-prepare_checks(RowsState *rows)
+prepare_checks(EcRowsState *rows)
 {
 	const TupleConstr *constr = rows->desc->constr;
 
@@ -235,16 +208,19 @@ prepare_checks(RowsState *rows)
 }
 
 static void
-prepare_absent(RowsState *rows, const List *attnums)
+prepare_absent(EcRowsState *rows, const List *attnums)
 {
-	rows->absent = palloc0(sizeof(Absent) * Max(rows->desc->natts, 1));
+	rows->absent = palloc0(sizeof(EcAbsent) * Max(rows->desc->natts, 1));
 	for (int i = 0; i < rows->desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(rows->desc, i);
-		Absent *absent = &rows->absent[rows->nabsent];
+		EcAbsent *absent = &rows->absent[rows->nabsent];
 		Expr *expr;
 
 		if (att->attisdropped || list_member_int(attnums, i + 1))
+			continue;
+		/* partitions compute their own */
+		if (rows->parts != NULL && att->attgenerated != '\0')
 			continue;
 		rows->nabsent++;
 		absent->att = i;
@@ -264,10 +240,22 @@ prepare_absent(RowsState *rows, const List *attnums)
 	}
 }
 
+/* All that a table, which isn't partitioned, does with its rows besides keeping them. */
+static void
+prepare_table(EcRowsState *rows)
+{
+	ExecOpenIndices(rows->info, false);
+	prepare_checks(rows);
+	need_of_indexes(rows);
+	rows->triggers = ec_copy_triggers_create(rows->rel, rows->needed);
+	if (rows->triggers != NULL)
+		AfterTriggerBeginQuery();
+}
+
 EcCopyRows *
 ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums, List *where)
 {
-	RowsState *rows = palloc0(sizeof(RowsState));
+	EcRowsState *rows = palloc0(sizeof(EcRowsState));
 	int natts = RelationGetDescr(rel)->natts;
 
 	rows->public.row = -1;
@@ -283,7 +271,6 @@ ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums, List 
 	rows->info = makeNode(ResultRelInfo);
 	ec_compat_init_range_table(rows->estate, pstate);
 	ExecInitResultRelation(rows->estate, rows->info, 1);
-	ExecOpenIndices(rows->info, false);
 	rows->slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsVirtual);
 	if (where != NIL)
 	{
@@ -291,28 +278,46 @@ ec_copy_rows_create(ParseState *pstate, Relation rel, const List *attnums, List 
 		rows->by_row = true;
 		need_columns(rows, (Node *) where);
 	}
-	prepare_checks(rows);
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		rows->parts = ec_copy_parts_create(rows);
+		rows->by_row = true;
+		need_columns(rows, (Node *) RelationGetPartitionQual(rel));
+	}
+	else
+		prepare_table(rows);
 	prepare_absent(rows, attnums);
-	need_of_indexes(rows);
-	rows->triggers = ec_copy_triggers_begin(rel, rows->needed);
 	return &rows->public;
+}
+
+bool
+ec_copy_rows_prepare(EcCopyRows *public)
+{
+	EcRowsState *rows = (EcRowsState *) public;
+
+	return rows->parts == NULL || ec_copy_parts_prepare(rows->parts);
 }
 
 void
 ec_copy_rows_end(EcCopyRows *public)
 {
-	RowsState *rows = (RowsState *) public;
+	EcRowsState *rows = (EcRowsState *) public;
 
-	if (rows->triggers != NULL)
-		ec_copy_triggers_end(rows->triggers, rows->estate);
-	rows->triggers = NULL;
+	if (rows->triggers != NULL || rows->parts != NULL)
+		AfterTriggerEndQuery(rows->estate);
 }
 
 void
 ec_copy_rows_free(EcCopyRows *public)
 {
-	RowsState *rows = (RowsState *) public;
+	EcRowsState *rows = (EcRowsState *) public;
 
+	if (rows->parts != NULL)
+		ec_copy_parts_free(rows->parts);
+	else
+		table_finish_bulk_insert(rows->rel, 0);
+	if (rows->triggers != NULL)
+		ec_copy_triggers_free(rows->triggers);
 	ExecDropSingleTupleTableSlot(rows->slot);
 	ExecResetTupleTable(rows->estate->es_tupleTable, false);
 	ExecCloseResultRelations(rows->estate);
@@ -326,42 +331,47 @@ ec_copy_rows_free(EcCopyRows *public)
  * ------------------------------------------------------------------------
  */
 
-/* Values of the columns that somebody needs, in the piece's memory. */
+/* Values of a column that somebody needs, in the piece's memory; absent ones are set row by row. */
 static void
-make_values(RowsState *rows, EcBatch *batch, uint32 nrows)
+make_values(EcRowsState *rows, int att)
 {
-	MemoryContext old = MemoryContextSwitchTo(rows->piece);
+	EcBuilder *column = rows->batch->columns[att];
+	const EcColType *ct = &rows->types[att];
+	MemoryContext old;
+	uint32 end;
+	EcVector v;
 
-	for (int att = 0; att < rows->desc->natts; att++)
+	if (column == NULL)
+		return;
+	old = MemoryContextSwitchTo(rows->piece);
+	rows->values[att] = palloc_extended(sizeof(Datum) * rows->nrows, MCXT_ALLOC_HUGE);
+	rows->isnull[att] = palloc_extended(sizeof(bool) * rows->nrows, MCXT_ALLOC_HUGE);
+	memset(rows->isnull[att], true, rows->nrows);
+	ec_builder_view(column, &v);
+	end = Min(v.nrows, rows->batch->nrows + rows->nrows);
+	for (uint32 row = rows->batch->nrows; row < end; row++)
 	{
-		EcBuilder *column = batch->columns[att];
-		const EcColType *ct = &rows->types[att];
-		EcVector v;
+		uint32 i = row - rows->batch->nrows;
 
-		rows->values[att] = NULL;
-		if (!rows->needed[att] || column == NULL)
-			continue;
-		rows->values[att] = palloc_extended(sizeof(Datum) * nrows, MCXT_ALLOC_HUGE);
-		rows->isnull[att] = palloc_extended(sizeof(bool) * nrows, MCXT_ALLOC_HUGE);
-		memset(rows->isnull[att], true, nrows);
-		if (ec_builder_rows(column) < batch->nrows + nrows)
-			continue; /* absent: set row by row */
-		ec_builder_view(column, &v);
-		for (uint32 i = 0; i < nrows; i++)
-		{
-			uint32 row = batch->nrows + i;
-
-			rows->isnull[att][i] = ec_vector_is_null(&v, row);
-			if (!rows->isnull[att][i])
-				rows->values[att][i] = ec_datum_from_vector(&v, row, ct, ct->kind, ct->scale);
-		}
+		rows->isnull[att][i] = ec_vector_is_null(&v, row);
+		if (!rows->isnull[att][i])
+			rows->values[att][i] = ec_datum_from_vector(&v, row, ct, ct->kind, ct->scale);
 	}
 	MemoryContextSwitchTo(old);
 }
 
-/* The row's values; columns that nobody needs seem to be NULL. */
-static void
-fill_slot(RowsState *rows, uint32 row)
+void
+ec_copy_rows_need(EcRowsState *rows, int att)
+{
+	if (rows->needed[att])
+		return;
+	rows->needed[att] = true;
+	if (rows->batch != NULL)
+		make_values(rows, att);
+}
+
+void
+ec_copy_rows_fill(EcRowsState *rows, uint32 row)
 {
 	TupleTableSlot *slot = rows->slot;
 
@@ -377,7 +387,7 @@ fill_slot(RowsState *rows, uint32 row)
 
 /* A computed value goes to its column and, if it is needed, to the others of the row. */
 static void
-put_value(RowsState *rows, EcBatch *batch, const Absent *absent, uint32 row, Datum value,
+put_value(EcRowsState *rows, EcBatch *batch, const EcAbsent *absent, uint32 row, Datum value,
 		  bool isnull)
 {
 	Form_pg_attribute att = TupleDescAttr(rows->desc, absent->att);
@@ -394,14 +404,14 @@ put_value(RowsState *rows, EcBatch *batch, const Absent *absent, uint32 row, Dat
 }
 
 static inline bool
-row_is_kept(const RowsState *rows, uint32 row)
+row_is_kept(const EcRowsState *rows, uint32 row)
 {
 	return rows->keep == NULL || rows->keep[row];
 }
 
 /* A column's default for rows [row, end).  False: it must not be NULL. */
 static bool
-put_default(RowsState *rows, EcBatch *batch, const Absent *absent, uint32 row, uint32 end)
+put_default(EcRowsState *rows, EcBatch *batch, const EcAbsent *absent, uint32 row, uint32 end)
 {
 	bool isnull = true;
 	Datum value = 0;
@@ -421,7 +431,7 @@ put_default(RowsState *rows, EcBatch *batch, const Absent *absent, uint32 row, u
 }
 
 static bool
-put_generated(RowsState *rows, EcBatch *batch, uint32 row)
+put_generated(EcRowsState *rows, EcBatch *batch, uint32 row)
 {
 	TupleTableSlot *slot = rows->slot;
 
@@ -435,11 +445,11 @@ put_generated(RowsState *rows, EcBatch *batch, uint32 row)
 		return true;
 	}
 
-	fill_slot(rows, row);
+	ec_copy_rows_fill(rows, row);
 	ExecComputeStoredGenerated(rows->info, rows->estate, slot, CMD_INSERT);
 	for (int i = 0; i < rows->nabsent; i++)
 	{
-		const Absent *absent = &rows->absent[i];
+		const EcAbsent *absent = &rows->absent[i];
 
 		if (!absent->generated)
 			continue;
@@ -452,12 +462,12 @@ put_generated(RowsState *rows, EcBatch *batch, uint32 row)
 }
 
 static bool
-row_passes(RowsState *rows, uint32 row)
+row_passes(EcRowsState *rows, uint32 row)
 {
 	ExprContext *econtext = GetPerTupleExprContext(rows->estate);
 	ListCell *lc;
 
-	fill_slot(rows, row);
+	ec_copy_rows_fill(rows, row);
 	econtext->ecxt_scantuple = rows->slot;
 	foreach (lc, rows->checks)
 	{
@@ -470,7 +480,7 @@ row_passes(RowsState *rows, uint32 row)
 
 /* Which rows have a NULL where none may be; the parsers have left that to us if there is a WHERE. */
 static void
-find_bad_nulls(RowsState *rows, EcBatch *batch, uint32 nrows)
+find_bad_nulls(EcRowsState *rows, EcBatch *batch, uint32 nrows)
 {
 	rows->keep = MemoryContextAllocHuge(rows->piece, Max(nrows, 1));
 	rows->bad_null =
@@ -490,25 +500,28 @@ find_bad_nulls(RowsState *rows, EcBatch *batch, uint32 nrows)
 
 /* Does WHERE let the row in?  It sees neither generated columns nor constraints. */
 static void
-judge_row(RowsState *rows, uint32 row)
+judge_row(EcRowsState *rows, uint32 row)
 {
 	ExprContext *econtext = GetPerTupleExprContext(rows->estate);
 
-	fill_slot(rows, row);
+	ec_copy_rows_fill(rows, row);
 	econtext->ecxt_scantuple = rows->slot;
 	rows->keep[row] = ExecQual(rows->where, econtext);
 }
 
-/* Values of the rows that are left move together, as their columns do. */
+/* Values of the rows that are left move together, as their columns do; partitions have left out the others. */
 static uint32
-drop_rows(RowsState *rows, EcBatch *batch, uint32 nrows)
+drop_rows(EcRowsState *rows, EcBatch *batch, uint32 nrows)
 {
 	uint32 n = 0;
 
 	for (uint32 row = 0; row < nrows; row++)
 		n += rows->keep[row];
-	if (n == nrows)
+	if (n == nrows || rows->parts != NULL)
+	{
+		rows->public.excluded += nrows - n;
 		return n;
+	}
 	for (int att = 0; att < rows->desc->natts; att++)
 	{
 		uint32 to = 0;
@@ -534,11 +547,11 @@ drop_rows(RowsState *rows, EcBatch *batch, uint32 nrows)
 }
 
 static bool
-complete_row(RowsState *rows, EcBatch *batch, uint32 row)
+complete_row(EcRowsState *rows, EcBatch *batch, uint32 row)
 {
 	for (int i = 0; i < rows->nabsent; i++)
 	{
-		const Absent *absent = &rows->absent[i];
+		const EcAbsent *absent = &rows->absent[i];
 
 		if (absent->per_row && !put_default(rows, batch, absent, row, row + 1))
 			return false;
@@ -551,67 +564,136 @@ complete_row(RowsState *rows, EcBatch *batch, uint32 row)
 		return true;
 	if (rows->where != NULL && rows->bad_null[row])
 		return false;
+	if (rows->parts != NULL)
+		return ec_copy_parts_row(rows->parts, row);
 	return (rows->checks == NIL && !rows->rel->rd_rel->relispartition) || row_passes(rows, row);
+}
+
+static bool
+complete_rows(EcRowsState *rows)
+{
+	bool fine = true;
+
+	rows->public.checking = true;
+	rows->public.row = 0;
+	for (int i = 0; i < rows->nabsent && fine; i++)
+	{
+		const EcAbsent *absent = &rows->absent[i];
+
+		if (!absent->generated && !absent->per_row)
+			fine = put_default(rows, rows->batch, absent, 0, rows->nrows);
+	}
+	for (uint32 row = 0; rows->by_row && row < rows->nrows && fine; row++)
+	{
+		rows->public.row = row;
+		fine = complete_row(rows, rows->batch, row);
+		ResetPerTupleExprContext(rows->estate);
+	}
+	return fine;
+}
+
+/* The same where partitions must be found: a row that belongs to none is an error there. */
+static bool
+complete_routed(EcRowsState *rows)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool fine = false;
+
+	ec_copy_parts_begin(rows->parts);
+	PG_TRY();
+	{
+		fine = complete_rows(rows);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (!ec_copy_parts_routing(rows->parts) || error->sqlerrcode != ERRCODE_CHECK_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	return fine;
 }
 
 bool
 ec_copy_rows_complete(EcCopyRows *public, EcBatch *batch, uint32 *count)
 {
-	uint32 nrows = *count;
-	RowsState *rows = (RowsState *) public;
-	bool fine = true;
+	EcRowsState *rows = (EcRowsState *) public;
+	bool fine;
 
 	MemoryContextReset(rows->piece);
 	rows->keep = NULL;
 	rows->origin = NULL;
-	make_values(rows, batch, nrows);
+	rows->batch = batch;
+	rows->nrows = *count;
+	for (int att = 0; att < rows->desc->natts; att++)
+	{
+		rows->values[att] = NULL;
+		if (rows->needed[att])
+			make_values(rows, att);
+	}
 	if (rows->where != NULL)
-		find_bad_nulls(rows, batch, nrows);
-	public->checking = true;
-	public->row = 0;
-	for (int i = 0; i < rows->nabsent && fine; i++)
-	{
-		const Absent *absent = &rows->absent[i];
-
-		if (!absent->generated && !absent->per_row)
-			fine = put_default(rows, batch, absent, 0, nrows);
-	}
-	for (uint32 row = 0; rows->by_row && row < nrows && fine; row++)
-	{
-		public->row = row;
-		fine = complete_row(rows, batch, row);
-		ResetPerTupleExprContext(rows->estate);
-	}
+		find_bad_nulls(rows, batch, rows->nrows);
+	fine = rows->parts != NULL ? complete_routed(rows) : complete_rows(rows);
+	rows->batch = NULL;
 	ResetPerTupleExprContext(rows->estate);
 	public->row = -1;
 	public->checking = false;
 	if (fine && rows->where != NULL)
-		*count = drop_rows(rows, batch, nrows);
+		*count = drop_rows(rows, batch, rows->nrows);
 	return fine;
 }
 
 /* ------------------------------------------------------------------------
- * Indexes and triggers
+ * Storing, indexes and triggers
  * ------------------------------------------------------------------------
  */
 
-void
-ec_copy_rows_index(EcCopyRows *public, int64 first, uint32 nrows)
+static void
+add_entries(EcRowsState *rows, uint32 nrows)
 {
-	RowsState *rows = (RowsState *) public;
-
 	for (uint32 row = 0; (rows->info->ri_NumIndices > 0 || rows->triggers != NULL) && row < nrows;
 		 row++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		public->row = rows->origin != NULL ? rows->origin[row] : row;
-		fill_slot(rows, row);
-		ec_tid_from_row(first + row, &rows->slot->tts_tid);
+		rows->public.row = rows->origin != NULL ? rows->origin[row] : row;
+		ec_copy_rows_fill(rows, row);
+		ec_tid_from_row(rows->first + row, &rows->slot->tts_tid);
 		if (rows->info->ri_NumIndices > 0)
 			list_free(ec_compat_insert_index_tuples(rows->info, rows->slot, rows->estate));
 		if (rows->triggers != NULL)
 			ec_copy_triggers_row(rows->triggers, rows->estate, rows->info, rows->slot);
 		ResetPerTupleExprContext(rows->estate);
 	}
-	public->row = -1;
+	rows->public.row = -1;
+}
+
+EcBatch *
+ec_copy_rows_open(EcCopyRows *public, CommandId cid, uint32 expected, uint32 *room)
+{
+	EcRowsState *rows = (EcRowsState *) public;
+
+	if (rows->parts == NULL)
+		return ec_write_open(rows->rel, cid, expected, room, &rows->first);
+	*room = PG_UINT32_MAX;
+	return ec_copy_parts_batch(rows->parts);
+}
+
+void
+ec_copy_rows_store(EcCopyRows *public, CommandId cid, uint32 nrows)
+{
+	EcRowsState *rows = (EcRowsState *) public;
+
+	if (rows->parts != NULL)
+	{
+		ec_copy_parts_store(rows->parts, cid);
+		return;
+	}
+	ec_write_added(rows->rel, cid, nrows);
+	add_entries(rows, nrows);
+	ec_write_limit(rows->rel, cid);
 }

@@ -391,7 +391,7 @@ try_feed(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
 
 /* False, and nothing has happened, if the piece isn't as our parser and core both know it. */
 static bool
-parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece, int64 first)
+parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
 {
 	const EcCsvResult *result = &run->result;
 	uint32 nrows = piece->rows;
@@ -408,9 +408,7 @@ parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece, int64 first)
 		ec_batch_truncate(batch, batch->nrows);
 		return false;
 	}
-	ec_write_added(run->plan->rel, run->cid, nrows);
-	ec_copy_rows_index(run->row_state, first, nrows);
-	ec_write_limit(run->plan->rel, run->cid);
+	ec_copy_rows_store(run->row_state, run->cid, nrows);
 	run->last_rows = piece->rows;
 	run->rows += nrows;
 	run->lines += piece->lines;
@@ -426,14 +424,13 @@ next_piece(CopyRun *run, size_t *left)
 	EcCopyPiece piece = {0};
 	EcBatch *batch;
 	uint32 room;
-	int64 first;
 
 	*left = ALL_THE_REST;
 	for (size_t want = PIECE_BYTES;; want *= 2)
 	{
 		if (!ec_copy_fill(source, want) || source->end > EC_COPY_EOF)
 			return;
-		batch = ec_write_open(run->plan->rel, run->cid, run->last_rows, &room, &first);
+		batch = ec_copy_rows_open(run->row_state, run->cid, run->last_rows, &room);
 		ec_copy_look(source, room, PIECE_BYTES, &piece);
 		if (piece.rows > 0)
 			break;
@@ -443,7 +440,7 @@ next_piece(CopyRun *run, size_t *left)
 			return;
 		}
 	}
-	if (parse_piece(run, batch, &piece, first))
+	if (parse_piece(run, batch, &piece))
 		*left = 0;
 	else if (++run->refused <= REFUSED_MAX)
 		*left = piece.len;
@@ -487,7 +484,8 @@ first_binary_piece(CopyRun *run, CopyFromState first)
 		memcmp(source->data + source->begin, binary_header, BINARY_HEADER_LEN) == 0)
 	{
 		ec_copy_take(source, BINARY_HEADER_LEN);
-		ec_copy_look(source, PG_UINT32_MAX, FIRST_BYTES - BINARY_HEADER_LEN, &piece);
+		if (source->end != EC_COPY_MORE || ec_copy_rows_prepare(run->row_state))
+			ec_copy_look(source, PG_UINT32_MAX, FIRST_BYTES - BINARY_HEADER_LEN, &piece);
 	}
 	else
 	{
@@ -513,7 +511,7 @@ first_piece(CopyRun *run, CopyFromState first)
 		if (newline != NULL || source->end != EC_COPY_MORE || want > FIRST_LINE_MAX)
 			break;
 	}
-	if (source->end == EC_COPY_MORE && newline != NULL)
+	if (source->end == EC_COPY_MORE && newline != NULL && ec_copy_rows_prepare(run->row_state))
 	{
 		source->crlf = newline > source->data && newline[-1] == '\r';
 		ec_copy_look(source, PG_UINT32_MAX, FIRST_BYTES, &piece);
@@ -540,6 +538,7 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file, bool *all_read)
 
 	run.source.file = file;
 	run.source.quote = plan->csv.quote;
+	run.source.escape = plan->csv.escape;
 	run.source.text = plan->csv.text;
 	run.source.nfields = plan->binary ? list_length(plan->attnums) : 0;
 	run.source.data = palloc(run.source.size = 2 * PIECE_BYTES);
@@ -561,14 +560,13 @@ ec_copy_run(const EcCopyPlan *plan, FILE *file, bool *all_read)
 	copy_by_pieces(&run);
 	ec_copy_rows_end(run.row_state);
 	ec_write_hold(false);
-	table_finish_bulk_insert(plan->rel, 0);
+	ec_copy_rows_free(run.row_state);
 	ec_copy_drain(&run.source);
 	if (run.binary != NULL)
 		ec_binary_destroy(run.binary);
 	else
 		ec_csv_destroy(run.csv);
 	ec_rowinput_destroy(run.input);
-	ec_copy_rows_free(run.row_state);
 	EndCopyFrom(first);
 	ereport(DEBUG1, (errmsg_internal("COPY %s: " UINT64_FORMAT " of " UINT64_FORMAT
 									 " rows read by PostgreSQL's own parser",

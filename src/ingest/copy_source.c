@@ -3,8 +3,8 @@
  *	  The bytes of a COPY ... FROM: read from a file or from the client, and looked
  *	  at just enough to tell where rows end and which lines core must see.
  *
- * Rows are delimited as core's COPY does it: a quote anywhere toggles, and a
- * newline outside of quotes ends the row; in the text format, a newline without a
+ * Rows are delimited as core's COPY does it: a quote anywhere toggles, unless an
+ * escape stands before it, and a newline outside of quotes ends the row; in the text format, a newline without a
  * backslash before it does.  How lines end was found by core, which reads the first
  * piece; any other carriage return makes a line odd.
  */
@@ -185,17 +185,39 @@ ends_plainly(const EcCopySource *source, const char *line, const char *end, bool
 	return end > line && end[-1] == '\r' && memchr(line, '\r', end - line - 1) == NULL;
 }
 
+/* Escapes count between quotes only, and not behind one that counts. */
 static bool
-has_odd_quotes(const EcCopySource *source, const char *line, const char *end)
+ends_in_escaped_quotes(const EcCopySource *source, const char *line, const char *end, bool quoted)
 {
-	bool odd = false;
+	bool escaped = false;
 
-	while ((line = memchr(line, source->quote, end - line)) != NULL)
+	for (; line < end; line++)
 	{
-		odd = !odd;
-		line++;
+		if (*line == source->escape)
+		{
+			escaped = quoted && !escaped;
+			continue;
+		}
+		quoted ^= *line == source->quote && !escaped;
+		escaped = false;
 	}
-	return odd;
+	return quoted;
+}
+
+/* Is the line's end between quotes?  quoted: its beginning is. */
+static bool
+ends_in_quotes(const EcCopySource *source, const char *line, const char *end, bool quoted)
+{
+	const char *quote = memchr(line, source->quote, end - line);
+
+	if (quote != NULL && source->escape != '\0')
+		return ends_in_escaped_quotes(source, line, end, quoted);
+	while (quote != NULL)
+	{
+		quoted = !quoted;
+		quote = memchr(quote + 1, source->quote, end - (quote + 1));
+	}
+	return quoted;
 }
 
 /*
@@ -266,7 +288,7 @@ ec_copy_look(const EcCopySource *source, uint32 max_rows, size_t max_bytes, EcCo
 				piece->next = EC_COPY_END_MARK;
 		}
 		else
-			quoted ^= has_odd_quotes(source, line, end);
+			quoted = ends_in_quotes(source, line, end, quoted);
 		if (piece->next != EC_COPY_PLAIN)
 			return;
 		/* core doesn't count lines that a backslash joins */

@@ -106,7 +106,7 @@ ec_copy_triggers_possible(Relation rel)
 }
 
 EcCopyTriggers *
-ec_copy_triggers_begin(Relation rel, bool *needed)
+ec_copy_triggers_create(Relation rel, bool *needed)
 {
 	EcCopyTriggers *triggers;
 	MemoryContext old;
@@ -136,7 +136,6 @@ ec_copy_triggers_begin(Relation rel, bool *needed)
 			needed[key->conkey[i] - 1] = true;
 	}
 	MemoryContextSwitchTo(old);
-	AfterTriggerBeginQuery();
 	return triggers;
 }
 
@@ -247,9 +246,8 @@ ec_copy_triggers_row(EcCopyTriggers *triggers, EState *estate, ResultRelInfo *in
 }
 
 void
-ec_copy_triggers_end(EcCopyTriggers *triggers, EState *estate)
+ec_copy_triggers_free(EcCopyTriggers *triggers)
 {
-	AfterTriggerEndQuery(estate);
 	MemoryContextDelete(triggers->context);
 	pfree(triggers);
 }

@@ -20,13 +20,11 @@ typedef struct EcCopyTriggers EcCopyTriggers;
 extern bool ec_copy_triggers_possible(Relation rel);
 
 /* NULL: it has none at all.  needed[attnum - 1] is set for the columns that rows must have. */
-extern EcCopyTriggers *ec_copy_triggers_begin(Relation rel, bool *needed);
+extern EcCopyTriggers *ec_copy_triggers_create(Relation rel, bool *needed);
+extern void ec_copy_triggers_free(EcCopyTriggers *triggers);
 
-/* A row that has been inserted, with its tid. */
+/* A row that has been inserted, with its tid; between AfterTriggerBeginQuery and AfterTriggerEndQuery. */
 extern void ec_copy_triggers_row(EcCopyTriggers *triggers, EState *estate, ResultRelInfo *info,
 								 TupleTableSlot *slot);
-
-/* Fires the events, and frees. */
-extern void ec_copy_triggers_end(EcCopyTriggers *triggers, EState *estate);
 
 #endif /* EC_COPY_TRIGGERS_H */

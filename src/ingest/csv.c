@@ -65,6 +65,10 @@ ec_csv_options_check(const EcCsvOptions *options)
 		return "quote must be a single ASCII character other than newline and carriage return";
 	if (options->quote == options->delimiter)
 		return "delimiter and quote must be different";
+	if (options->escape != '\0' && !is_plain_byte(options->escape))
+		return "escape must be a single ASCII character other than newline and carriage return";
+	if (options->escape == options->delimiter)
+		return "delimiter and escape must be different";
 	return NULL;
 }
 
@@ -93,6 +97,7 @@ ec_csv_create(const EcCsvOptions *options, const EcRowColumn *columns, int ncolu
 	csv->alloc = *alloc;
 	csv->scan.delimiter = (uint8_t) options->delimiter;
 	csv->scan.quote = options->text ? '\\' : (uint8_t) options->quote;
+	csv->scan.escape = options->escape != '\0' ? (uint8_t) options->escape : csv->scan.quote;
 	csv->scan.quoting = !options->text && options->quote != '\0';
 	csv->stops_unquoted[(uint8_t) options->delimiter] = true;
 	csv->stops_unquoted[csv->scan.quote] = options->text || csv->scan.quoting;

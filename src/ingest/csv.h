@@ -6,7 +6,8 @@
  * A message holds any number of rows; a row never crosses messages.
  *
  *	fields	An unquoted empty field is NULL, a quoted one is the empty string.  A
- *			quote opens a field only as its first byte and is doubled inside.  A
+ *			quote opens a field only as its first byte and is doubled inside (or
+ *			has another escape before it).  A
  *			quote elsewhere, or text after the closing one, makes the row a fault
  *			(COPY would join the pieces).  A quoted field without end takes the
  *			rest of the message: one fault.
@@ -52,6 +53,7 @@ typedef struct EcCsvOptions
 {
 	char delimiter; /* any ASCII byte but quote, CR, LF, NUL */
 	char quote;		/* likewise; '\0': no quoting at all */
+	char escape;	/* in quoted fields, before itself and quotes; '\0': the quote */
 	EcCsvHeader header;
 	bool text; /* the text format; quote is not looked at */
 	const char

@@ -126,13 +126,39 @@ skip_unquoted(const EcCsv *csv, EcCsvRow *row, size_t at)
 	}
 }
 
+/* Does an escape stand here that belongs to the character behind it? */
+static inline bool
+is_escape(const EcCsvScan *scan, const uint8_t *p, const uint8_t *limit)
+{
+	return *p == scan->escape && p + 1 < limit && (p[1] == scan->escape || p[1] == scan->quote);
+}
+
+/* The closing quote where escapes are other characters than quotes. */
+static size_t
+find_unescaped_quote(const EcCsvScan *scan, size_t begin, uint32_t *nescapes)
+{
+	const uint8_t *limit = scan->base + scan->len;
+	const uint8_t *p = scan->base + begin;
+
+	while (p < limit && *p != scan->quote)
+	{
+		bool escape = is_escape(scan, p, limit);
+
+		*nescapes += escape;
+		p += escape ? 2 : 1;
+	}
+	return (size_t) (p - scan->base);
+}
+
 /* The closing quote of a field whose text begins at begin; scan->len if there is none. */
 static size_t
-find_closing_quote(const EcCsvScan *scan, size_t begin, uint32_t *ndoubled)
+find_closing_quote(const EcCsvScan *scan, size_t begin, uint32_t *nescapes)
 {
 	size_t at = begin;
 
-	*ndoubled = 0;
+	*nescapes = 0;
+	if (scan->escape != scan->quote)
+		return find_unescaped_quote(scan, begin, nescapes);
 	for (;;)
 	{
 		const uint8_t *q = memchr(scan->base + at, scan->quote, scan->len - at);
@@ -142,12 +168,12 @@ find_closing_quote(const EcCsvScan *scan, size_t begin, uint32_t *ndoubled)
 		at = (size_t) (q - scan->base);
 		if (at + 1 >= scan->len || q[1] != scan->quote)
 			return at;
-		(*ndoubled)++;
+		(*nescapes)++;
 		at += 2;
 	}
 }
 
-/* Copies a quoted field's text with its doubled quotes made single. */
+/* Copies a quoted field's text without its escapes. */
 static bool
 copy_unescaped(EcCsv *csv, EcCsvRow *row, size_t begin, size_t end)
 {
@@ -160,8 +186,8 @@ copy_unescaped(EcCsv *csv, EcCsvRow *row, size_t begin, size_t end)
 		return false;
 	while (p < limit)
 	{
-		chunk->copied[chunk->ncopied++] = *p;
-		p += *p == csv->scan.quote ? 2 : 1;
+		p += is_escape(&csv->scan, p, limit);
+		chunk->copied[chunk->ncopied++] = *p++;
 	}
 	ec_csv_keep_field(csv, row, start, chunk->ncopied - start, EC_CELL_QUOTED | EC_CELL_COPIED);
 	return true;
@@ -183,8 +209,8 @@ split_quoted(EcCsv *csv, EcCsvRow *row, size_t at, size_t *stop)
 {
 	const EcCsvScan *scan = &csv->scan;
 	size_t begin = at + 1;
-	uint32_t ndoubled;
-	size_t end = find_closing_quote(scan, begin, &ndoubled);
+	uint32_t nescapes;
+	size_t end = find_closing_quote(scan, begin, &nescapes);
 	size_t size;
 
 	row->lines += count_lines(scan, begin, end);
@@ -202,7 +228,7 @@ split_quoted(EcCsv *csv, EcCsvRow *row, size_t at, size_t *stop)
 			row->fault = EC_FAULT_BAD_QUOTE;
 		*stop = skip_unquoted(csv, row, *stop);
 	}
-	if (ndoubled > 0)
+	if (nescapes > 0)
 		return copy_unescaped(csv, row, begin, end);
 	ec_csv_keep_field(csv, row, begin, end - begin, EC_CELL_QUOTED);
 	return true;

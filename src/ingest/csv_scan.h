@@ -16,6 +16,7 @@ typedef struct EcCsvScan
 	/* what to look for */
 	uint8_t delimiter;
 	uint8_t quote;
+	uint8_t escape; /* not looked for, as it counts between quotes only */
 	bool quoting;
 	uint8_t line_end; /* LF, or CR: then CR is nothing special */
 

@@ -82,7 +82,9 @@ start(EcBuilder *b)
 	b->phys = kind_is_int(b->kind)	   ? EC_PHYS_INT64
 			  : b->kind == EC_KIND_RAW ? EC_PHYS_BYTES
 									   : EC_PHYS_UUID;
-	b->intern = b->phys != EC_PHYS_INT64;
+	if (b->plain && b->kind == EC_KIND_TEXT)
+		b->phys = EC_PHYS_BYTES;
+	b->intern = b->phys != EC_PHYS_INT64 && !b->plain;
 	b->width = phys_width(b->phys);
 	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
 	b->nrows = b->nnulls = b->ndict = 0;
@@ -111,6 +113,13 @@ void
 ec_builder_limit_entries(EcBuilder *b, uint32_t entries)
 {
 	b->most_entries = entries;
+}
+
+void
+ec_builder_keep_plain(EcBuilder *b)
+{
+	b->plain = true;
+	start(b);
 }
 
 void

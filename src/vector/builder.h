@@ -31,6 +31,12 @@ extern void ec_builder_destroy(EcBuilder *b);
  */
 extern void ec_builder_limit_entries(EcBuilder *b, uint32_t entries);
 
+/*
+ * Values stay as they come, neither interned nor packed: for rows that are soon to be taken out
+ * again.  Before the first row.
+ */
+extern void ec_builder_keep_plain(EcBuilder *b);
+
 extern bool ec_builder_append_null(EcBuilder *b);
 extern bool ec_builder_append_int64(EcBuilder *b, int64_t value); /* INT64 columns */
 extern bool
@@ -42,6 +48,10 @@ extern bool ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_
 
 /* The value of an earlier row once more: nothing is looked up. */
 extern bool ec_builder_append_again(EcBuilder *b, uint32_t row);
+
+/* Rows of a vector of the same kind, those listed. */
+extern bool
+ec_builder_append_rows(EcBuilder *b, const EcVector *v, const uint32_t *rows, uint32_t n);
 
 /* Bulk append of INT64 values without NULLs. */
 extern bool ec_builder_append_int64s(EcBuilder *b, const int64_t *values, uint32_t n);

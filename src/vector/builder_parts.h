@@ -95,6 +95,7 @@ struct EcBuilder
 	EcAllocator alloc;
 	EcKind kind;
 	EcPhys phys;
+	bool plain; /* never interned, never packed */
 	bool intern;
 	uint32_t nrows;
 	uint32_t nnulls;

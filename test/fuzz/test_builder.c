@@ -251,6 +251,55 @@ failing_resize(void *ctx, void *ptr, size_t size)
 	return realloc(ptr, size);
 }
 
+/* Some rows of one column, plain or not, appended to another one, which has rows already. */
+static void
+test_append_rows(Random *r, EcKind kind, bool plain)
+{
+	EcBuilder *from = ec_builder_create(kind, &ec_malloc_allocator);
+	EcBuilder *to = ec_builder_create(kind, &ec_malloc_allocator);
+	uint32_t n = random_below(r, 3000);
+	uint32_t distinct = 1 + random_below(r, 4000);
+	uint32_t uuids = random_below(r, 3) * 50;
+	uint32_t *rows = malloc((n + 1) * sizeof(uint32_t));
+	uint32_t listed = 0;
+	EcVector v;
+
+	if (plain)
+		ec_builder_keep_plain(from);
+	for (int round = 0; round < 2; round++)
+	{
+		for (uint32_t row = 0; row < n; row++)
+		{
+			random_value(r, kind, distinct, uuids, &model[row]);
+			CHECK(append_value(from, kind, &model[row]));
+		}
+		ec_builder_view(from, &v);
+		CHECK(vector_is_sound(&v) && (!plain || v.form == EC_FORM_FLAT));
+		CHECK(!plain || v.phys == (kind == EC_KIND_INT	  ? EC_PHYS_INT64
+								   : kind == EC_KIND_UUID ? EC_PHYS_UUID
+														  : EC_PHYS_BYTES));
+		listed = 0;
+		for (uint32_t row = 0; row < n; row++)
+		{
+			if (random_below(r, 3) > 0)
+				rows[listed++] = row;
+		}
+		CHECK(ec_builder_append_rows(to, &v, rows, listed));
+		if (round == 0)
+		{
+			ec_builder_reset(from);
+			ec_builder_truncate(to, listed / 2);
+		}
+	}
+	ec_builder_view(to, &v);
+	CHECK(vector_is_sound(&v));
+	for (uint32_t i = 0; i < listed; i++)
+		CHECK(row_equals(&v, v.nrows - listed + i, &model[rows[i]], kind));
+	free(rows);
+	ec_builder_destroy(from);
+	ec_builder_destroy(to);
+}
+
 static void
 test_out_of_memory(Random *r)
 {
@@ -313,5 +362,12 @@ test_builder(uint64_t seed)
 	snprintf(context, sizeof(context), "builder");
 	test_forms();
 	test_bulk();
+	for (int i = 0; i < 40; i++)
+	{
+		test_append_rows(&r, EC_KIND_INT, i % 2 == 0);
+		test_append_rows(&r, EC_KIND_TEXT, i % 2 == 0);
+		test_append_rows(&r, EC_KIND_UUID, i % 2 == 0);
+		test_append_rows(&r, EC_KIND_RAW, i % 2 == 0);
+	}
 	test_out_of_memory(&r);
 }

@@ -28,6 +28,17 @@ CREATE INDEX ON keyed (lower(e)) WHERE g > 100;
 CREATE TABLE parent (e text PRIMARY KEY);
 INSERT INTO parent SELECT 'v' || g FROM generate_series(0, 96) g;
 CREATE TABLE child (a int NOT NULL, b text, c numeric, d timestamptz, e varchar(12) REFERENCES parent, f char(4), g real) USING ecinsight_columnar;
+CREATE TABLE parted (a int, b text, c numeric(6,2), d timestamptz, e varchar(12), f char(4), g float8) PARTITION BY RANGE (g);
+SET default_table_access_method = ecinsight_columnar;
+CREATE TABLE low PARTITION OF parted FOR VALUES FROM (MINVALUE) TO (300);
+CREATE TABLE middle (f char(4), x int, e varchar(12), a int NOT NULL, b text, c numeric(6,2), d timestamptz, g float8) PARTITION BY LIST (f);
+ALTER TABLE middle DROP COLUMN x;
+CREATE TABLE middle1 PARTITION OF middle FOR VALUES IN ('c1', 'c2', 'c3');
+CREATE TABLE middle2 PARTITION OF middle DEFAULT;
+ALTER TABLE parted ATTACH PARTITION middle FOR VALUES FROM (300) TO (500);
+CREATE TABLE high (g float8, f char(4), e varchar(12), d timestamptz, c numeric(6,2) CHECK (c IS NOT NULL OR f <> 'c3'), b text, a int, UNIQUE (a));
+ALTER TABLE parted ATTACH PARTITION high FOR VALUES FROM (500) TO (1200);
+RESET default_table_access_method;
 CREATE FUNCTION outcome(target text, path text, options text, own text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	n bigint;
@@ -59,7 +70,7 @@ SQL
 my $dir = PostgreSQL::Test::Utils::tempdir();
 chmod 0755, $dir;
 my @nasty = ('"', '""', ',', "\n", "\r\n", "\r", '\\.', "\n\\.\n", "\n\n", ' ', '\\', '\\N', '\\x', '\\7', "\\\n", "\0", "\xff", "\xc3\xa4", "\xe2\x82", '-', '+', '.', 'e5', '0x1', 'NaN',
-	'x', '99999999999', '"a""b"', "\"two\nlines\"", "\"two\r\nlines\"", '1,2', ',,', ',,,,,,,', '2019-02-30', '12:61', 'infinity', "\xef\xbb\xbf", ';', "'", "\t");
+	'x', '99999999999', '"a""b"', "\"two\nlines\"", "\"two\r\nlines\"", '"a\"b"', '\\\\', '1,2', ',,', ',,,,,,,', '2019-02-30', '12:61', 'infinity', "\xef\xbb\xbf", ';', "'", "\t");
 
 sub row
 {
@@ -80,7 +91,7 @@ sub write_file
 	return "$dir/$n.csv";
 }
 
-sub table { return rand() < 0.3 ? 'keyed (a, b, c, d, e, f, g)' : 'wide'; }
+sub table { return rand() < 0.3 ? 'keyed (a, b, c, d, e, f, g)' : rand() < 0.4 ? 'parted' : 'wide'; }
 
 my @conditions = ('a % 3 > 0', 'g < 700', 'b IS NOT NULL', "e > 'v5' OR c > 100", "length(b) <> 10", "f::text || 'x' < 'c4'", '1000 / (a % 900) >= 0');
 
@@ -118,7 +129,7 @@ foreach my $n (1 .. $nfiles)
 	chop $text if rand() < 0.2;
 	my $path = write_file($n, $text);
 	my $options = $text_format ? (rand() < 0.2 ? '(HEADER)' : rand() < 0.05 ? q{(DELIMITER '|')} : rand() < 0.05 ? q{(NULL 'x')} : '') : rand() < 0.1
-		? q{(FORMAT csv, NULL 'x')} : !$narrow && rand() < 0.1 ? '(FORMAT csv, FORCE_NULL (b), FORCE_NOT_NULL (e))' : rand() < 0.2 ? 'CSV HEADER' : rand() < 0.05 ? q{(FORMAT csv, DELIMITER ';')} : rand() < 0.05 ? q{(FORMAT csv, QUOTE '''')} : 'CSV';
+		? q{(FORMAT csv, NULL 'x')} : !$narrow && rand() < 0.1 ? '(FORMAT csv, FORCE_NULL (b), FORCE_NOT_NULL (e))' : rand() < 0.2 ? 'CSV HEADER' : rand() < 0.15 ? q{(FORMAT csv, ESCAPE '\\')} : rand() < 0.05 ? q{(FORMAT csv, DELIMITER ';')} : rand() < 0.05 ? q{(FORMAT csv, QUOTE '''')} : 'CSV';
 	$options = $text_format ? q{(ENCODING 'LATIN1')} : q{(FORMAT csv, ENCODING 'EUC_KR')} if rand() < 0.1;
 	$options .= " WHERE $conditions[ rand @conditions ]" if !$narrow && rand() < 0.2;
 	push @files, [ $narrow ? 'narrow' : rand() < 0.2 ? 'child' : table(), $path, $options ];
@@ -131,7 +142,7 @@ foreach my $line (split /\x02/, $answer)
 {
 	my ($table, $path, $options, $core, $ours) = split /\x01/, $line;
 	$_ = pack('H*', $_) foreach ($core, $ours);
-	$failing++ if $core =~ /COPY (wide|narrow|keyed|child)/;
+	$failing++ if $core =~ /COPY (wide|narrow|keyed|child|parted)/;
 	if ($core eq $ours) { $same++; next; }
 	my $kept = ($ENV{TESTDATADIR} // '/tmp') . '/differs.csv';
 	system('cp', $path, $kept);
