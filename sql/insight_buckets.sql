@@ -275,7 +275,7 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
 		IF line ~ 'BucketScan|View|Grain|Measures|Pushed|Top|Source|Filter|Removed' THEN
-			RETURN NEXT regexp_replace(line, '^ *(->)? *', '');
+			RETURN NEXT regexp_replace(regexp_replace(line, '^ *(->)? *', ''), '(rows=\d+)\.\d+ ', '\1 ');
 		END IF;
 	END LOOP;
 END $$;
