@@ -243,7 +243,8 @@ getsysattr(TupleTableSlot *slot, int attnum, bool *isnull)
 	Datum result;
 	Relation rel;
 
-	if (!OidIsValid(slot->tts_tableOid))
+	/* of a row that isn't stored yet nobody can tell, as with COPY's WHERE */
+	if (!OidIsValid(slot->tts_tableOid) || !ItemPointerIsValid(&slot->tts_tid))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot retrieve a system column in this context")));
 	*isnull = false;

@@ -212,6 +212,7 @@ check('where, a whole row', $filler x 2, options => '(FORMAT csv) WHERE (t).a > 
 check('where, text', $text x 2, options => "WHERE d > '2019-10-01 00:00:03+00' OR c < 7", own => 0.5);
 check('where lets no NULL in', ($filler . ",x,,\n,y,1,\n" x 500 . $filler), options => '(FORMAT csv) WHERE a IS NOT NULL', own => 0.5, table => 'CREATE TABLE t (a int NOT NULL, b text, c numeric(10,2), d timestamptz)');
 check('where lets a NULL in', ($filler . ",x,,\n,y,1,\n" x 500 . $filler), options => "(FORMAT csv) WHERE b <> 'x'", error => qr/null value in column "a".*line 1502/s, table => 'CREATE TABLE t (a int NOT NULL, b text, c numeric(10,2), d timestamptz)');
+check('where, of a system column', $filler, options => '(FORMAT csv) WHERE xmin = 1', error => qr/cannot retrieve a system column in this context.*line 1: /s);
 check('where fails', $filler x 2, options => '(FORMAT csv) WHERE 10 / (a - 1400) < 100', error => qr/division by zero.*line 1400: "1400,text/s);
 check('where, of a refused row', $filler . "x,y,1,\n", options => '(FORMAT csv) WHERE a < 100', error => qr/line 1501, column a/);
 check('where, a column with a default', join('', map { "$_\n" } 1 .. 9000), list => '(a)', options => "(FORMAT csv) WHERE b <> 'x' OR a % 5 = 0", own => 0.1, table => "CREATE TABLE t (a int, b text DEFAULT 'x')");
