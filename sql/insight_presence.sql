@@ -120,7 +120,25 @@ SELECT ecinsight.set_options('crowd', summaries => 'category');
 VACUUM crowd;
 SELECT check_crowd('crowd');
 
+-- ragged edges: sessions of one user with equal hashes that go on within the range or not; who is in both edges and not between them
+SELECT ecinsight.create_events_table('brink');
+INSERT INTO brink SELECT '2020-01-03 10:30'::timestamptz + h * interval '1 hour', (ARRAY['view', 'purchase'])[1 + s % 3 / 2], 1, 2, 'c', 'b', 3, 1, 'session ' || s
+	FROM generate_series(1, 5000) s, unnest(ARRAY[0, 1 + s % 2 * 3]) h;
+INSERT INTO brink SELECT '2020-01-03 10:20'::timestamptz + h * interval '1 hour', type, 1, 2, 'c', 'b', 3, u, 'session ' || u
+	FROM generate_series(2, 400) u, (VALUES (1, 0, 'view'), (1, 2, 'view'), (2, 0, 'view'), (2, 2, 'purchase'), (3, 0, 'purchase'), (3, 2, 'purchase'),
+		(4, 0, 'purchase'), (4, 1, 'view'), (4, 2, 'purchase'), (5, 1, 'purchase'), (5, 2, 'purchase'), (6, 0, 'view'), (6, 30, 'view'), (6, -30, 'cart'),
+		(7, 0, 'purchase'), (7, 24, 'purchase'), (7, 5, 'view')) _(kind, h, type) WHERE kind = u % 8;
+VACUUM brink;
+SELECT count(DISTINCT set_number), count(*) FILTER (WHERE projection = 'revisit') FROM ecinsight.summaries('brink');
+SELECT differing(array_agg(format(name, range))) FROM (VALUES ('overview(''brink''%s)'), ('sales_trend(''brink''%s)'), ('sales_trend(''brink'', bucket => ''hour''%s)'),
+		('sales_trend(''brink'', bucket => ''week'', tz => ''Asia/Tokyo''%s)')) f (name),
+	(VALUES (', since => ''2020-01-03 10:10'', until => ''2020-01-03 12:55'''), (', since => ''2020-01-03 10:10'', until => ''2020-01-03 13:00'''),
+		(', since => ''2020-01-03 10:10'', until => ''2020-01-03 14:10'''), (', since => ''2020-01-03 10:25'''), (', until => ''2020-01-03 14:40'''),
+		(', since => ''2020-01-02 03:10'', until => ''2020-01-03 14:40'''), (', since => ''2020-01-03 10:15'', until => ''2020-01-04 10:05'''),
+		(', since => ''2020-01-03 10:15'', until => ''2020-01-04 16:22''')) r (range);
+SELECT users, buyers, sessions, orders FROM ecinsight.overview('brink', since => '2020-01-03 10:10', until => '2020-01-03 12:55');
+
 DROP VIEW sets;
 DROP FUNCTION check_crowd, differing, rows_of_crowd;
-DROP TABLE crowd, crowds;
+DROP TABLE crowd, crowds, brink;
 RESET ecinsight.summary_rows;
