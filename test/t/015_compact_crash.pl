@@ -112,6 +112,15 @@ foreach my $round (1 .. 1)
 }
 ok($reached{$_}, "$_ was reached") foreach 'compact-chosen', 'compact-merged', 'compact-claimed', 'reclaimed';
 
+# Rows deleted so far are dead to everybody, to the background worker, too, which has just begun after a crash.
+sub settled
+{
+	my $xid = $node->safe_psql('postgres', 'SELECT pg_current_xact_id()::xid');
+	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND age(backend_xmin) >= age('$xid'::xid))")
+	  or die 'an old snapshot stays';
+	return;
+}
+
 # A table without rows, whose counters are kept, but whose file isn't given back any more; and the one that follows, given
 # back, before anything of it is on disk but WAL.  Old entries in the index must lead to no new row.
 $node->safe_psql('postgres', 'CREATE TABLE e (id int PRIMARY KEY) USING ecinsight_columnar; INSERT INTO e SELECT generate_series(1, 100); DELETE FROM e');
@@ -119,10 +128,12 @@ my $companion = $node->safe_psql('postgres', "SELECT reltoastrelid::regclass FRO
 my $entries = 'SET enable_seqscan = off; SELECT count(*) FROM e; SELECT count(*) FROM e WHERE id <= 100; SELECT count(*) FROM ecinsight.verify($$e$$)';
 foreach my $round (1 .. 2)
 {
+	settled();
 	ok(kill_at('counters', 'VACUUM (INDEX_CLEANUP off) e'), "round $round: counters was reached");
 	$node->safe_psql('postgres', 'INSERT INTO e SELECT generate_series(1001, 1150)');
 	is($node->safe_psql('postgres', $entries), "150\n0\n0", 'killed when counters were kept');
 	$node->safe_psql('postgres', "REINDEX TABLE $companion; DELETE FROM e; CHECKPOINT");
+	settled();
 	$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP off) e');
 	is($node->safe_psql('postgres', q{SELECT pg_relation_size('e')}), '0', 'the file was given back');
 	$node->safe_psql('postgres', 'INSERT INTO e SELECT generate_series(2001, 2150)') if $round == 2;
