@@ -488,6 +488,34 @@ judge(EcCompanion *c, HeapTuple tuple, const EcRow *row, Snapshot snapshot, EcRo
 	return row->state == EC_ROW_DEAD ? EC_ROW_GONE : EC_ROW_IN_GROUP;
 }
 
+/* Has somebody else taken a tuple of a row that the snapshot sees?  If it was compaction, there may be a tombstone. */
+static bool
+may_have_moved(HeapTuple tuple, Snapshot snapshot)
+{
+	uint16 infomask = tuple->t_data->t_infomask;
+
+	return IsMVCCSnapshot(snapshot) && (infomask & HEAP_XMAX_INVALID) == 0 &&
+		   !HEAP_XMAX_IS_LOCKED_ONLY(infomask);
+}
+
+/* Again: *row lives as long as the search stands at its tuple. */
+static EcRowFound
+return_to(EcCompanion *c, int64 number, const ItemPointerData *ctid, EcRow *row)
+{
+	EcCatalogTuple opened;
+	HeapTuple tuple;
+
+	ec_companion_search(c, EC_CATALOG_ROW, number);
+	while ((tuple = ec_companion_next(c, &opened)) != NULL)
+	{
+		ec_row_parse(c->main, tuple, &opened, row);
+		if (ItemPointerEquals(&row->ctid, (ItemPointer) ctid))
+			return EC_ROW_HERE;
+	}
+	elog(ERROR, "tuple of row " INT64_FORMAT " of table \"%s\" is gone", number,
+		 RelationGetRelationName(c->main));
+}
+
 /*
  * A snapshot that sees a tombstone doesn't see the row, whatever else there is; see
  * the top about headers left by a crash.
@@ -496,10 +524,12 @@ EcRowFound
 ec_row_probe(EcCompanion *c, int64 number, Snapshot snapshot, EcRow *row, EcRowDirty *dirty)
 {
 	EcRowFound found = EC_ROW_UNKNOWN;
+	ItemPointerData here;
 	EcCatalogTuple opened;
 	HeapTuple tuple;
 
 	memset(dirty, 0, sizeof(*dirty));
+	ItemPointerSetInvalid(&here);
 	ec_companion_search(c, EC_CATALOG_ROW, number);
 	while ((tuple = ec_companion_next(c, &opened)) != NULL)
 	{
@@ -507,8 +537,10 @@ ec_row_probe(EcCompanion *c, int64 number, Snapshot snapshot, EcRow *row, EcRowD
 
 		ec_row_parse(c->main, tuple, &opened, row);
 		now = judge(c, tuple, row, snapshot, dirty);
-		if (now == EC_ROW_HERE)
+		if (now == EC_ROW_HERE && !may_have_moved(tuple, snapshot))
 			return now;
+		if (now == EC_ROW_HERE)
+			here = row->ctid;
 		if (now == EC_ROW_GONE || (now == EC_ROW_IN_GROUP && found == EC_ROW_UNKNOWN))
 			found = now;
 	}
@@ -517,7 +549,8 @@ ec_row_probe(EcCompanion *c, int64 number, Snapshot snapshot, EcRow *row, EcRowD
 		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
 		snapshot->speculativeToken = 0;
 	}
-	return found;
+	return ItemPointerIsValid(&here) && found != EC_ROW_GONE ? return_to(c, number, &here, row)
+															 : found;
 }
 
 /* What heap has removed of it already it has told standbys. */
