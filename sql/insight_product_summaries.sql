@@ -131,6 +131,18 @@ VACUUM ps_odd;
 SELECT product_id, category_code, brand, views FROM ecinsight.product_performance('ps_odd');
 SELECT product_id, category_code, brand, views FROM ecinsight.product_performance('ps_odd', until => 'infinity');
 SELECT product_id, category_code, brand, views FROM ecinsight.product_performance('ps_odd', since => 'infinity');
+
+-- The latest event is in a ragged edge, whose rows' texts aren't looked at if the set has but one of the product; a row that no set
+-- covers has another.
+SELECT ecinsight.create_events_table('ps_brink');
+INSERT INTO ps_brink SELECT '2020-01-03 08:30'::timestamptz + h * interval '1 hour', 'view', p, 2, 'c', 'b', 3, 1, 's'
+	FROM generate_series(1, 20) p, generate_series(0, 2) h;
+VACUUM ps_brink;
+INSERT INTO ps_brink SELECT '2020-01-03 09:40', 'purchase', p, 2, 'c', 'other', 5, 1, 's' FROM generate_series(5, 20) p;
+INSERT INTO ps_brink SELECT '2020-01-03 10:40', 'cart', p, 2, 'c', 'another', 7, 1, 's' FROM generate_series(15, 20) p;
+SELECT brand, views, carts, purchases, revenue, average_price, count(*), min(product_id)
+	FROM ecinsight.product_performance('ps_brink', k => NULL, until => '2020-01-03 10:45') GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY min(product_id);
+DROP TABLE ps_brink;
 ALTER TABLE ps_odd ALTER price TYPE numeric(18,2);
 INSERT INTO ps_odd SELECT '2000-01-03', 'purchase', p, 1, 'c', 'b', 9999999999999999.99, 1, 's' FROM generate_series(2, 3) p, generate_series(1, 10);
 VACUUM ps_odd;
