@@ -13,6 +13,7 @@ extern const EcMaker ec_product_hour_maker;
 extern const EcMaker ec_product_total_maker;
 extern const EcMaker ec_product_maker;
 extern const EcMaker ec_user_maker;
+extern const EcMaker ec_user_brand_maker;
 extern const EcMaker ec_top_category_maker;
 extern const EcMaker ec_top_brand_maker;
 extern const EcMaker ec_visit_maker;
@@ -29,6 +30,7 @@ const EcMaker *const ec_makers[] = {
 	&ec_product_total_maker,
 	&ec_product_maker,
 	&ec_user_maker,
+	&ec_user_brand_maker,
 	&ec_top_category_maker,
 	&ec_top_brand_maker,
 	&ec_visit_maker,

@@ -29,6 +29,7 @@ typedef enum EcProjection
 	EC_PROJECTION_VISIT = 9,
 	EC_PROJECTION_BRAND_DAY = 10,
 	EC_PROJECTION_SESSION = 11,
+	EC_PROJECTION_USER_BRAND = 12,
 	EC_PROJECTION_REVISIT = 14
 } EcProjection;
 
@@ -101,13 +102,23 @@ typedef enum EcUserColumn
 {
 	EC_USER_ID,
 	EC_USER_CODE,
-	EC_USER_BRAND,
 	EC_USER_SLOT, /* hour */
 	EC_USER_ROWS, /* of all types */
 	EC_USER_CARTS,
 	EC_USER_PURCHASES,
 	EC_USER_OTHER
 } EcUserColumn;
+
+/*
+ * Columns of EC_PROJECTION_USER_BRAND: the same by brand, too.  Cells are in order of (user_id,
+ * category_code, brand, hour), and their numbers are where EC_PROJECTION_USER has them.  The cell without
+ * brand is told by its place there: its rows in all parts are numbered from 0.
+ */
+typedef enum EcUserBrandColumn
+{
+	EC_USER_BRAND = EC_USER_CODE,
+	EC_USER_CELL = EC_USER_SLOT
+} EcUserBrandColumn;
 
 /*
  * Columns of EC_PROJECTION_TOP_CATEGORY: the (user, category) that have most rows, by

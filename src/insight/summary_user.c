@@ -1,11 +1,12 @@
 /*
  * summary_user.c
- *	  Summaries by user: (user, category_code, brand, hour) to rows by type; and of all
- *	  hours together, the greatest numbers of rows of a (user, category_code) and of a
- *	  (user, category_code, brand).
+ *	  Summaries by user: (user, category_code, hour) to rows by type, and the same by
+ *	  brand, too; and of all hours together, the greatest numbers of rows of a (user,
+ *	  category_code) and of a (user, category_code, brand).
  *
  * A user's rows are numbers: rank of category_code and brand, slot, type.  Sorted, equal ones
- * stand together, and those of a cell.
+ * stand together, and those of a cell; those of a category come brand by brand, and
+ * are brought in order of hours if it has several.
  */
 #include "postgres.h"
 
@@ -21,6 +22,8 @@
 /* Cells on their way to a part. */
 #define CHUNK 4096
 #define INTS (EC_USER_OTHER + 1)
+#define TEXT EC_USER_CODE
+#define SLOT EC_USER_SLOT
 
 /* Rows of a user that are the same here: facts as in EcUserRow, but with the pair's rank. */
 typedef struct Kind
@@ -29,19 +32,34 @@ typedef struct Kind
 	uint64 count;
 } Kind;
 
+/* Of either projection; their columns are much the same. */
+typedef struct Chunk
+{
+	EcMaking *making;
+	uint32 n;
+	int64 ints[INTS][CHUNK]; /* by column; the text's is not in use */
+	uint32 ids[CHUNK];
+	EcTextOut text;
+} Chunk;
+
+/* A user's rows of a category in an hour. */
+typedef struct Hour
+{
+	uint32 slot;
+	uint64 counts[EC_TYPE_CLASSES];
+} Hour;
+
 typedef struct Cells
 {
 	Kind *items; /* of the user in work */
 	uint32 nitems;
 	uint32 capacity;
-
-	/* chunk */
-	uint32 n;
-	int64 ints[INTS][CHUNK]; /* by column; those of texts are not in use */
-	uint32 codes[CHUNK];
-	uint32 brands[CHUNK];
-	EcTextOut code;
-	EcTextOut brand;
+	Hour *hours; /* of the category in work, in order */
+	uint32 nhours;
+	uint32 hours_capacity;
+	uint64 nwritten; /* cells without brand */
+	Chunk categories;
+	Chunk brands;
 } Cells;
 
 #define ST_SORT sort_items
@@ -51,6 +69,21 @@ typedef struct Cells
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+#define ST_SORT sort_hours
+#define ST_ELEMENT_TYPE Hour
+#define ST_COMPARE(a, b) ((a)->slot < (b)->slot ? -1 : (a)->slot > (b)->slot)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+static void
+init_chunk(Chunk *chunk, EcMaking *making, const EcInterner *texts)
+{
+	chunk->making = making;
+	chunk->n = 0;
+	ec_making_texts_init(&chunk->text, TEXT, texts);
+}
+
 static void
 begin(EcMaking *making)
 {
@@ -59,9 +92,13 @@ begin(EcMaking *making)
 	cells->nitems = 0;
 	cells->capacity = FEW_ITEMS;
 	cells->items = palloc(sizeof(Kind) * cells->capacity);
-	cells->n = 0;
-	ec_making_texts_init(&cells->code, EC_USER_CODE, making->build->codes);
-	ec_making_texts_init(&cells->brand, EC_USER_BRAND, making->build->brands);
+	cells->nhours = 0;
+	cells->hours_capacity = FEW_ITEMS;
+	cells->hours = palloc(sizeof(Hour) * cells->hours_capacity);
+	cells->nwritten = 0;
+	init_chunk(&cells->categories, making, making->build->codes);
+	init_chunk(&cells->brands, ec_build_making(making->build, EC_PROJECTION_USER_BRAND),
+			   making->build->brands);
 	making->private = cells;
 }
 
@@ -229,109 +266,229 @@ finish_top(EcMaking *making)
 
 /* n cells of the chunk, from start on. */
 static void
-write_chunk(EcMaking *making, Cells *cells, uint32 start, uint32 n)
+write_chunk(Chunk *chunk, uint32 start, uint32 n)
 {
 	for (int column = 0; column < INTS; column++)
 	{
-		if (column != EC_USER_CODE && column != EC_USER_BRAND)
-			ec_making_ints(making, column, cells->ints[column] + start, n);
+		if (column != TEXT)
+			ec_making_ints(chunk->making, column, chunk->ints[column] + start, n);
 	}
-	ec_making_ids(making, &cells->code, cells->codes + start, n);
-	ec_making_ids(making, &cells->brand, cells->brands + start, n);
-	ec_making_rows(making, n);
+	ec_making_ids(chunk->making, &chunk->text, chunk->ids + start, n);
+	ec_making_rows(chunk->making, n);
 }
 
 static void
-flush_chunk(EcMaking *making, Cells *cells)
+flush_chunk(Chunk *chunk)
 {
-	uint32 first = Min(cells->n, EC_BUILD_PART_ROWS - making->batch->nrows);
+	uint32 first = Min(chunk->n, EC_BUILD_PART_ROWS - chunk->making->batch->nrows);
 
 	if (first > 0)
-		write_chunk(making, cells, 0, first);
-	if (cells->n > first)
-		write_chunk(making, cells, first, cells->n - first);
-	cells->n = 0;
+		write_chunk(chunk, 0, first);
+	if (chunk->n > first)
+		write_chunk(chunk, first, chunk->n - first);
+	chunk->n = 0;
 }
 
 /* What is NULL goes on its own: the chunk's last cell. */
 static void
-write_with_nulls(EcMaking *making, Cells *cells, bool no_user, bool no_time)
+write_with_nulls(Chunk *chunk, bool no_user, bool no_time)
 {
-	uint32 i = --cells->n;
+	uint32 i = --chunk->n;
 
-	flush_chunk(making, cells);
+	flush_chunk(chunk);
 	for (int column = 0; column < INTS; column++)
 	{
-		if ((column == EC_USER_ID && no_user) || (column == EC_USER_SLOT && no_time))
-			ec_making_null(making, column);
-		else if (column != EC_USER_CODE && column != EC_USER_BRAND)
-			ec_making_int(making, column, cells->ints[column][i]);
+		if ((column == EC_USER_ID && no_user) || (column == SLOT && no_time))
+			ec_making_null(chunk->making, column);
+		else if (column != TEXT)
+			ec_making_int(chunk->making, column, chunk->ints[column][i]);
 	}
-	ec_making_ids(making, &cells->code, &cells->codes[i], 1);
-	ec_making_ids(making, &cells->brand, &cells->brands[i], 1);
-	ec_making_row(making);
+	ec_making_ids(chunk->making, &chunk->text, &chunk->ids[i], 1);
+	ec_making_row(chunk->making);
 }
 
-/* Items of one cell, which differ by their types. */
+/* A cell but for its slot, which is in the chunk already. */
 static int64
-put_cell(EcMaking *making, Cells *cells, uint64 user, const Kind *items, uint32 n)
+put_cell(Chunk *chunk, uint64 user, uint32 id, const uint64 *counts, bool no_user, bool no_time)
 {
-	const EcBuildPairs *pairs = ec_build_users_pairs(making->build->users);
-	EcUserRow row = {.facts = items[0].facts};
-	uint64 counts[EC_TYPE_CLASSES] = {0};
-	uint32 i = cells->n++;
-	uint32 slot = ec_user_row_slot(&row);
+	uint32 i = chunk->n++;
 	uint64 rows = 0;
 
-	for (uint32 item = 0; item < n; item++)
-	{
-		counts[items[item].facts & EC_USER_ROW_TYPE_MASK] = items[item].count;
-		rows += items[item].count;
-	}
+	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+		rows += counts[type];
 	if (rows >= COUNT_MAX)
-		ec_build_refuse(making);
-	cells->ints[EC_USER_ID][i] = ec_sorter_int64(user);
-	cells->codes[i] = pairs->codes[ec_user_row_pair(&row)];
-	cells->brands[i] = pairs->brands[ec_user_row_pair(&row)];
-	cells->ints[EC_USER_SLOT][i] = slot != EC_PRODUCT_SLOT_NULL ? ec_product_slot_time(slot) : 0;
-	cells->ints[EC_USER_ROWS][i] = (int64) rows;
-	cells->ints[EC_USER_CARTS][i] = (int64) counts[EC_TYPE_CART];
-	cells->ints[EC_USER_PURCHASES][i] = (int64) counts[EC_TYPE_PURCHASE];
-	cells->ints[EC_USER_OTHER][i] = (int64) counts[0];
-	if ((row.facts & EC_USER_ROW_NULL) != 0 || slot == EC_PRODUCT_SLOT_NULL)
-		write_with_nulls(making, cells, row.facts & EC_USER_ROW_NULL, slot == EC_PRODUCT_SLOT_NULL);
-	else if (cells->n == CHUNK)
-		flush_chunk(making, cells);
+		ec_build_refuse(chunk->making);
+	chunk->ints[EC_USER_ID][i] = ec_sorter_int64(user);
+	chunk->ids[i] = id;
+	chunk->ints[EC_USER_ROWS][i] = (int64) rows;
+	chunk->ints[EC_USER_CARTS][i] = (int64) counts[EC_TYPE_CART];
+	chunk->ints[EC_USER_PURCHASES][i] = (int64) counts[EC_TYPE_PURCHASE];
+	chunk->ints[EC_USER_OTHER][i] = (int64) counts[0];
+	if (no_user || no_time)
+		write_with_nulls(chunk, no_user, no_time);
+	else if (chunk->n == CHUNK)
+		flush_chunk(chunk);
 	return (int64) rows;
 }
 
+/* ---- a category's cells ---- */
+
 static void
-end_user(EcMaking *making, uint64 user)
+combine_hours(Cells *cells)
+{
+	uint32 n = 0;
+
+	sort_hours(cells->hours, cells->nhours);
+	for (uint32 i = 0; i < cells->nhours; i++)
+	{
+		if (n == 0 || cells->hours[n - 1].slot != cells->hours[i].slot)
+		{
+			cells->hours[n++] = cells->hours[i];
+			continue;
+		}
+		for (int type = 0; type < EC_TYPE_CLASSES; type++)
+			cells->hours[n - 1].counts[type] += cells->hours[i].counts[type];
+	}
+	cells->nhours = n;
+}
+
+static inline uint32
+slot_of(const Kind *item)
+{
+	EcUserRow row = {.facts = item->facts};
+
+	return ec_user_row_slot(&row);
+}
+
+/* The items' hours, each once; those of a brand come in order. */
+static void
+find_hours(Cells *cells, const Kind *items, uint32 n)
+{
+	bool in_order = true;
+
+	if (n > cells->hours_capacity)
+	{
+		cells->hours_capacity = n * 2;
+		cells->hours = repalloc_huge(cells->hours, sizeof(Hour) * (Size) cells->hours_capacity);
+	}
+	cells->nhours = 0;
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32 slot = slot_of(&items[i]);
+
+		if (cells->nhours == 0 || cells->hours[cells->nhours - 1].slot != slot)
+		{
+			in_order &= cells->nhours == 0 || cells->hours[cells->nhours - 1].slot < slot;
+			cells->hours[cells->nhours++] = (Hour){.slot = slot};
+		}
+		cells->hours[cells->nhours - 1].counts[items[i].facts & EC_USER_ROW_TYPE_MASK] +=
+			items[i].count;
+	}
+	if (!in_order)
+		combine_hours(cells);
+}
+
+static void
+put_hours(Cells *cells, uint64 user, uint32 code, bool no_user)
+{
+	Chunk *chunk = &cells->categories;
+
+	for (uint32 i = 0; i < cells->nhours; i++)
+	{
+		uint32 slot = cells->hours[i].slot;
+		bool no_time = slot == EC_PRODUCT_SLOT_NULL;
+
+		chunk->ints[EC_USER_SLOT][chunk->n] = no_time ? 0 : ec_product_slot_time(slot);
+		put_cell(chunk, user, code, cells->hours[i].counts, no_user, no_time);
+	}
+	cells->nwritten += cells->nhours;
+}
+
+/* A brand's items; returns their rows. */
+static int64
+put_brand(Cells *cells, uint64 user, uint32 brand, const Kind *items, uint32 n, bool no_user)
+{
+	Chunk *chunk = &cells->brands;
+	uint64 first = cells->nwritten - cells->nhours;
+	uint32 hour = 0;
+	int64 rows = 0;
+
+	for (uint32 i = 0; i < n;)
+	{
+		uint64 counts[EC_TYPE_CLASSES] = {0};
+		uint32 slot = slot_of(&items[i]);
+
+		for (; i < n && slot_of(&items[i]) == slot; i++)
+			counts[items[i].facts & EC_USER_ROW_TYPE_MASK] = items[i].count;
+		while (cells->hours[hour].slot != slot)
+			hour++;
+		chunk->ints[EC_USER_CELL][chunk->n] = (int64) (first + hour);
+		rows += put_cell(chunk, user, brand, counts, no_user, false);
+	}
+	return rows;
+}
+
+/* How many items, from the first on, have its category (and brand). */
+static uint32
+count_alike(const EcBuildPairs *pairs, const Kind *items, uint32 n, bool with_brand)
+{
+	EcUserRow first = {.facts = items[0].facts};
+	uint32 i = 1;
+
+	for (; i < n && ((items[i].facts ^ first.facts) & EC_USER_ROW_NULL) == 0; i++)
+	{
+		EcUserRow row = {.facts = items[i].facts};
+
+		if (with_brand
+				? ec_user_row_pair(&row) != ec_user_row_pair(&first)
+				: pairs->codes[ec_user_row_pair(&row)] != pairs->codes[ec_user_row_pair(&first)])
+			break;
+	}
+	return i;
+}
+
+/* The items of a category. */
+static void
+put_category(EcMaking *making, uint64 user, const Kind *items, uint32 n)
 {
 	Cells *cells = making->private;
 	EcBuild *build = making->build;
 	const EcBuildPairs *pairs = ec_build_users_pairs(build->users);
 	EcMaking *brands = ec_build_making(build, EC_PROJECTION_TOP_BRAND);
 	EcMaking *categories = ec_build_making(build, EC_PROJECTION_TOP_CATEGORY);
+	bool no_user = (items[0].facts & EC_USER_ROW_NULL) != 0;
+	EcUserRow first = {.facts = items[0].facts};
+	uint32 code = pairs->codes[ec_user_row_pair(&first)];
+	uint64 texts = (items[0].facts & EC_USER_ROW_NULL) | (uint64) code << CODE_SHIFT;
 	uint32 next;
 
-	combine_items(cells);
-	for (uint32 i = 0; i < cells->nitems; i = next)
+	find_hours(cells, items, n);
+	put_hours(cells, user, code, no_user);
+	for (uint32 i = 0; i < n; i = next)
 	{
-		uint64 facts = cells->items[i].facts;
-		EcUserRow row = {.facts = facts};
-		uint64 texts = (facts & EC_USER_ROW_NULL) | (uint64) pairs->codes[ec_user_row_pair(&row)]
-														<< CODE_SHIFT;
+		EcUserRow row = {.facts = items[i].facts};
+		uint32 brand = pairs->brands[ec_user_row_pair(&row)];
 		int64 rows;
 
-		for (next = i + 1; next < cells->nitems; next++)
-		{
-			if ((cells->items[next].facts ^ facts) > EC_USER_ROW_TYPE_MASK)
-				break;
-		}
-		rows = put_cell(making, cells, user, &cells->items[i], next - i);
-		add_to_item(brands, user, texts | pairs->brands[ec_user_row_pair(&row)], rows);
+		next = i + count_alike(pairs, items + i, n - i, true);
+		rows = put_brand(cells, user, brand, items + i, next - i, no_user);
+		add_to_item(brands, user, texts | brand, rows);
 		add_to_item(categories, user, texts, rows);
+	}
+}
+
+static void
+end_user(EcMaking *making, uint64 user)
+{
+	Cells *cells = making->private;
+	const EcBuildPairs *pairs = ec_build_users_pairs(making->build->users);
+	uint32 n;
+
+	combine_items(cells);
+	for (uint32 i = 0; i < cells->nitems; i += n)
+	{
+		n = count_alike(pairs, cells->items + i, cells->nitems - i, false);
+		put_category(making, user, cells->items + i, n);
 	}
 	cells->nitems = 0;
 }
@@ -339,7 +496,10 @@ end_user(EcMaking *making, uint64 user)
 static void
 finish(EcMaking *making)
 {
-	flush_chunk(making, making->private);
+	Cells *cells = making->private;
+
+	flush_chunk(&cells->categories);
+	flush_chunk(&cells->brands);
 }
 
 const EcMaker ec_user_maker = {
@@ -355,12 +515,16 @@ const EcMaker ec_user_maker = {
 	.finish = finish,
 };
 
+/* What these have comes from the first. */
+#define FED_MAKER(number)                                                                          \
+	.projection = (number), .dimension = "user", .needs = EC_PROJECTION_BIT(EC_PROJECTION_USER),   \
+	.key_words = 1, .memory = 0.01
+
 #define TOP_MAKER(number)                                                                          \
 	{                                                                                              \
-		.projection = (number), .dimension = "user",                                               \
-		.needs = EC_PROJECTION_BIT(EC_PROJECTION_USER), .key_words = 1, .state_words = 0,          \
-		.memory = 0.01, .begin = begin_top, .finish = finish_top,                                  \
+		FED_MAKER(number), .begin = begin_top, .finish = finish_top                                \
 	}
 
+const EcMaker ec_user_brand_maker = {FED_MAKER(EC_PROJECTION_USER_BRAND)};
 const EcMaker ec_top_category_maker = TOP_MAKER(EC_PROJECTION_TOP_CATEGORY);
 const EcMaker ec_top_brand_maker = TOP_MAKER(EC_PROJECTION_TOP_BRAND);

@@ -114,7 +114,10 @@ open_query(EcUserQuery *query, const EcArgs *args, uint32 columns, uint32 want, 
 	memset(query, 0, sizeof(EcUserQuery));
 	query->context = context;
 	ec_rows_open(&query->rows, args, columns, context);
-	if (!ec_rows_cover(&query->rows, EC_PROJECTION_BIT(EC_PROJECTION_USER) | projections))
+	projections |= EC_PROJECTION_BIT(EC_PROJECTION_USER);
+	if ((want & EC_USER_WANT_BRANDS) != 0)
+		projections |= EC_PROJECTION_BIT(EC_PROJECTION_USER_BRAND);
+	if (!ec_rows_cover(&query->rows, projections))
 		return false;
 	query->cells = ec_user_cells_create(context, want, codes, brands, SHARE);
 	if (chosen != NULL)

@@ -6,8 +6,36 @@
 
 #include "miscadmin.h"
 
+#include "insight/build.h"
 #include "insight/projection.h"
 #include "insight/user_stream.h"
+
+static EcReader *
+begin_reader(Relation rel, const EcSummarySet *set, EcProjection projection, MemoryContext context)
+{
+	return ec_summary_reader(rel, set, projection, ec_projection_columns(projection), context);
+}
+
+static bool
+has_range(const EcUserStream *stream)
+{
+	return stream->slots.min > PG_INT64_MIN || stream->slots.max < PG_INT64_MAX ||
+		   !stream->slots.nulls;
+}
+
+static void
+begin_parents(EcUserStream *stream, Relation rel, const EcSummarySet *set, MemoryContext context)
+{
+	EcUserParents *parents = &stream->parents;
+
+	stream->ids = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
+	stream->numbers = palloc(sizeof(int64) * EC_BLOCK_ROWS);
+	parents->want_codes =
+		(stream->want & EC_USER_WANT_CODES) != 0 || stream->code_wanted != EC_ID_NULL;
+	parents->want_slots = has_range(stream);
+	if (parents->want_codes || parents->want_slots)
+		parents->reader = begin_reader(rel, set, EC_PROJECTION_USER, context);
+}
 
 void
 ec_user_stream_begin(EcUserStream *stream, Relation rel, const EcSummarySet *set,
@@ -15,8 +43,13 @@ ec_user_stream_begin(EcUserStream *stream, Relation rel, const EcSummarySet *set
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	stream->reader = ec_summary_reader(rel, set, EC_PROJECTION_USER,
-									   ec_projection_columns(EC_PROJECTION_USER), context);
+	stream->context = context;
+	stream->by_brand =
+		(stream->want & EC_USER_WANT_BRANDS) != 0 || stream->brand_wanted != EC_ID_NULL;
+	stream->reader = begin_reader(
+		rel, set, stream->by_brand ? EC_PROJECTION_USER_BRAND : EC_PROJECTION_USER, context);
+	if (stream->by_brand)
+		begin_parents(stream, rel, set, context);
 	stream->selection = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
 	stream->null_bytes = palloc(EC_BLOCK_ROWS);
 	for (int i = 0; i < 1 + EC_USER_COUNTS; i++)
@@ -30,7 +63,124 @@ ec_user_stream_end(EcUserStream *stream)
 {
 	if (stream->reader != NULL)
 		ec_reader_end(stream->reader);
+	if (stream->parents.reader != NULL)
+		ec_reader_end(stream->parents.reader);
 	stream->reader = NULL;
+	stream->parents.reader = NULL;
+}
+
+/* ---- parents ---- */
+
+static void
+reserve_parents(EcUserStream *stream, uint32 n)
+{
+	EcUserParents *parents = &stream->parents;
+
+	if (n <= parents->capacity)
+		return;
+	if (parents->capacity > 0)
+	{
+		pfree(parents->codes);
+		pfree(parents->slots);
+		pfree(parents->no_slot);
+	}
+	parents->capacity = Max(n, parents->capacity * 2);
+	parents->codes = MemoryContextAllocHuge(stream->context, sizeof(uint32) * parents->capacity);
+	parents->slots = MemoryContextAllocHuge(stream->context, sizeof(int64) * parents->capacity);
+	parents->no_slot = MemoryContextAllocHuge(stream->context, parents->capacity);
+}
+
+/* Of a block of EC_PROJECTION_USER, n cells from start on. */
+static void
+copy_parents(EcUserStream *stream, uint32 block, uint32 start, uint32 n)
+{
+	EcUserParents *parents = &stream->parents;
+	EcReader *reader = parents->reader;
+
+	for (uint32 i = 0; i < n; i++)
+		stream->selection[i] = start + i;
+	if (parents->want_codes)
+	{
+		ec_text_column_map(&stream->code, ec_reader_block(reader, EC_USER_CODE, block),
+						   stream->selection, n);
+		memcpy(parents->codes + parents->n, stream->code.ids, sizeof(uint32) * n);
+	}
+	if (parents->want_slots)
+	{
+		const EcVector *v = ec_reader_block(reader, EC_USER_SLOT, block);
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			bool isnull = v->nnulls > 0 && ec_vector_is_null(v, start + i);
+
+			parents->no_slot[parents->n + i] = isnull;
+			parents->slots[parents->n + i] = isnull ? 0 : ec_vector_int64(v, start + i);
+		}
+	}
+	parents->n += n;
+}
+
+static void
+goto_part(EcUserParents *parents, uint32 part)
+{
+	if (parents->in_part && parents->part == part)
+		return;
+	if (!ec_reader_goto_group(parents->reader, part))
+		elog(ERROR, "summary by user has no part %u", part);
+	parents->in_part = true;
+	parents->part = part;
+}
+
+/* The parents with these numbers. */
+static void
+get_parents(EcUserStream *stream, uint64 first, uint64 last)
+{
+	EcUserParents *parents = &stream->parents;
+
+	reserve_parents(stream, last - first + 1);
+	parents->n = 0;
+	while (first <= last)
+	{
+		uint32 part = first / EC_BUILD_PART_ROWS;
+		uint32 row = first % EC_BUILD_PART_ROWS;
+		uint32 start = row % EC_BLOCK_ROWS;
+		uint32 n = Min(EC_BLOCK_ROWS - start, last - first + 1);
+
+		goto_part(parents, part);
+		if (row + n > ec_reader_group(parents->reader)->nrows)
+			elog(ERROR, "summary by user has no row %u in part %u", row + n - 1, part);
+		copy_parents(stream, row / EC_BLOCK_ROWS, start, n);
+		first += n;
+	}
+}
+
+/* Those of a block's cells, which get their places among these. */
+static void
+find_parents(EcUserStream *stream, uint32 block)
+{
+	const EcVector *v = ec_reader_block(stream->reader, EC_USER_CELL, block);
+	int64 least = PG_INT64_MAX;
+	int64 greatest = 0;
+
+	for (uint32 i = 0; i < v->nrows; i++)
+	{
+		stream->numbers[i] = ec_vector_int64(v, i);
+		least = Min(least, stream->numbers[i]);
+		greatest = Max(greatest, stream->numbers[i]);
+	}
+	get_parents(stream, least, greatest);
+	for (uint32 i = 0; i < v->nrows; i++)
+		stream->numbers[i] -= least;
+}
+
+/* ids of the selected cells' categories */
+static const uint32 *
+get_parents_codes(EcUserStream *stream, const uint32 *selection)
+{
+	for (uint32 i = 0; i < stream->n; i++)
+		stream->ids[i] =
+			stream->parents.codes[stream->numbers[selection == NULL ? i : selection[i]]];
+	return stream->ids;
 }
 
 /* ---- blocks ---- */
@@ -70,17 +220,30 @@ may_have_chosen(EcUserStream *stream, uint32 block)
 	return at < stream->nchosen && stream->chosen[at] <= zone.max;
 }
 
-/* Numbers the cells in the slots; false: all are. */
-static bool
-select_slots(EcUserStream *stream, uint32 block)
+static uint32
+select_by_parents(EcUserStream *stream)
+{
+	const EcSlots *slots = &stream->slots;
+	const EcUserParents *parents = &stream->parents;
+	uint32 n = 0;
+
+	for (uint32 i = 0; i < stream->n; i++)
+	{
+		uint32 parent = (uint32) stream->numbers[i];
+		int64 slot = parents->slots[parent];
+
+		stream->selection[n] = i;
+		n += parents->no_slot[parent] ? slots->nulls : slot >= slots->min && slot <= slots->max;
+	}
+	return n;
+}
+
+static uint32
+select_by_slots(EcUserStream *stream, const EcVector *v)
 {
 	const EcSlots *slots = &stream->slots;
 	uint32 n = 0;
-	const EcVector *v;
 
-	if (slots->min == PG_INT64_MIN && slots->max == PG_INT64_MAX && slots->nulls)
-		return false;
-	v = ec_reader_block(stream->reader, EC_USER_SLOT, block);
 	if (v->form == EC_FORM_FLAT && v->nnulls == 0)
 	{
 		const int64 *values = v->values.i64;
@@ -90,24 +253,35 @@ select_slots(EcUserStream *stream, uint32 block)
 			stream->selection[n] = i;
 			n += values[i] >= slots->min && values[i] <= slots->max;
 		}
+		return n;
 	}
-	else
+	for (uint32 i = 0; i < v->nrows; i++)
 	{
-		for (uint32 i = 0; i < v->nrows; i++)
+		stream->selection[n] = i;
+		if (ec_vector_is_null(v, i))
+			n += slots->nulls;
+		else
 		{
-			stream->selection[n] = i;
-			if (ec_vector_is_null(v, i))
-				n += slots->nulls;
-			else
-			{
-				int64 slot = ec_vector_int64(v, i);
+			int64 slot = ec_vector_int64(v, i);
 
-				n += slot >= slots->min && slot <= slots->max;
-			}
+			n += slot >= slots->min && slot <= slots->max;
 		}
 	}
-	stream->n = n;
-	return n < v->nrows;
+	return n;
+}
+
+/* Numbers the cells in the slots; false: all are. */
+static bool
+select_slots(EcUserStream *stream, uint32 block)
+{
+	uint32 all = stream->n;
+
+	if (!has_range(stream))
+		return false;
+	stream->n = stream->by_brand
+					? select_by_parents(stream)
+					: select_by_slots(stream, ec_reader_block(stream->reader, EC_USER_SLOT, block));
+	return stream->n < all;
 }
 
 /* An integer column of the selected cells, without NULLs. */
@@ -166,17 +340,20 @@ get_ids(EcUserStream *stream, EcTextColumn *text, int column, uint32 block, cons
 	return text->ids;
 }
 
+static const uint32 *
+get_codes(EcUserStream *stream, uint32 block, const uint32 *selection)
+{
+	if (stream->by_brand)
+		return get_parents_codes(stream, selection);
+	return get_ids(stream, &stream->code, EC_USER_CODE, block, selection);
+}
+
 /* Leaves the selected cells (NULL: all) whose text is this. */
 static const uint32 *
-select_text(EcUserStream *stream, EcTextColumn *text, int column, uint32 block, uint32 wanted,
-			const uint32 *selection)
+select_text(EcUserStream *stream, const uint32 *ids, uint32 wanted, const uint32 *selection)
 {
-	const uint32 *ids;
 	uint32 n = 0;
 
-	if (wanted == EC_ID_NULL || stream->n == 0)
-		return selection;
-	ids = get_ids(stream, text, column, block, selection);
 	for (uint32 i = 0; i < stream->n; i++)
 	{
 		stream->selection[n] = selection == NULL ? i : selection[i];
@@ -186,25 +363,40 @@ select_text(EcUserStream *stream, EcTextColumn *text, int column, uint32 block, 
 	return stream->selection;
 }
 
+/* Leaves cells in the slots, and of the texts wanted; NULL: these are all. */
+static const uint32 *
+select_cells(EcUserStream *stream, uint32 block)
+{
+	const uint32 *selection = NULL;
+
+	if (select_slots(stream, block))
+		selection = stream->selection;
+	if (stream->code_wanted != EC_ID_NULL && stream->n > 0)
+		selection = select_text(stream, get_codes(stream, block, selection), stream->code_wanted,
+								selection);
+	if (stream->brand_wanted != EC_ID_NULL && stream->n > 0)
+		selection =
+			select_text(stream, get_ids(stream, &stream->brand, EC_USER_BRAND, block, selection),
+						stream->brand_wanted, selection);
+	return selection;
+}
+
 static void
 get_block(EcUserStream *stream, uint32 block)
 {
 	EcReader *reader = stream->reader;
-	const uint32 *selection = NULL;
+	const uint32 *selection;
 
 	CHECK_FOR_INTERRUPTS();
 	stream->n = ec_reader_block_rows(reader, block);
-	if (select_slots(stream, block))
-		selection = stream->selection;
-	selection =
-		select_text(stream, &stream->code, EC_USER_CODE, block, stream->code_wanted, selection);
-	selection =
-		select_text(stream, &stream->brand, EC_USER_BRAND, block, stream->brand_wanted, selection);
+	if (stream->parents.reader != NULL)
+		find_parents(stream, block);
+	selection = select_cells(stream, block);
 	if (stream->n == 0)
 		return;
 	get_users(stream, ec_reader_block(reader, EC_USER_ID, block), selection);
 	if (stream->want & EC_USER_WANT_CODES)
-		stream->codes = get_ids(stream, &stream->code, EC_USER_CODE, block, selection);
+		stream->codes = get_codes(stream, block, selection);
 	if (stream->want & EC_USER_WANT_BRANDS)
 		stream->brands = get_ids(stream, &stream->brand, EC_USER_BRAND, block, selection);
 	for (int i = 0; i < (stream->want & EC_USER_WANT_TYPES ? EC_USER_COUNTS : 1); i++)
@@ -224,8 +416,7 @@ next_block(EcUserStream *stream)
 		{
 			if (!ec_reader_next_group(stream->reader))
 			{
-				ec_reader_end(stream->reader);
-				stream->reader = NULL;
+				ec_user_stream_end(stream);
 				return false;
 			}
 			stream->in_group = true;

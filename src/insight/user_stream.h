@@ -1,6 +1,7 @@
 /*
  * user_stream.h
- *	  One set's cells by user (EC_PROJECTION_USER), for user_cells.c.
+ *	  One set's cells by user (EC_PROJECTION_USER), for user_cells.c; by brand, too, if
+ *	  brands are wanted (EC_PROJECTION_USER_BRAND).
  *
  * A user's cells stand in one block or in several; they are shown block by block.
  */
@@ -10,6 +11,21 @@
 #include "postgres.h"
 
 #include "insight/user_cells.h"
+
+/* What cells by brand have from EC_PROJECTION_USER: categories and hours of a run of its cells. */
+typedef struct EcUserParents
+{
+	EcReader *reader; /* NULL: nothing of these is asked for */
+	bool want_codes;
+	bool want_slots;
+	bool in_part;
+	uint32 part; /* where the reader stands */
+	uint32 n;
+	uint32 capacity;
+	uint32 *codes;
+	int64 *slots;
+	uint8 *no_slot;
+} EcUserParents;
 
 typedef struct EcUserStream
 {
@@ -23,6 +39,9 @@ typedef struct EcUserStream
 	uint32 code_wanted; /* the only one; EC_ID_NULL: all */
 	uint32 brand_wanted;
 
+	MemoryContext context;
+	bool by_brand;
+	EcUserParents parents;
 	EcReader *reader; /* NULL: it has come to its end */
 	uint32 block;	  /* the next one of the reader's group */
 	bool in_group;
@@ -36,6 +55,8 @@ typedef struct EcUserStream
 	const uint32 *brands;
 	const int64 *counts[EC_USER_COUNTS];
 	int64 *ints[1 + EC_USER_COUNTS]; /* memory for users and counts */
+	uint32 *ids;					 /* likewise for codes, and */
+	int64 *numbers;					 /* for places among the parents, if by brand */
 	uint8 *null_bytes;
 
 	/* the present user's */

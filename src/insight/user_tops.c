@@ -531,6 +531,9 @@ look_up_range(Tops *tops, int64 k)
 static uint32
 count_lookups(const Tops *tops)
 {
+	EcProjection projection = ec_user_cells_want(tops->rows) & EC_USER_WANT_BRANDS
+								  ? EC_PROJECTION_USER_BRAND
+								  : EC_PROJECTION_USER;
 	uint64 rows = 0;
 
 	for (uint32 i = 0; i < tops->nsets; i++)
@@ -538,7 +541,7 @@ count_lookups(const Tops *tops)
 		const EcSummarySet *set = tops->sets[i].set;
 
 		for (uint32 part = 0; part < set->nparts; part++)
-			rows += set->parts[part].projection == EC_PROJECTION_USER ? set->parts[part].nrows : 0;
+			rows += set->parts[part].projection == projection ? set->parts[part].nrows : 0;
 	}
 	rows = rows / EC_BLOCK_ROWS / Max(tops->nsets, 1) / 2;
 	return Min(Max(rows, FEW_USERS), USERS_MAX);
