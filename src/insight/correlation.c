@@ -70,38 +70,51 @@ count_rows(Correlation *state, EcRows *rows)
 }
 
 static void
-count_user(Correlation *state, const EcUserSlice *slice)
+reserve_basket(Correlation *state, uint32 n)
 {
+	if (n <= state->basket_capacity)
+		return;
+	state->basket_capacity = n * 2;
+	state->basket = repalloc_huge(state->basket, sizeof(uint32) * (Size) state->basket_capacity);
+}
+
+/* A user's cells of a category stand together. */
+static void
+count_run(Correlation *state, const EcUserRun *run)
+{
+	const int64 *users = run->users;
+	uint32 *basket;
 	uint32 n = 0;
 
-	if (slice->n > state->basket_capacity)
+	reserve_basket(state, run->n);
+	basket = state->basket;
+	for (uint32 i = 0; i < run->n; i++)
 	{
-		state->basket_capacity = slice->n * 2;
-		state->basket =
-			repalloc_huge(state->basket, sizeof(uint32) * (Size) state->basket_capacity);
-	}
-	for (uint32 i = 0; i < slice->n; i++)
-	{
-		uint32 category = slice->codes[i];
+		uint32 category = run->codes[i];
 
-		if (category != EC_ID_NULL && (n == 0 || state->basket[n - 1] != category))
-			state->basket[n++] = category;
+		if (users != NULL && i > 0 && users[i] != users[i - 1])
+		{
+			ec_pairs_add_basket(state->pairs, basket, n);
+			n = 0;
+		}
+		if (category != EC_ID_NULL && (n == 0 || basket[n - 1] != category))
+			basket[n++] = category;
 	}
-	ec_pairs_add_basket(state->pairs, state->basket, n);
+	ec_pairs_add_basket(state->pairs, basket, n);
 }
 
 static void
 count_cells(Correlation *state, EcUserQuery *query)
 {
-	EcUserSlice slice;
+	EcUserRun run;
 
 	state->basket_capacity = 1024;
 	state->basket = MemoryContextAlloc(state->context, sizeof(uint32) * state->basket_capacity);
 	ec_user_query_read(query);
-	while (ec_user_cells_next(query->cells, &slice))
+	while (ec_user_cells_next_run(query->cells, &run))
 	{
-		if (!slice.isnull)
-			count_user(state, &slice);
+		if (!run.isnull)
+			count_run(state, &run);
 	}
 }
 

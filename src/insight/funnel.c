@@ -37,6 +37,9 @@ typedef struct Funnel
 	EcPeopleCounts *counts; /* [capacity] by group */
 	uint64 *
 		last; /* [capacity] the last user's number << EC_TYPE_CLASSES, his types, SEEN; 0: no rows */
+	uint64 *sums;	/* [capacity] of the last cells: see count_together */
+	uint32 nsummed; /* so many cells */
+	uint64 nusers;
 	uint32 capacity;
 } Funnel;
 
@@ -59,14 +62,17 @@ reserve_groups(Funnel *state)
 	{
 		state->counts = MemoryContextAllocHuge(state->context, sizeof(EcPeopleCounts) * capacity);
 		state->last = MemoryContextAllocHuge(state->context, sizeof(uint64) * capacity);
+		state->sums = MemoryContextAllocHuge(state->context, sizeof(uint64) * capacity);
 	}
 	else
 	{
 		state->counts = repalloc_huge(state->counts, sizeof(EcPeopleCounts) * (Size) capacity);
 		state->last = repalloc_huge(state->last, sizeof(uint64) * (Size) capacity);
+		state->sums = repalloc_huge(state->sums, sizeof(uint64) * (Size) capacity);
 	}
 	memset(state->counts + old, 0, sizeof(EcPeopleCounts) * (capacity - old));
 	memset(state->last + old, 0, sizeof(uint64) * (capacity - old));
+	memset(state->sums + old, 0, sizeof(uint64) * (capacity - old));
 	state->capacity = capacity;
 }
 
@@ -102,73 +108,139 @@ count_rows(Funnel *state, EcRows *rows)
 
 /* ---- summaries ---- */
 
-/* Cells from the i-th on that have its key; *types gets what was done there. */
-static inline uint32
-read_run(const EcUserSlice *slice, const uint32 *groups, uint32 i, uint64 *types)
+/* What was done in each of n cells from start on, by types' bits. */
+static void
+find_types(const EcUserRun *run, uint32 start, uint32 n, uint8 *types)
 {
-	const int64 *rows = slice->counts[EC_USER_COUNT_ROWS];
-	const int64 *carts = slice->counts[EC_USER_COUNT_CARTS];
-	const int64 *purchases = slice->counts[EC_USER_COUNT_PURCHASES];
-	const int64 *other = slice->counts[EC_USER_COUNT_OTHER];
-	int64 all_views = 0;
-	int64 all_carts = 0;
-	int64 all_purchases = 0;
-	uint32 first = i;
+	const int64 *rows = run->counts[EC_USER_COUNT_ROWS] + start;
+	const int64 *carts = run->counts[EC_USER_COUNT_CARTS] + start;
+	const int64 *purchases = run->counts[EC_USER_COUNT_PURCHASES] + start;
+	const int64 *other = run->counts[EC_USER_COUNT_OTHER] + start;
 
-	do
-	{
-		all_views |= rows[i] - carts[i] - purchases[i] - other[i];
-		all_carts |= carts[i];
-		all_purchases |= purchases[i];
-		i++;
-	} while (i < slice->n && (groups == NULL || groups[i] == groups[first]));
-	*types = (uint64) (all_views != 0) << EC_TYPE_VIEW | (uint64) (all_carts != 0) << EC_TYPE_CART |
-			 (uint64) (all_purchases != 0) << EC_TYPE_PURCHASE;
-	return i;
+	for (uint32 i = 0; i < n; i++)
+		types[i] = (rows[i] != carts[i] + purchases[i] + other[i]) << EC_TYPE_VIEW |
+				   (carts[i] != 0) << EC_TYPE_CART | (purchases[i] != 0) << EC_TYPE_PURCHASE;
 }
 
-/* Counts a user once for what he did in each group. */
+/* By brand a user's cells of a group don't stand together: the last one who was there is remembered. */
 static void
-count_user(Funnel *state, const EcUserSlice *slice, const uint32 *groups, uint64 serial)
+count_scattered(Funnel *state, const EcUserRun *run, uint32 start, uint32 n, const uint8 *types)
 {
-	for (uint32 i = 0; i < slice->n;)
+	const uint32 *groups = run->brands + start;
+	const int64 *users = run->users != NULL ? run->users + start : NULL;
+	uint64 present = state->nusers;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		int64 *counts = state->counts[groups[i]];
+		uint64 last;
+		uint64 fresh;
+
+		present += users != NULL && start + i > 0 && users[i] != users[i - 1];
+		last = state->last[groups[i]];
+		last = last >> EC_TYPE_CLASSES == present ? last : present << EC_TYPE_CLASSES | SEEN;
+		fresh = run->isnull ? 0 : types[i] & ~last;
+		state->last[groups[i]] = last | types[i];
+		for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
+			counts[type] += fresh >> type & 1;
+	}
+	state->nusers = present;
+}
+
+/* Sums of a few cells: so many bits for each type, and for cells at all in place of the first. */
+#define SUM_BITS 16
+#define SUM_MASK 0xFFFF
+
+/* What a cell adds, by types' bits. */
+#define SUM_OF(type) (UINT64CONST(1) << (type) *SUM_BITS)
+#define SUMS_OF(types)                                                                             \
+	(((types) &1 << EC_TYPE_VIEW ? SUM_OF(EC_TYPE_VIEW) : 0) +                                     \
+	 ((types) &1 << EC_TYPE_CART ? SUM_OF(EC_TYPE_CART) : 0) +                                     \
+	 ((types) &1 << EC_TYPE_PURCHASE ? SUM_OF(EC_TYPE_PURCHASE) : 0))
+
+static const uint64 spread[1 << EC_TYPE_CLASSES] = {
+	[2] = SUMS_OF(2),	[4] = SUMS_OF(4),	[6] = SUMS_OF(6),	[8] = SUMS_OF(8),
+	[10] = SUMS_OF(10), [12] = SUMS_OF(12), [14] = SUMS_OF(14),
+};
+
+static void
+flush_sums(Funnel *state)
+{
+	for (uint32 group = 0; group < ngroups(state); group++)
+	{
+		uint64 sums = state->sums[group];
+
+		if (sums == 0)
+			continue;
+		for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
+			state->counts[group][type] += sums >> type * SUM_BITS & SUM_MASK;
+		state->last[group] = SEEN;
+		state->sums[group] = 0;
+	}
+	state->nsummed = 0;
+}
+
+/*
+ * Otherwise a user's cells of a group follow one another: *done has the types of those before.  Which
+ * cell is another group's first can't be foretold, so there are no branches.
+ */
+static void
+count_together(Funnel *state, const EcUserRun *run, uint32 start, uint32 n, const uint8 *types,
+			   uint64 *done)
+{
+	const uint32 *groups = state->by == BY_CATEGORY ? run->codes + start : NULL;
+	const int64 *users = run->users != NULL ? run->users + start : NULL;
+	uint64 *sums = state->sums;
+
+	if (state->nsummed + n > SUM_MASK)
+		flush_sums(state);
+	state->nsummed += n;
+	for (uint32 i = 0; i < n; i++)
 	{
 		uint32 group = groups != NULL ? groups[i] : EC_ID_NULL;
-		uint64 last = state->last[group];
-		int64 *counts = state->counts[group];
-		uint64 types;
+		bool first = start + i > 0 && ((users != NULL && users[i] != users[i - 1]) ||
+									   (groups != NULL && group != groups[i - 1]));
+		uint64 fresh;
 
-		i = read_run(slice, groups, i, &types);
-		if (last >> EC_TYPE_CLASSES != serial)
-			last = serial << EC_TYPE_CLASSES | SEEN;
-		state->last[group] = last | types;
-		if (slice->isnull)
-			continue;
-		types &= ~last;
-		for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
-			counts[type] += types >> type & 1;
+		*done &= (uint64) first - 1;
+		fresh = run->isnull ? 0 : types[i] & ~*done;
+		*done |= types[i];
+		sums[group] += 1 + spread[fresh];
+	}
+}
+
+static void
+count_run(Funnel *state, const EcUserRun *run, uint8 *types)
+{
+	uint64 done = 0;
+
+	for (uint32 start = 0; start < run->n; start += EC_BLOCK_ROWS)
+	{
+		uint32 n = Min(run->n - start, EC_BLOCK_ROWS);
+
+		find_types(run, start, n, types);
+		if (state->by == BY_BRAND)
+			count_scattered(state, run, start, n, types);
+		else
+			count_together(state, run, start, n, types, &done);
 	}
 }
 
 static void
 count_cells(Funnel *state, EcUserQuery *query)
 {
-	uint64 serial = 0;
-	EcUserSlice slice;
+	uint8 *types = MemoryContextAlloc(state->context, EC_BLOCK_ROWS);
+	EcUserRun run;
 
 	ec_user_query_read(query);
-	while (ec_user_cells_next(query->cells, &slice))
+	while (ec_user_cells_next_run(query->cells, &run))
 	{
-		const uint32 *groups = NULL;
-
-		if (state->by == BY_CATEGORY)
-			groups = slice.codes;
-		else if (state->by == BY_BRAND)
-			groups = slice.brands;
 		reserve_groups(state);
-		count_user(state, &slice, groups, ++serial);
+		state->nusers++;
+		count_run(state, &run, types);
 	}
 	reserve_groups(state); /* the last keys may have hidden rows only */
+	flush_sums(state);
 }
 
 static void

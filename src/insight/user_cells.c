@@ -428,13 +428,17 @@ compare_users(int64 a, bool a_null, int64 b, bool b_null)
 	return (int) a_null - (int) b_null;
 }
 
-/* The least user of all streams, and how many streams have him. */
+/*
+ * The least user of all streams, and how many streams have him; *limit gets the least of
+ * those who aren't he (PG_INT64_MAX: perhaps none).
+ */
 static int
-find_least(EcUserCells *cells, EcUserSlice *slice, EcUserStream **stream)
+find_least(EcUserCells *cells, EcUserSlice *slice, EcUserStream **stream, int64 *limit)
 {
 	int found = 0;
 
 	*stream = NULL;
+	*limit = PG_INT64_MAX;
 	for (int i = 0; i < cells->nstreams; i++)
 	{
 		EcUserStream *one = cells->streams[i];
@@ -449,7 +453,11 @@ find_least(EcUserCells *cells, EcUserSlice *slice, EcUserStream **stream)
 					: compare_users(one->users[one->at], ec_user_stream_is_null(one, one->at),
 									slice->user, slice->isnull);
 		if (order > 0)
+			*limit = Min(*limit, one->users[one->at]);
+		if (order > 0)
 			continue;
+		if (order < 0 && found > 0)
+			*limit = slice->user;
 		found = order < 0 ? 1 : found + 1;
 		*stream = one;
 		slice->user = one->users[one->at];
@@ -461,8 +469,12 @@ find_least(EcUserCells *cells, EcUserSlice *slice, EcUserStream **stream)
 		bool isnull = (cells->record[1] & NO_USER) != 0;
 		int order = found == 0 ? -1 : compare_users(user, isnull, slice->user, slice->isnull);
 
-		if (order <= 0)
+		if (order > 0)
+			*limit = Min(*limit, user);
+		else
 		{
+			if (order < 0 && found > 0)
+				*limit = slice->user;
 			found = order < 0 ? 1 : found + 1;
 			*stream = NULL;
 			slice->user = user;
@@ -501,28 +513,69 @@ collect_all(EcUserCells *cells, const EcUserSlice *slice)
 	combine_collected(cells);
 }
 
-bool
-ec_user_cells_next(EcUserCells *cells, EcUserSlice *slice)
+/*
+ * The next user: stands in one block of a single stream, which *stream gets, or has been collected
+ * (NULL).  False: there is none.
+ */
+static bool
+find_next(EcUserCells *cells, EcUserSlice *slice, EcUserStream **stream, int64 *limit)
 {
 	if (cells->tally != NULL)
 		sort_rows(cells);
 	for (;;)
 	{
-		EcUserStream *stream;
-		int found = find_least(cells, slice, &stream);
+		int found = find_least(cells, slice, stream, limit);
 
 		if (found == 0)
 			return false;
-		if (found == 1 && stream != NULL && stream->end < stream->n)
-		{
-			hand_out(stream, slice);
+		if (found == 1 && *stream != NULL && (*stream)->end < (*stream)->n)
 			return true;
-		}
 		collect_all(cells, slice);
 		if (cells->ncollected > 0)
 		{
-			put_collected(cells, slice);
+			*stream = NULL;
 			return true;
 		}
 	}
+}
+
+bool
+ec_user_cells_next(EcUserCells *cells, EcUserSlice *slice)
+{
+	EcUserStream *stream;
+	int64 limit;
+
+	if (!find_next(cells, slice, &stream, &limit))
+		return false;
+	if (stream != NULL)
+		hand_out(stream, slice);
+	else
+		put_collected(cells, slice);
+	return true;
+}
+
+bool
+ec_user_cells_next_run(EcUserCells *cells, EcUserRun *run)
+{
+	EcUserStream *stream;
+	EcUserSlice slice;
+	int64 limit;
+
+	if (!find_next(cells, &slice, &stream, &limit))
+		return false;
+	run->users = NULL;
+	if (stream != NULL)
+	{
+		if (ec_user_stream_widen(stream, limit))
+			run->users = stream->users + stream->at;
+		hand_out(stream, &slice);
+	}
+	else
+		put_collected(cells, &slice);
+	run->isnull = slice.isnull;
+	run->n = slice.n;
+	run->codes = slice.codes;
+	run->brands = slice.brands;
+	memcpy(run->counts, slice.counts, sizeof(run->counts));
+	return true;
 }

@@ -49,6 +49,20 @@ typedef struct EcUserSlice
 	const int64 *counts[EC_USER_COUNTS]; /* but rows, NULL if types aren't wanted */
 } EcUserSlice;
 
+/*
+ * Cells of one user or, as they stand in a block, of several; all that these users have, in
+ * order of users, and each user's as in a slice.
+ */
+typedef struct EcUserRun
+{
+	bool isnull;		 /* then it's the one of no user */
+	uint32 n;			 /* at least 1 */
+	const int64 *users;	 /* by cell; NULL: all are one user's */
+	const uint32 *codes; /* as in a slice, from here on */
+	const uint32 *brands;
+	const int64 *counts[EC_USER_COUNTS];
+} EcUserRun;
+
 typedef struct EcUserCells EcUserCells;
 
 /* codes and brands may be NULL if not wanted; everything is palloc'd below context. */
@@ -92,6 +106,9 @@ extern void ec_user_cells_add_set(EcUserCells *cells, Relation rel, const EcSumm
 
 /* The next user; the slice lives until the next call.  False: there are no more. */
 extern bool ec_user_cells_next(EcUserCells *cells, EcUserSlice *slice);
+
+/* The same for as many users at once as can be had without copying. */
+extern bool ec_user_cells_next_run(EcUserCells *cells, EcUserRun *run);
 
 /* Ends readers and files. */
 extern void ec_user_cells_destroy(EcUserCells *cells);

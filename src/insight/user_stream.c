@@ -491,3 +491,19 @@ ec_user_stream_next(EcUserStream *stream)
 			return;
 	}
 }
+
+bool
+ec_user_stream_widen(EcUserStream *stream, int64 limit)
+{
+	const int64 *users = stream->users;
+	uint32 end;
+
+	if (stream->chosen != NULL || stream->nulls != NULL)
+		return false;
+	end = stream->end +
+		  find_user(users + stream->end, stream->n - stream->end, Min(limit, users[stream->n - 1]));
+	if (end == stream->end)
+		return false;
+	stream->end = end;
+	return true;
+}

@@ -71,6 +71,12 @@ extern void ec_user_stream_begin(EcUserStream *stream, Relation rel, const EcSum
 /* Steps to the next cells: of the next user, or of the present one in the next block. */
 extern void ec_user_stream_next(EcUserStream *stream);
 
+/*
+ * Makes the present user's cells those of all users from there on who are below the limit and
+ * stand in this block alone.  False: it is only one, or there are chosen users, or one is NULL.
+ */
+extern bool ec_user_stream_widen(EcUserStream *stream, int64 limit);
+
 extern void ec_user_stream_end(EcUserStream *stream);
 
 static inline bool
