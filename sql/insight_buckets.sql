@@ -289,6 +289,7 @@ SELECT told($$SELECT product_id, max(price_max) FROM bucket_views.product_day WH
 SELECT told($$SELECT category_code, sum(interactions) FROM bucket_views.user_category_day WHERE user_id = '7' GROUP BY 1$$);
 SELECT told($$SELECT * FROM bucket_views.user_category_day WHERE bucket = '2020-01-03'$$);
 SELECT told($$SELECT product_id, sum(views) FROM bucket_views.product_day GROUP BY 1 ORDER BY 2 DESC NULLS LAST LIMIT 10$$);
+SELECT told($$SELECT user_id, category_code, sum(interactions) FROM bucket_views.user_category_day GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10$$);
 SELECT told($$SELECT category_code, count(*) FROM bucket_views.category_day WHERE revenue = 0 GROUP BY 1$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > now() - interval '30 days' AND bucket < '2020-01-02'$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > '2020-01-02' AND bucket < '2020-01-01'$$);

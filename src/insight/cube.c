@@ -728,6 +728,21 @@ create_tally(EcCube *cube)
 	cube->skip = MemoryContextAlloc(cube->context, EC_BLOCK_ROWS);
 }
 
+/* Groups of all rows of the question, from summaries where they tell. */
+static void
+add_all(EcCube *cube)
+{
+	EcSlots range;
+
+	ec_cube_cover(cube);
+	add_rows(cube);
+	if (cube->is_covered)
+		ec_cube_add_cells(cube);
+	while (cube->extremes && cube->is_covered && ec_cube_next_range(cube, &range))
+		look_again(cube, &range);
+	ec_rows_close(&cube->rows);
+}
+
 void
 ec_cube_run(const EcCubeQuery *query, Tuplestorestate *store, TupleDesc desc,
 			const EcCubeColumn *columns, EcCubeUse *use)
@@ -736,18 +751,12 @@ ec_cube_run(const EcCubeQuery *query, Tuplestorestate *store, TupleDesc desc,
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight cube", ALLOCSET_DEFAULT_SIZES);
 	EcCube *cube = MemoryContextAllocZero(context, sizeof(EcCube));
 	Output output = {cube, store, desc, columns};
-	EcSlots range;
 
 	cube->context = context;
 	begin(cube, query, use);
 	create_tally(cube);
-	ec_cube_cover(cube);
-	add_rows(cube);
-	if (cube->is_covered)
-		ec_cube_add_cells(cube);
-	while (cube->extremes && cube->is_covered && ec_cube_next_range(cube, &range))
-		look_again(cube, &range);
-	ec_rows_close(&cube->rows);
+	if (!ec_cube_add_tops(cube))
+		add_all(cube);
 	output.row_context = AllocSetContextCreate(context, "ecinsight cube row", ALLOCSET_SMALL_SIZES);
 	if (query->limit > 0)
 		ec_topk_init(&output.top, sizeof(TopValue), query->limit, compare_values, NULL, context);

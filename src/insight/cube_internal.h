@@ -1,6 +1,7 @@
 /*
  * cube_internal.h
- *	  A question to the bucketed views while it is answered: cube.c, cube_cells.c, cube_extremes.c.
+ *	  A question to the bucketed views while it is answered: cube.c, cube_cells.c, cube_extremes.c,
+ *	  cube_tops.c.
  */
 #ifndef EC_CUBE_INTERNAL_H
 #define EC_CUBE_INTERNAL_H
@@ -113,6 +114,9 @@ ec_cube_widen(uint64 *state, int64 min, int64 max)
 /* cube_cells.c: which summaries tell, and what they tell. */
 extern void ec_cube_cover(EcCube *cube);
 extern void ec_cube_add_cells(EcCube *cube);
+
+/* cube_tops.c: all groups that the question wants, if lists of the greatest tell; else nothing. */
+extern bool ec_cube_add_tops(EcCube *cube);
 
 /* cube.c: opens the rows; columns besides those that the question needs. */
 extern void ec_cube_open_rows(EcCube *cube, uint32 columns);
