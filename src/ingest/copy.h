@@ -96,6 +96,7 @@ typedef struct EcCopyRows
 	int64 row; /* of the piece; -1: none */
 	bool checking;
 	uint64 excluded; /* rows that WHERE didn't let in, of all times */
+	int tables;		 /* that got rows of the last piece; 0: none so far */
 } EcCopyRows;
 
 /* False: only core can do it.  attnums: the columns that the input gives; where: the condition, or NIL. */

@@ -703,5 +703,6 @@ ec_copy_parts_store(EcCopyParts *parts, CommandId cid)
 	}
 	foreach (lc, parts->touched)
 		store_leaf(parts, lfirst(lc), cid);
+	parts->rows->public.tables = list_length(parts->touched);
 	ec_batch_reset(parts->batch);
 }

@@ -39,6 +39,10 @@
 #define FIRST_BYTES ((size_t) 32 * 1024)
 #define FIRST_LINE_MAX ((size_t) 4 * 1024 * 1024)
 #define PIECE_BYTES ((size_t) 256 * 1024)
+/* Of a partitioned table so much more that each partition gets some rows together. */
+#define TABLES_PER_PIECE 4
+#define PIECES_MAX 16
+
 #define REFUSED_MAX 8
 #define ALL_THE_REST SIZE_MAX
 
@@ -416,6 +420,12 @@ parse_piece(CopyRun *run, EcBatch *batch, const EcCopyPiece *piece)
 	return true;
 }
 
+static size_t
+piece_bytes(const CopyRun *run)
+{
+	return PIECE_BYTES * (size_t) Min(run->row_state->tables / TABLES_PER_PIECE + 1, PIECES_MAX);
+}
+
 /* One piece; *left gets what is core's: bytes of this piece, ALL_THE_REST, or 0. */
 static void
 next_piece(CopyRun *run, size_t *left)
@@ -424,14 +434,15 @@ next_piece(CopyRun *run, size_t *left)
 	EcCopyPiece piece = {0};
 	EcBatch *batch;
 	uint32 room;
+	size_t bytes = piece_bytes(run);
 
 	*left = ALL_THE_REST;
-	for (size_t want = PIECE_BYTES;; want *= 2)
+	for (size_t want = bytes;; want *= 2)
 	{
 		if (!ec_copy_fill(source, want) || source->end > EC_COPY_EOF)
 			return;
 		batch = ec_copy_rows_open(run->row_state, run->cid, run->last_rows, &room);
-		ec_copy_look(source, room, PIECE_BYTES, &piece);
+		ec_copy_look(source, room, bytes, &piece);
 		if (piece.rows > 0)
 			break;
 		if (piece.next != EC_COPY_PLAIN || source->end == EC_COPY_EOF)

@@ -93,7 +93,7 @@ ec_pending_write(EcPending *p, Relation rel)
 	if (p->number < 0)
 		ec_meta_reserve(rel, 0, NULL, &p->number);
 	if (!write_as_row_tuples(p, rel))
-		ec_group_write(rel, p->batch, p->number, p->nranges, p->ranges, p->cid);
+		ec_group_write(rel, p->batch, p->number, ec_pending_ranges(p), p->ranges, p->cid);
 	ec_logical_batch(rel, p->batch);
 	pgstat_count_heap_insert(rel, p->batch->nrows);
 }

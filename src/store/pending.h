@@ -70,6 +70,13 @@ extern CommandId ec_pending_command(Relation rel, const EcPending *p, int64 numb
 /* Forgets a batch and its rows. */
 extern void ec_pending_drop(EcPending *p);
 
+/* How many ranges of numbers its rows have; the last one may be reserved for rows that didn't come. */
+static inline uint32
+ec_pending_ranges(const EcPending *p)
+{
+	return p->nranges > 0 && p->ranges[p->nranges - 1].count == 0 ? p->nranges - 1 : p->nranges;
+}
+
 /* Looks again how much memory it takes. */
 extern void ec_pending_count(EcPending *p);
 

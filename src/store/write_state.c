@@ -542,8 +542,8 @@ ec_write_pending_groups(Relation rel, int *count)
 			continue;
 		disturbed |= p->key.cid == EC_GATHERED;
 		group->cid = p->cid;
-		group->payload =
-			ec_group_serialize(rel, p->batch, p->number, p->nranges, p->ranges, &group->len);
+		group->payload = ec_group_serialize(rel, p->batch, p->number, ec_pending_ranges(p),
+											p->ranges, &group->len);
 		(*count)++;
 	}
 	return groups;
