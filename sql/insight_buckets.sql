@@ -357,4 +357,5 @@ SELECT (ecinsight.sales_day('shop')).bucket LIMIT 1;
 SELECT * FROM ecinsight.sales_day(NULL);
 SELECT * FROM ecinsight.sales_day('queries');
 SELECT count(*) FROM ecinsight.sales_day('shop') WITH ORDINALITY;
+SELECT count(x) = count(*) AS whole_rows FROM ecinsight.sales_day('shop') x WHERE x IS NOT NULL;
 DROP SCHEMA bucket_views, bucket_plain, bucket_data CASCADE;

@@ -130,6 +130,18 @@ columns_above(const EcCubeView *view, RelOptInfo *rel)
 	return columns_read(view, rel->relid, (Node *) rel->reltarget->exprs);
 }
 
+/* Does the query read a row of the function as one value?  A view's is made of its columns. */
+static bool
+reads_whole_row(RelOptInfo *rel)
+{
+	Bitmapset *attrs = NULL;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
+	pull_varattnos((Node *) extract_actual_clauses(rel->baserestrictinfo, false), rel->relid,
+				   &attrs);
+	return bms_is_member(-FirstLowInvalidHeapAttributeNumber, attrs);
+}
+
 /* The columns that clauses read which the scan doesn't decide itself. */
 static uint32
 columns_asked(const EcCubeView *view, RelOptInfo *rel, List *clauses)
@@ -274,7 +286,7 @@ rel_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 		(rel->reloptkind != RELOPT_BASEREL && rel->reloptkind != RELOPT_OTHER_MEMBER_REL))
 		return;
 	call = find_call(rte, &view);
-	if (call != NULL)
+	if (call != NULL && !reads_whole_row(rel))
 		add_scan(root, rel, call, view);
 }
 

@@ -352,8 +352,18 @@ maintain(Relation rel, EcCompanion *c)
 	return more;
 }
 
+static uint32
+signature_of(Relation rel)
+{
+	EcEvents events;
+
+	ec_columns_probe(rel, &events);
+	return ec_summaries_signature(rel, events.names);
+}
+
 static const EcSummaryMaker summary_maker = {
 	.maintain = maintain,
+	.signature = signature_of,
 	.projection_name = ec_projection_name,
 	.projection_columns = ec_projection_columns,
 };

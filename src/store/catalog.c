@@ -22,11 +22,13 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/toast_internals.h"
+#include "catalog/pg_index.h"
 #include "catalog/toasting.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "store/catalog.h"
 #include "store/tid.h"
@@ -396,6 +398,50 @@ open_companion(Relation rel, LOCKMODE lockmode)
 	return table_open(rel->rd_rel->reltoastrelid, lockmode);
 }
 
+/*
+ * What PostgreSQL's cache has of an index in use is read again when it changes, but of a
+ * TOAST table's only in part: that REINDEX CONCURRENTLY has made it ready, or valid,
+ * would never be noticed by a session that had it open at that moment.
+ */
+static void
+read_flags_again(Relation index)
+{
+	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(RelationGetRelid(index)));
+	Form_pg_index form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", RelationGetRelid(index));
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	index->rd_index->indisvalid = form->indisvalid;
+	index->rd_index->indisready = form->indisready;
+	index->rd_index->indislive = form->indislive;
+	ReleaseSysCache(tuple);
+}
+
+int
+ec_catalog_open_indexes(Relation companion, LOCKMODE lockmode, Relation **indexes, int *nindexes)
+{
+	List *oids = RelationGetIndexList(companion);
+	int valid = -1;
+
+	*nindexes = list_length(oids);
+	*indexes = palloc(Max(*nindexes, 1) * sizeof(Relation));
+	for (int i = 0; i < *nindexes; i++)
+	{
+		Relation index = index_open(list_nth_oid(oids, i), lockmode);
+
+		if (*nindexes > 1 || !index->rd_index->indisvalid || !index->rd_index->indisready)
+			read_flags_again(index);
+		if (valid < 0 && index->rd_index->indisvalid)
+			valid = i;
+		(*indexes)[i] = index;
+	}
+	list_free(oids);
+	if (valid < 0)
+		elog(ERROR, "companion \"%s\" has no valid index", RelationGetRelationName(companion));
+	return valid;
+}
+
 void
 ec_catalog_ensure(Relation rel)
 {
@@ -428,7 +474,7 @@ insert_tuple(Relation rel, EcCatalogKind kind, int64 number, uint8 *payload, Siz
 
 	ec_catalog_ensure(rel);
 	companion = open_companion(rel, RowExclusiveLock);
-	toast_open_indexes(companion, RowExclusiveLock, &indexes, &nindexes);
+	ec_catalog_open_indexes(companion, RowExclusiveLock, &indexes, &nindexes);
 
 	tuple_values(kind, number, payload, len, values, isnull);
 	tuple = heap_form_tuple(RelationGetDescr(companion), values, isnull);

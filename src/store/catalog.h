@@ -66,6 +66,10 @@ extern void ec_catalog_insert_payload(Relation rel, EcCatalogKind kind, int64 nu
 /* The same for a descriptor, under cid in the current subtransaction. */
 extern void ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc);
 
+/* All indexes of the companion, as toast_open_indexes (close them so); which of them is for look-ups. */
+extern int
+ec_catalog_open_indexes(Relation companion, LOCKMODE lockmode, Relation **indexes, int *nindexes);
+
 /* Makes the companion if a rewrite gave rel none. */
 extern void ec_catalog_ensure(Relation rel);
 

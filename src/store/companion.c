@@ -56,7 +56,7 @@ open_indexes(EcCompanion *c)
 	if (c->indexes != NULL)
 		return;
 	old = MemoryContextSwitchTo(c->context);
-	c->valid = toast_open_indexes(c->heap, c->locked, &c->indexes, &c->nindexes);
+	c->valid = ec_catalog_open_indexes(c->heap, c->locked, &c->indexes, &c->nindexes);
 	MemoryContextSwitchTo(old);
 }
 

@@ -144,6 +144,7 @@ pg_noreturn extern void ec_summary_damaged(Relation rel, int64 number, const cha
 typedef struct EcSummaryMaker
 {
 	bool (*maintain)(Relation rel, EcCompanion *c);
+	uint32 (*signature)(Relation rel);					/* of sets made now */
 	const char *(*projection_name)(uint16 projection);	/* for messages and columnar_stats */
 	TupleDesc (*projection_columns)(uint16 projection); /* for verify */
 } EcSummaryMaker;

@@ -27,6 +27,7 @@ typedef struct EcVerify
 	EcReader *reader;
 	uint32 group;						 /* in work */
 	const struct EcListSummary *summary; /* in work */
+	uint32 signature;					 /* that summaries made now would have */
 	const char *subject; /* in work, if it is no row group of the table: goes before the problem */
 	int attidx;			 /* column in work */
 	Relation index;		 /* in work */

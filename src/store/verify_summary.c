@@ -4,7 +4,8 @@
  *
  * All their columns are decoded, as those of row groups are; their sets must be whole and
  * count the rows of the row groups that they cover.  A set that speaks of row groups which
- * are no more is no problem: the next VACUUM drops it.
+ * are no more is no problem: the next VACUUM drops it.  Nor is one that an older version
+ * made of other columns, of which nothing is known here.
  */
 #include "postgres.h"
 
@@ -29,7 +30,8 @@ enter_summary(EcVerify *verify)
 		(header->kind == EC_SUMMARY_PART ? header->nrows : header->ngroups) != reader->desc->nrows)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("its header contradicts its descriptor")));
-	if (reader->desc->natts != (uint32) reader->tupdesc->natts)
+	if (reader->desc->natts != (uint32) reader->tupdesc->natts &&
+		(header->kind == EC_SUMMARY_COVER || header->signature == verify->signature))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("it has %u columns instead of %d", reader->desc->natts,
 							   reader->tupdesc->natts)));
@@ -65,7 +67,8 @@ check_summary(EcVerify *verify, const EcListSummary *summary)
 	}
 	verify->reader =
 		ec_reader_begin_summaries(verify->rel, &pick, 1, tupdesc, CurrentMemoryContext);
-	if (ec_verify_try(verify, enter_summary, -1, -1))
+	if (ec_verify_try(verify, enter_summary, -1, -1) &&
+		verify->reader->desc->natts == (uint32) tupdesc->natts)
 	{
 		for (verify->attidx = 0; verify->attidx < tupdesc->natts; verify->attidx++)
 			ec_verify_try(verify, ec_verify_column, -1, verify->attidx);
@@ -136,6 +139,8 @@ ec_verify_summaries(EcVerify *verify)
 {
 	EcReader *reader = verify->reader;
 
+	if (reader->list->nsummaries > 0 && ec_summary_maker() != NULL)
+		verify->signature = ec_summary_maker()->signature(verify->rel);
 	ec_verify_try(verify, check_sets, -1, -1);
 	for (uint32 i = 0; i < reader->list->nsummaries; i++)
 	{
