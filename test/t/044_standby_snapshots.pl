@@ -165,7 +165,8 @@ foreach my $feedback ('off', 'on')
 	my $load = IPC::Run::start([ 'pgbench', '-n', '-T', 12, '-c', 2, '-f', $script, '-h', $primary->host, '-p', $primary->port, 'postgres' ], '<', \undef, '>', \$out, '2>', \$err);
 	my ($right, $conflicts, @wrong) = (0, 0);
 	my $until = time + 10;
-	while (time < $until)
+	# without feedback all may meet a conflict while the load lasts; when it is over, they must not
+	while (time < $until || ($right == 0 && time < $until + 30))
 	{
 		$primary->safe_psql('postgres', 'VACUUM d');
 		foreach my $off ('on', 'off')
