@@ -22,10 +22,14 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/toast_internals.h"
+#include "catalog/dependency.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/toasting.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -440,6 +444,49 @@ ec_catalog_open_indexes(Relation companion, LOCKMODE lockmode, Relation **indexe
 	if (valid < 0)
 		elog(ERROR, "companion \"%s\" has no valid index", RelationGetRelationName(companion));
 	return valid;
+}
+
+static bool
+is_invalid(Oid index)
+{
+	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	bool invalid;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", index);
+	invalid = !((Form_pg_index) GETSTRUCT(tuple))->indisvalid;
+	ReleaseSysCache(tuple);
+	return invalid;
+}
+
+static void
+drop_index(Oid index)
+{
+	ObjectAddress object;
+
+	ObjectAddressSet(object, RelationRelationId, index);
+	ereport(LOG, (errmsg("dropping invalid index \"%s\"", get_rel_name(index)),
+				  errdetail("A REINDEX CONCURRENTLY that failed has left it.")));
+	performDeletion(&object, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+}
+
+void
+ec_catalog_drop_invalid_indexes(Oid companion)
+{
+	Relation rel = table_open(companion, NoLock);
+	List *oids = RelationGetIndexList(rel);
+	ListCell *cell;
+
+	table_close(rel, NoLock);
+	if (list_length(oids) > 1)
+	{
+		foreach (cell, oids)
+		{
+			if (is_invalid(lfirst_oid(cell)))
+				drop_index(lfirst_oid(cell));
+		}
+	}
+	list_free(oids);
 }
 
 void

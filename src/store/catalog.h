@@ -70,6 +70,13 @@ extern void ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *d
 extern int
 ec_catalog_open_indexes(Relation companion, LOCKMODE lockmode, Relation **indexes, int *nindexes);
 
+/*
+ * Drops indexes that a failed REINDEX CONCURRENTLY has left on the companion, on which the
+ * caller holds AccessExclusiveLock: before it gets a new file, as PostgreSQL leaves them with
+ * entries of the old one, which would soon be taken for duplicates.
+ */
+extern void ec_catalog_drop_invalid_indexes(Oid companion);
+
 /* Makes the companion if a rewrite gave rel none. */
 extern void ec_catalog_ensure(Relation rel);
 

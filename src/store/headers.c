@@ -196,7 +196,9 @@ mend_table(Oid relid, bool beside_writers)
 		ec_companion_close(&c);
 		if (found)
 		{
-			LockRelationOid(relid, ShareUpdateExclusiveLock);
+			/* the REINDEX itself may hold a stronger one; if several do, they come through one by one */
+			if (!CheckRelationLockedByMe(rel, ShareUpdateExclusiveLock, true))
+				LockRelationOid(relid, ShareUpdateExclusiveLock);
 			LockRelationOid(rel->rd_rel->reltoastrelid, ShareUpdateExclusiveLock);
 			ec_companion_open(rel, RowExclusiveLock, &c);
 			ec_headers_drop_spare(&c, beside_writers);

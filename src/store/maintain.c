@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "storage/smgr.h"
 #include "utils/memutils.h"
@@ -50,6 +51,12 @@ ec_set_new_filelocator(Relation rel, const RelFileLocator *locator, char persist
 	/* a new relation: its OID may have been that of a temporary table lost in a crash */
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(RelationGetRelid(rel))))
 		ec_options_drop(RelationGetRelid(rel));
+	else if (OidIsValid(rel->rd_rel->reltoastrelid))
+	{
+		/* TRUNCATE, whose next step is this lock and the companion's new files */
+		LockRelationOid(rel->rd_rel->reltoastrelid, AccessExclusiveLock);
+		ec_catalog_drop_invalid_indexes(rel->rd_rel->reltoastrelid);
+	}
 	*freeze_xid = RecentXmin;
 	*minmulti = GetOldestMultiXactId();
 	srel = RelationCreateStorage(*locator, persistence, true);

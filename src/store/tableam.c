@@ -399,5 +399,6 @@ static const TableAmRoutine methods = {
 Datum
 ec_columnar_handler(PG_FUNCTION_ARGS)
 {
+	ec_utility_loaded();
 	PG_RETURN_POINTER(&methods);
 }

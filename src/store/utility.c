@@ -20,6 +20,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
+#include "tcop/pquery.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -43,6 +44,9 @@ static ExecutorRun_hook_type previous_run;
 static ExecutorEnd_hook_type previous_end;
 static ProcessUtility_hook_type previous_utility;
 static object_access_hook_type previous_access;
+
+/* Has this session run a statement with the hooks, or need none for the first? */
+static bool hooked;
 
 /* ------------------------------------------------------------------------
  * Executor
@@ -292,6 +296,31 @@ flush_around_utility(bool spare)
 	}
 }
 
+Node *
+ec_utility_running(void)
+{
+	if (ActivePortal == NULL || ActivePortal->stmts == NIL)
+		return NULL;
+	return linitial_node(PlannedStmt, ActivePortal->stmts)->utilityStmt;
+}
+
+/*
+ * A session's first statement may be a REINDEX, which loads this library when it opens the
+ * table: too late for process_utility, but no index has been touched yet.
+ */
+void
+ec_utility_loaded(void)
+{
+	Node *stmt;
+
+	if (hooked)
+		return;
+	hooked = true;
+	stmt = ec_utility_running();
+	if (stmt != NULL && IsA(stmt, ReindexStmt))
+		ec_headers_before_reindex(castNode(ReindexStmt, stmt));
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *queryEnv,
@@ -302,6 +331,7 @@ process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	bool spare = spares_gathered(pstmt->utilityStmt);
 	RangeVar *like = liked_table(pstmt->utilityStmt);
 
+	hooked = true;
 	flush_around_utility(spare);
 	if (IsA(pstmt->utilityStmt, ReindexStmt))
 		ec_headers_before_reindex(castNode(ReindexStmt, pstmt->utilityStmt));

@@ -50,7 +50,6 @@
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
-#include "tcop/pquery.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
@@ -67,6 +66,7 @@
 #include "store/place.h"
 #include "store/space.h"
 #include "store/standby.h"
+#include "store/store.h"
 #include "store/summary.h"
 #include "store/tableam.h"
 #include "store/vacuum.h"
@@ -224,6 +224,7 @@ shrink_companion(Relation rel)
 		{
 			ec_stop_point("shrink");
 			prepare_shrinking(rel);
+			ec_catalog_drop_invalid_indexes(companion);
 			ec_compat_rewrite_relation(companion);
 			return true;
 		}
@@ -380,13 +381,11 @@ forget_tables(void)
 	compact_later = summarize_later = reclaim_later = rewritten = NIL;
 }
 
-/* NULL while none runs; nothing else can run one. */
+/* NULL while none runs; nothing but a client's statement can run one. */
 static const VacuumStmt *
 running_vacuum(void)
 {
-	Node *stmt = ActivePortal == NULL || ActivePortal->stmts == NIL
-					 ? NULL
-					 : linitial_node(PlannedStmt, ActivePortal->stmts)->utilityStmt;
+	Node *stmt = ec_utility_running();
 
 	if (stmt == NULL || !IsA(stmt, VacuumStmt) || !castNode(VacuumStmt, stmt)->is_vacuumcmd)
 		return NULL;

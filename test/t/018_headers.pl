@@ -34,5 +34,18 @@ is(double_headers($node, 'postgres', 'c'), '1', 'a row has two headers');
 $node->safe_psql('postgres', 'UPDATE c SET v = 2');
 is($node->safe_psql('postgres', 'VACUUM c; VACUUM c; SELECT pg_relation_size(reltoastrelid) <= 65536 FROM pg_class WHERE relname = $$c$$'), 't', 'VACUUM shrinks the companion');
 is($node->safe_psql('postgres', 'SELECT count(*), sum(v) FROM c'), '5000|10000', 'no row is lost');
+
+# a session's first statement loads the library itself
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
+$node->restart;
+foreach my $command ('REINDEX TABLE c', 'REINDEX (CONCURRENTLY) TABLE c', 'REINDEX INDEX c_id', 'REINDEX INDEX CONCURRENTLY c_id', 'REINDEX DATABASE postgres', 'REINDEX SCHEMA CONCURRENTLY public')
+{
+	$node->safe_psql('postgres', 'CREATE INDEX IF NOT EXISTS c_id ON c (id)') if $command =~ /c_id/;
+	leave_header($node, 'postgres', 'c', ++$id);
+	is(double_headers($node, 'postgres', 'c'), '1', 'a row has two headers');
+	$node->safe_psql('postgres', $command);
+	is(double_headers($node, 'postgres', 'c'), '0', "$command without preloading drops one");
+	is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('c')"), '0', 'all is well');
+}
 $node->stop;
 done_testing();
