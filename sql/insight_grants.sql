@@ -25,6 +25,19 @@ CREATE VIEW insight_grants_views.sales_day AS SELECT * FROM insight_grants.secre
 RESET ROLE;
 SELECT ecinsight.grant_read('insight_grants_maker', 'insight_grants_views');
 SELECT has_table_privilege('insight_grants_maker', 'insight_grants.secret', 'SELECT') AS secret;
+-- what GRANT would only warn of: the role couldn't use the schema
+SELECT ecinsight.create_views('insight_grants.events', 'insight_grants');
+REVOKE ALL ON SCHEMA insight_grants FROM insight_grants_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA insight_grants TO insight_grants_maker WITH GRANT OPTION;
+SET ROLE insight_grants_maker;
+SELECT ecinsight.grant_read('insight_grants_reader', 'insight_grants');
+RESET ROLE;
+GRANT USAGE ON SCHEMA insight_grants TO insight_grants_maker WITH GRANT OPTION;
+SET ROLE insight_grants_maker;
+SELECT ecinsight.grant_read('insight_grants_reader', 'insight_grants');
+SET ROLE insight_grants_reader;
+SELECT interactions FROM insight_grants.overview;
+RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA insight_grants, insight_grants_views CASCADE;
 DROP OWNED BY insight_grants_maker, insight_grants_reader;

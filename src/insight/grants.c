@@ -26,17 +26,6 @@
 
 PG_FUNCTION_INFO_V1(ec_grant_read);
 
-static void
-grant_schema(Oid namespace, const char *role, Oid roleid)
-{
-	const char *name = get_namespace_name(namespace);
-
-	if (!DatumGetBool(DirectFunctionCall3(has_schema_privilege_id_id, ObjectIdGetDatum(roleid),
-										  ObjectIdGetDatum(namespace),
-										  PointerGetDatum(cstring_to_text("USAGE")))))
-		ec_views_execute(psprintf("GRANT USAGE ON SCHEMA %s TO %s", quote_identifier(name), role));
-}
-
 static Oid
 owner_of(Oid relid)
 {
@@ -52,13 +41,54 @@ owner_of(Oid relid)
 
 /* GRANT itself would only warn, and leave the role with views that it cannot read. */
 static void
+refuse(Oid grantor, const char *privilege, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("role \"%s\" may not grant %s on %s", GetUserNameFromId(grantor, true),
+						   privilege, what),
+					errhint("Let its owner grant it.")));
+}
+
+static void
 check_may_grant(Oid relid, Oid grantor, const char *name)
 {
 	if (pg_class_aclcheck(relid, grantor, ACL_GRANT_OPTION_FOR(ACL_SELECT)) != ACLCHECK_OK)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("role \"%s\" may not grant SELECT on %s",
-							   GetUserNameFromId(grantor, true), name),
-						errhint("Let its owner grant it.")));
+		refuse(grantor, "SELECT", name);
+}
+
+/* check: has_schema_privilege or has_database_privilege of ids; kind and name: as in GRANT. */
+static void
+grant_object(PGFunction check, Oid object, const char *privilege, const char *kind,
+			 const char *name, const char *role, Oid roleid)
+{
+	const char *option = psprintf("%s WITH GRANT OPTION", privilege);
+	const char *what = psprintf("%s %s", kind, quote_identifier(name));
+
+	if (DatumGetBool(DirectFunctionCall3(check, ObjectIdGetDatum(roleid), ObjectIdGetDatum(object),
+										 PointerGetDatum(cstring_to_text(privilege)))))
+		return;
+	if (!DatumGetBool(DirectFunctionCall3(check, ObjectIdGetDatum(GetUserId()),
+										  ObjectIdGetDatum(object),
+										  PointerGetDatum(cstring_to_text(option)))))
+		refuse(GetUserId(), privilege, what);
+	ec_views_execute(psprintf("GRANT %s ON %s TO %s", privilege, what, role));
+}
+
+static void
+grant_schema(Oid namespace, const char *role, Oid roleid)
+{
+	grant_object(has_schema_privilege_id_id, namespace, "USAGE", "schema",
+				 get_namespace_name(namespace), role, roleid);
+}
+
+static void
+grant_database(const char *role, Oid roleid)
+{
+	const char *privileges[] = {"CONNECT", "TEMPORARY"};
+
+	for (int i = 0; i < lengthof(privileges); i++)
+		grant_object(has_database_privilege_id_id, MyDatabaseId, privileges[i], "database",
+					 get_database_name(MyDatabaseId), role, roleid);
 }
 
 /*
@@ -81,23 +111,6 @@ grant_relation(Oid relid, const char *role, Oid roleid, Oid owner)
 	}
 	else
 		grant_schema(namespace, role, roleid);
-}
-
-static void
-grant_database(const char *role, Oid roleid)
-{
-	Datum privileges[] = {PointerGetDatum(cstring_to_text("CONNECT")),
-						  PointerGetDatum(cstring_to_text("TEMPORARY"))};
-
-	for (int i = 0; i < lengthof(privileges); i++)
-	{
-		if (!DatumGetBool(DirectFunctionCall3(has_database_privilege_id_id,
-											  ObjectIdGetDatum(roleid),
-											  ObjectIdGetDatum(MyDatabaseId), privileges[i])))
-			ec_views_execute(psprintf("GRANT %s ON DATABASE %s TO %s",
-									  TextDatumGetCString(privileges[i]),
-									  quote_identifier(get_database_name(MyDatabaseId)), role));
-	}
 }
 
 /* Relations that a view's rule refers to: in FROM, or as a regclass constant. */
