@@ -225,7 +225,7 @@ choose_decayed(EcCompact *k)
 	{
 		EcSurveyGroup *group = &k->survey->groups[i];
 
-		/* small ones may have been read together, so that who has the dead rows isn't known */
+		/* small ones are written anew for a single dead row, or even another group's in their range */
 		group->merge = group->ndead > group->nrows / DEAD_FRACTION ||
 					   (group->nrows < MASKED_ROWS_MIN && may_have_dead(k, group));
 	}

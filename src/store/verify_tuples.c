@@ -70,7 +70,8 @@ check_free(EcVerify *verify, const EcCatalogTuple *opened)
 
 /*
  * Headers of rows in row groups, places and counters are inserted frozen.  A crash between that
- * and the insertion into the index leaves one that nobody finds or misses.
+ * and the insertion into the index leaves one that nobody finds or misses; but who has locked a row has found
+ * its header, and must be met by others.
  */
 static bool
 may_be_lost(EcVerify *verify, HeapTuple tuple, const EcCatalogTuple *opened)
@@ -78,7 +79,8 @@ may_be_lost(EcVerify *verify, HeapTuple tuple, const EcCatalogTuple *opened)
 	EcRow row;
 
 	return opened->kind == EC_CATALOG_PLACE || opened->kind == EC_CATALOG_COUNTERS ||
-		   (ec_row_from_tuple(verify->rel, tuple, &row) && row.state == EC_ROW_LIVE);
+		   (ec_row_from_tuple(verify->rel, tuple, &row) && row.state == EC_ROW_LIVE &&
+			(tuple->t_data->t_infomask & HEAP_XMAX_LOCK_ONLY) == 0);
 }
 
 static void
