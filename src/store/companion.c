@@ -126,9 +126,51 @@ ec_companion_form(EcCompanion *c, EcCatalogKind kind, int64 number, const void *
 	buffer->tuple.t_tableOid = RelationGetRelid(c->heap);
 }
 
-/* With check: was there no other tuple of this key in the index that look-ups use? */
+/* One that REINDEX CONCURRENTLY is building, or that it has left. */
 static bool
-insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, bool check)
+is_unfinished(Relation index)
+{
+	return index->rd_index->indisready && !index->rd_index->indisvalid;
+}
+
+bool
+ec_companion_reindexed(EcCompanion *c)
+{
+	open_indexes(c);
+	for (int i = 0; i < c->nindexes; i++)
+	{
+		if (is_unfinished(c->indexes[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_entry(EcCompanion *c, Relation index, const Datum *values, ItemPointer tid)
+{
+	IndexScanDesc scan = ec_compat_index_beginscan(c->heap, index, SnapshotAny, 2);
+	ScanKeyData keys[2];
+	ItemPointer found;
+
+	ScanKeyInit(&keys[0], ATT_ID, BTEqualStrategyNumber, F_OIDEQ, values[0]);
+	ScanKeyInit(&keys[1], ATT_SEQ, BTEqualStrategyNumber, F_INT4EQ, values[1]);
+	index_rescan(scan, keys, 2, NULL, 0);
+	do
+		found = index_getnext_tid(scan, ForwardScanDirection);
+	while (found != NULL && !ItemPointerEquals(found, tid));
+	index_endscan(scan);
+	return found != NULL;
+}
+
+/*
+ * With check: was there no other tuple of this key in the index that look-ups use?
+ *
+ * Only that one is asked whether a key is unique.  What builds another sees a frozen
+ * tuple at once, and may enter it before we do.
+ */
+static bool
+insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, int options,
+			 bool check)
 {
 	Datum values[2] = {
 		ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)),
@@ -143,14 +185,18 @@ insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, 
 		Relation index = c->indexes[i];
 		IndexUniqueCheck unique = UNIQUE_CHECK_NO;
 
-		if (index->rd_index->indisunique && kind != EC_CATALOG_ROW)
-			unique = UNIQUE_CHECK_YES;
-		else if (index->rd_index->indisunique && check && i == c->valid)
-			unique = UNIQUE_CHECK_PARTIAL;
-
-		/* also one that REINDEX CONCURRENTLY is building */
-		if (index->rd_index->indisready &&
-			!index_insert(index, values, isnull, tid, c->heap, unique, false, NULL) &&
+		if (!index->rd_index->indisready ||
+			((options & HEAP_INSERT_FROZEN) != 0 && is_unfinished(index) &&
+			 has_entry(c, index, values, tid)))
+			continue;
+		if (index->rd_index->indisunique && i == c->valid)
+		{
+			if (kind != EC_CATALOG_ROW)
+				unique = UNIQUE_CHECK_YES;
+			else if (check)
+				unique = UNIQUE_CHECK_PARTIAL;
+		}
+		if (!index_insert(index, values, isnull, tid, c->heap, unique, false, NULL) &&
 			unique == UNIQUE_CHECK_PARTIAL)
 			alone = false;
 	}
@@ -160,7 +206,7 @@ insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, 
 void
 ec_companion_insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid)
 {
-	(void) insert_index(c, kind, number, tid, false);
+	(void) insert_index(c, kind, number, tid, 0, false);
 }
 
 static void
@@ -189,7 +235,7 @@ put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size 
 												 : "counters");
 	if (tid != NULL)
 		*tid = where;
-	return insert_index(c, kind, number, &where, check);
+	return insert_index(c, kind, number, &where, options, check);
 }
 
 void
