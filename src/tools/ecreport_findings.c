@@ -25,6 +25,14 @@ ratio(double a, double b)
 	return b != 0 ? a / b : 0;
 }
 
+/* "1 basket", "2 baskets" */
+static void
+write_counted(FILE *out, double number, const char *what)
+{
+	ec_write_count(out, number);
+	fprintf(out, " %s%s", what, number == 1 ? "" : "s");
+}
+
 static double
 sum_of(const PGresult *result, const char *column)
 {
@@ -51,12 +59,16 @@ static void
 write_bucket(FILE *out, const EcReport *report, int row)
 {
 	const char *bucket = ec_value(report->panel[EC_PANEL_SALES], row, "bucket");
-	size_t length = strcmp(report->bucket, "hour") == 0	   ? 16
-					: strcmp(report->bucket, "month") == 0 ? 7
-														   : 10;
-	char text[17] = "";
+	const char *space = strchr(bucket, ' ');
+	int length = (int) (space - bucket);
+	char text[64];
 
-	strncat(text, bucket != NULL ? bucket : "", length);
+	/* "2019-11-16 00:00:00"; years may have more digits, or end with BC */
+	if (strcmp(report->bucket, "hour") == 0)
+		length += (int) strlen(" 00:00");
+	else if (strcmp(report->bucket, "month") == 0)
+		length -= (int) strlen("-16");
+	snprintf(text, sizeof(text), "%.*s%s", length, bucket, strstr(bucket, " BC") ? " BC" : "");
 	write_name(out, text);
 }
 
@@ -111,8 +123,12 @@ find_categories(FILE *out, const EcReport *report)
 	write_name(out, ec_value(r, 0, "category_code"));
 	fputs(" draws ", out);
 	ec_write_share(out, ratio(ec_number(r, 0, "interaction_count"), all));
-	fprintf(out, " of all interactions, the %d leading categories together ", PQntuples(r));
-	ec_write_share(out, ratio(sum_of(r, "interaction_count"), all));
+	fputs(" of all interactions", out);
+	if (PQntuples(r) > 1)
+	{
+		fprintf(out, ", the %d leading categories together ", PQntuples(r));
+		ec_write_share(out, ratio(sum_of(r, "interaction_count"), all));
+	}
 	putc('.', out);
 }
 
@@ -126,8 +142,8 @@ find_interactions(FILE *out, const EcReport *report)
 	fputs(" in ", out);
 	write_name(out, ec_value(r, 0, "category_code"));
 	fputs(": ", out);
-	ec_write_count(out, ec_number(r, 0, "interactions"));
-	fputs(" interactions.", out);
+	write_counted(out, ec_number(r, 0, "interactions"), "interaction");
+	putc('.', out);
 }
 
 static void
@@ -170,8 +186,11 @@ find_segments(FILE *out, const EcReport *report)
 	fputs(" of the revenue; ", out);
 	for (int row = 0; row < PQntuples(r); row++)
 		if (strcmp(ec_value(r, row, "segment"), "browsers") == 0)
-			ec_write_count(out, ec_number(r, row, "customers"));
-	fputs(" visitors have not bought yet.", out);
+		{
+			write_counted(out, ec_number(r, row, "customers"), "visitor");
+			fprintf(out, " %s not bought yet.",
+					ec_number(r, row, "customers") == 1 ? "has" : "have");
+		}
 }
 
 static void
@@ -203,8 +222,8 @@ find_cross_sell(FILE *out, const EcReport *report)
 		fputs(" are the most frequent pair, though no pair is bought together more often than "
 			  "chance would have it: in ",
 			  out);
-	ec_write_count(out, ec_number(r, best, "baskets"));
-	fputs(" baskets.", out);
+	write_counted(out, ec_number(r, best, "baskets"), "basket");
+	putc('.', out);
 }
 
 static void

@@ -176,6 +176,26 @@ sql(q(CREATE TABLE nothing (LIKE events); SELECT ecinsight.create_views('nothing
 is("$code $err", '0 ', 'no events at all');
 like(slurp("$tmp/empty.html"), qr/There is nothing to show/, 'is said');
 
+# Great sums, few rows, and times for which JavaScript's own text of a date has another form.
+sql(<<'EOC');
+CREATE TABLE odd (LIKE events);
+INSERT INTO odd SELECT timestamptz '0291-01-01 00:00:00+00 BC' + i * interval '2000 years', 'purchase', 1, 1, 'kids.carriage', 'belecoo', 99999999.99, 1, 's' FROM generate_series(0, 6) i;
+INSERT INTO odd SELECT timestamptz '2019-10-01 00:00:00+00', 'purchase', 1, 1, 'kids.carriage', 'belecoo', 99999999.99, 1, 's' FROM generate_series(1, 20000) i;
+SELECT ecinsight.create_views('odd', 'odd');
+CREATE TABLE free (LIKE events);
+INSERT INTO free VALUES ('2019-10-01 00:00:00+00', 'purchase', 1, 1, 'kids.carriage', 'belecoo', 0, 1, 's');
+SELECT ecinsight.create_views('free', 'free');
+EOC
+foreach my $schema (qw(odd free))
+{
+	($code, $err) = report('-o', "$tmp/$schema.html", '--no-csv', '--schema', $schema, 'postgres');
+	is("$code $err", '0 ', "report of $schema events");
+}
+my ($finding) = slurp("$tmp/odd.html") =~ /(The best .*?)</;
+my @said = slurp("$tmp/free.html") =~ m{<p class=finding[^>]*>(.*?)</p>}gs;
+ok(slurp("$tmp/odd.html") =~ m{The best month, <b>2019-10</b>, brought 1,999,999,999,800,}, 'the best month among those of odd years') or diag($finding);
+ok((grep { /of all interactions\.$/ } @said) && (grep { /: 1 interaction\.$/ } @said), 'one is not many') or diag(explain(\@said));
+
 # ---- in a browser ----
 
 my $browser = EcBrowser->find(dir => $tmp);
@@ -212,6 +232,8 @@ seen.cells = document.querySelectorAll('#segments .mark-rect path').length;
 seen.legend = [...document.querySelectorAll('.legend .name')].map((e) => e.textContent);
 seen.unnamed = [...document.querySelectorAll('[role=img], section, [role=group], [role=region]')].filter((e) => {
 	const label = e.getAttribute('aria-label') || (document.getElementById(e.getAttribute('aria-labelledby')) || {}).textContent; return !label; }).length;
+seen.scale = [...document.querySelectorAll('#sales svg text')].map((e) => e.textContent).join(' ');
+seen.cut = [...document.querySelectorAll('.tiles dd, .rows .value')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent);
 seen.wide = document.documentElement.scrollWidth - innerWidth;
 seen.page = getComputedStyle(document.body).backgroundColor;
 seen.fetched = performance.getEntriesByType('resource').length;
@@ -259,6 +281,15 @@ EOC
 	is_deeply([ @{ $seen->{products} }[0 .. 7] ], [ map { "product $_->{product_id}" } @$products ], 'products of a brand');
 	is_deeply([ map { s/,//gr } @{ $seen->{values} }[0 .. 7] ], [ map { sprintf '%.2f', "$_->{revenue}" } @$products ], 'and their revenue');
 	is($seen->{products}[-1], 'other products', 'and the others');
+
+	foreach my $schema (qw(odd free))
+	{
+		($seen, $console) = $watched->("seen_$schema", slurp("$tmp/$schema.html"), '--window-size=1300,900');
+		is_deeply($seen->{errors}, [], "no error with $schema events") or diag($console);
+		is_deeply($seen->{cut}, [], "$schema: no number is cut off");
+		cmp_ok($seen->{marks}{funnel}, '>', 5, "$schema: all is drawn");
+		unlike($seen->{scale}, qr/NaN/, "$schema: an axis of numbers");
+	}
 
 	# That the policy works at all: a picture from elsewhere is refused.
 	($seen) = $watched->('forbidden', $html =~ s{</header>}{<img src="http://127.0.0.1:9/x.png"></header>}r);

@@ -20,6 +20,7 @@ const money = (v) => (v === null ? '–' : Math.abs(v) < 10000 ? cents.format(v)
 const count = (v) => (v === null ? '–' : whole.format(v));
 const percent = (v) => (v === null ? '–' : few.format(100 * v) + ' %');
 const text = (v) => (v === null ? '(blank)' : v === '' ? '(empty)' : v);
+const counted = (v, one, many) => count(v) + ' ' + (Number(v) === 1 ? one : many ?? one + 's');
 const sum = (rows, column) => rows.reduce((s, row) => s + Number(row[column] ?? 0), 0);
 
 function element(name, attributes, ...children)
@@ -121,32 +122,41 @@ const steps = { hour: 3600e3, day: 86400e3, week: 7 * 86400e3 };
 function bucketEnd(start)
 {
 	if (data.bucket !== 'month') return start + steps[data.bucket];
-	const d = new Date(start);
-	return Date.UTC(d.getUTCFullYear(), d.getUTCMonth() + 1, 1);
+	return new Date(start).setUTCMonth(new Date(start).getUTCMonth() + 1);
 }
 
-function bucketName(start)
+// PostgreSQL's text of a bucket: years may have more digits than four, or end with BC, which Date.parse doesn't know.
+function bucketStart(bucket)
 {
-	const iso = new Date(start).toISOString();
-	const day = new Date(start).toLocaleDateString('en', { weekday: 'short', timeZone: 'UTC' });
-	return data.bucket === 'hour' ? iso.slice(0, 10) + ' ' + iso.slice(11, 16) : data.bucket === 'day' ? day + ' ' + iso.slice(0, 10)
-		: data.bucket === 'week' ? 'week of ' + iso.slice(0, 10) : iso.slice(0, 7);
+	const [, year, month, day, hour] = /^(\d+)-(\d+)-(\d+) (\d+)/.exec(bucket).map(Number);
+	const date = new Date(0);
+	date.setUTCFullYear(bucket.endsWith(' BC') ? 1 - year : year, month - 1, day);
+	return date.setUTCHours(hour);
+}
+
+function bucketName(bucket, start)
+{
+	const [date, time] = bucket.split(' '), era = bucket.endsWith(' BC') ? ' BC' : '';
+	return (data.bucket === 'hour' ? date + ' ' + time.slice(0, 5)
+		: data.bucket === 'day' ? new Date(start).toLocaleDateString('en', { weekday: 'short', timeZone: 'UTC' }) + ' ' + date
+		: data.bucket === 'week' ? 'week of ' + date : date.slice(0, -3)) + era;
 }
 
 function sales(width)
 {
 	const rows = data.sales_trend.map((row) =>
 	{
-		const start = Date.parse(row.bucket.replace(' ', 'T') + 'Z'), end = bucketEnd(start);
+		const start = bucketStart(row.bucket), end = bucketEnd(start), name = bucketName(row.bucket, start);
 		return { start, end, middle: (start + end) / 2, revenue: row.revenue, peak: row.peak,
-			label: data.bucket === 'hour' ? bucketName(start).slice(5) : new Date(start).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' }),
-			tip: { title: bucketName(start), Revenue: money(row.revenue), Purchases: count(row.purchases), Carts: count(row.carts), Views: count(row.views),
+			label: data.bucket === 'hour' ? name.replace(/^\d+-/, '') : data.bucket === 'month' ? name : new Date(start).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' }),
+			tip: { title: name, Revenue: money(row.revenue), Purchases: count(row.purchases), Carts: count(row.carts), Views: count(row.views),
 				Visitors: count(row.users), Buyers: count(row.buyers), ...(row.peak ? { Peak: 'yes' } : {}) } };
 	});
 	namePeaks(rows, width);
 	const x = { field: 'start', type: 'temporal', scale: { type: 'utc' }, title: null,
 		axis: { grid: false, labelFlush: false, labelOverlap: true, tickCount: width < 500 ? 4 : 10, format: { hour: '%-d %b %H:%M', day: '%-d %b', week: '%-d %b %y', month: '%b %Y' }[data.bucket], labelColor: 'var(--soft)' } };
-	const y = { field: 'revenue', type: 'quantitative', title: null, axis: { grid: true, format: '~s', tickCount: 5, labelColor: 'var(--soft)' } };
+	const y = { field: 'revenue', type: 'quantitative', title: null, axis: { grid: true, format: '~s', labelExpr: 'replace(datum.label, "G", "B")', tickCount: 5, labelColor: 'var(--soft)' },
+		...(rows.some((row) => row.revenue != 0) ? {} : { scale: { domain: [0, 1] } }) };
 	const slim = rows.length > width / 5;
 	return { height: width < 500 ? 220 : 290, data: { values: rows }, layer: [
 		{ mark: { type: 'rect', cornerRadiusTopLeft: slim ? 0 : 2, cornerRadiusTopRight: slim ? 0 : 2, stroke: 'var(--card)', strokeWidth: slim ? 0.4 : 1.5 },
@@ -180,7 +190,7 @@ function prices(width)
 	return { height: 31 * names.length, params: [{ name: 'names', value: names }], layer: [
 		{ data: { values: rows }, mark: { type: 'rule', strokeWidth: 2, color: 'var(--line)' }, encoding: { y, x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } } },
 		{ data: { values: dots }, mark: { type: 'point', filled: true, opacity: 1, size: 95, strokeWidth: 1, stroke: 'var(--card)' },
-			encoding: { y, x: { field: 'price', type: 'quantitative', title: 'price', axis: { grid: true, format: ',.0f', tickCount: width < 420 ? 3 : 5 } }, tooltip: { field: 'tip' },
+			encoding: { y, x: { field: 'price', type: 'quantitative', title: 'price', axis: { grid: true, format: rows.some((row) => row.high > 5) ? ',.0f' : ',.2f', tickCount: width < 420 ? 3 : 5 } }, tooltip: { field: 'tip' },
 				shape: { field: 'kind', type: 'nominal', sort: kinds, scale: { domain: kinds, range: ['triangle-down', 'circle', 'triangle-up'] } },
 				color: { field: 'kind', type: 'nominal', sort: kinds, scale: { domain: kinds, range: ['var(--good)', 'var(--accent)', 'var(--peak)'] } } } }] };
 }
@@ -236,7 +246,7 @@ function segments(width)
 	const all = sum(data.customer_segments, 'revenue');
 	const rows = data.customer_segments.filter((row) => row.revenue > 0).map((row) => ({ id: row.segment, parent: 'all', size: Number(row.revenue),
 		name: row.segment.replace('_', ' '), fill: `var(--${colours[row.segment] || 'c10'})`, ink: `var(--${(colours[row.segment] || 'c10').replace('c', 't')})`,
-		share: percent(row.revenue / all), people: count(row.customers) + (row.customers === 1 ? ' customer' : ' customers'),
+		share: percent(row.revenue / all), people: counted(row.customers, 'customer'),
 		tip: { title: row.segment.replace('_', ' '), Customers: count(row.customers), Orders: count(row.orders), Revenue: money(row.revenue), 'Share of revenue': percent(row.revenue / all),
 			'Revenue per customer': money(row.average_monetary), 'Days since the last order': few.format(row.average_recency_days) } }));
 	const label = (field, dy, size, weight, least) => ({ type: 'text', from: { data: 'leaves' }, interactive: false, encode: { update: {
@@ -336,7 +346,7 @@ function drill()
 		const name = row.other ? `other ${plural}` : (path.length === 2 ? 'product ' : '') + text(row.value);
 		const e = element(leaf ? 'div' : 'button', leaf ? {} : { type: 'button' }, element('span', { class: 'name' }, ...named(name)),
 			element('span', { class: 'track', 'aria-hidden': 'true' }, element('i', { style: `width:${most > 0 ? Math.max(0, 100 * row.revenue / most) : 0}%` })),
-			element('span', { class: 'value' }, money(row.revenue)), element('span', { class: 'value more' }, `${count(row.interactions)} interactions`));
+			element('span', { class: 'value' }, money(row.revenue)), element('span', { class: 'value more' }, counted(row.interactions, 'interaction')));
 		if (!leaf) e.addEventListener('click', () => show([...path, { value: row.value }], true));
 		return element('li', row.other ? { class: 'other' } : {}, e);
 	}
@@ -353,6 +363,9 @@ function drill()
 			return i > 0 ? [element('span', { 'aria-hidden': 'true' }, '›'), e] : [e];
 		}));
 		list.setAttribute('aria-label', `${levels[path.length][2]} of ${names[path.length]}`);
+		// The bars begin and end in line, so the longest number makes the room for all.
+		for (const [name, texts] of [['--value', rows.map((row) => money(row.revenue))], ['--more', rows.map((row) => counted(row.interactions, 'interaction'))]])
+			list.style.setProperty(name, Math.max(0, ...texts.map((t) => t.length)) + 'ch');
 		list.replaceChildren(...rows.map((row) => line(path, row, most)));
 		if (!moved) return;
 		said.textContent = `${rows.length} ${levels[path.length][2]} of ${names[path.length]}`;
