@@ -73,10 +73,10 @@ take(EcCube *cube, int64 k, EcTopK *taken)
 	bool is_open;
 
 	ec_topk_init(taken, sizeof(EcUserTop), k, compare_tops, cube, cube->context);
-	is_open = ec_user_query_open(&users, &cube->args,
-								 EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_CATEGORY_CODE),
-								 EC_USER_WANT_CODES, EC_PROJECTION_BIT(EC_PROJECTION_TOP_CATEGORY),
-								 cube->codes, cube->brands, cube->context);
+	is_open = ec_user_query_open(
+		&users, &cube->args, EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_CATEGORY_CODE),
+		EC_USER_WANT_ROWS | EC_USER_WANT_CODES, EC_PROJECTION_BIT(EC_PROJECTION_TOP_CATEGORY),
+		cube->codes, cube->brands, cube->context);
 	cube->use->source = "lists of the greatest users";
 	if (is_open && !visit_lists(&users, taken))
 	{

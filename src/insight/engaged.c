@@ -374,7 +374,8 @@ count_all(Engaged *state, const EcArgs *args)
 	EcUserQuery query;
 	bool covered;
 
-	covered = ec_user_query_open(&query, args, columns, EC_USER_WANT_CODES | EC_USER_WANT_BRANDS,
+	covered = ec_user_query_open(&query, args, columns,
+								 EC_USER_WANT_ROWS | EC_USER_WANT_CODES | EC_USER_WANT_BRANDS,
 								 EC_PROJECTION_BIT(EC_PROJECTION_PURCHASE),
 								 combinations->categories, combinations->brands, state->context);
 	state->scale = query.rows.price_scale;

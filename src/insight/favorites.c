@@ -242,9 +242,9 @@ find_favorites(Favorites *state, const EcArgs *args, EcResult *result)
 	if (ec_user_query_open_chosen(
 			&query, args,
 			EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_CATEGORY_CODE) | EC_COL_BIT(EC_COL_BRAND),
-			EC_USER_WANT_CODES | EC_USER_WANT_BRANDS, state->combinations.categories,
-			state->combinations.brands, state->chosen ? state->users : NULL, state->nusers,
-			state->context))
+			EC_USER_WANT_ROWS | EC_USER_WANT_CODES | EC_USER_WANT_BRANDS,
+			state->combinations.categories, state->combinations.brands,
+			state->chosen ? state->users : NULL, state->nusers, state->context))
 		read_favorites(state, &query, result);
 	else
 	{

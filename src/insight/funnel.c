@@ -15,7 +15,8 @@
 #define ARG_BY 1
 #define ARG_COMMON 2
 #define COLUMNS 7
-#define SEEN 1
+#define SEEN EC_USER_SEEN
+#define KINDS ((1 << EC_TYPE_CLASSES) - 1)
 
 PG_FUNCTION_INFO_V1(ec_funnel);
 
@@ -37,10 +38,11 @@ typedef struct Funnel
 	EcPeopleCounts *counts; /* [capacity] by group */
 	uint64 *
 		last; /* [capacity] the last user's number << EC_TYPE_CLASSES, his types, SEEN; 0: no rows */
-	uint64 *sums;	/* [capacity] of the last cells: see count_together */
-	uint32 nsummed; /* so many cells */
+	uint64 *kinds; /* [capacity << EC_TYPE_CLASSES] users of a group by all their types */
 	uint64 nusers;
 	uint32 capacity;
+	uint32 *pieces; /* see find_pieces */
+	uint32 pieces_capacity;
 } Funnel;
 
 static uint32
@@ -62,17 +64,18 @@ reserve_groups(Funnel *state)
 	{
 		state->counts = MemoryContextAllocHuge(state->context, sizeof(EcPeopleCounts) * capacity);
 		state->last = MemoryContextAllocHuge(state->context, sizeof(uint64) * capacity);
-		state->sums = MemoryContextAllocHuge(state->context, sizeof(uint64) * capacity);
+		state->kinds =
+			MemoryContextAllocHuge(state->context, sizeof(uint64) * capacity * (KINDS + 1));
 	}
 	else
 	{
 		state->counts = repalloc_huge(state->counts, sizeof(EcPeopleCounts) * (Size) capacity);
 		state->last = repalloc_huge(state->last, sizeof(uint64) * (Size) capacity);
-		state->sums = repalloc_huge(state->sums, sizeof(uint64) * (Size) capacity);
+		state->kinds = repalloc_huge(state->kinds, sizeof(uint64) * (Size) capacity * (KINDS + 1));
 	}
 	memset(state->counts + old, 0, sizeof(EcPeopleCounts) * (capacity - old));
 	memset(state->last + old, 0, sizeof(uint64) * (capacity - old));
-	memset(state->sums + old, 0, sizeof(uint64) * (capacity - old));
+	memset(state->kinds + old * (KINDS + 1), 0, sizeof(uint64) * (capacity - old) * (KINDS + 1));
 	state->capacity = capacity;
 }
 
@@ -108,128 +111,110 @@ count_rows(Funnel *state, EcRows *rows)
 
 /* ---- summaries ---- */
 
-/* What was done in each of n cells from start on, by types' bits. */
+/* Room for what a run is made of. */
 static void
-find_types(const EcUserRun *run, uint32 start, uint32 n, uint8 *types)
+reserve_pieces(Funnel *state, uint32 n)
 {
-	const int64 *rows = run->counts[EC_USER_COUNT_ROWS] + start;
-	const int64 *carts = run->counts[EC_USER_COUNT_CARTS] + start;
-	const int64 *purchases = run->counts[EC_USER_COUNT_PURCHASES] + start;
-	const int64 *other = run->counts[EC_USER_COUNT_OTHER] + start;
-
-	for (uint32 i = 0; i < n; i++)
-		types[i] = (rows[i] != carts[i] + purchases[i] + other[i]) << EC_TYPE_VIEW |
-				   (carts[i] != 0) << EC_TYPE_CART | (purchases[i] != 0) << EC_TYPE_PURCHASE;
+	if (n <= state->pieces_capacity)
+		return;
+	if (state->pieces != NULL)
+		pfree(state->pieces);
+	state->pieces_capacity = n * 2;
+	state->pieces =
+		MemoryContextAllocHuge(state->context, sizeof(uint32) * (Size) state->pieces_capacity);
 }
 
 /* By brand a user's cells of a group don't stand together: the last one who was there is remembered. */
 static void
-count_scattered(Funnel *state, const EcUserRun *run, uint32 start, uint32 n, const uint8 *types)
+count_scattered(Funnel *state, const EcUserRun *run)
 {
-	const uint32 *groups = run->brands + start;
-	const int64 *users = run->users != NULL ? run->users + start : NULL;
+	const uint32 *groups = run->brands;
+	const int64 *users = run->users;
 	uint64 present = state->nusers;
 
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 i = 0; i < run->n; i++)
 	{
 		int64 *counts = state->counts[groups[i]];
 		uint64 last;
 		uint64 fresh;
 
-		present += users != NULL && start + i > 0 && users[i] != users[i - 1];
+		present += users != NULL && i > 0 && users[i] != users[i - 1];
+		if (run->types[i] == 0)
+			continue;
 		last = state->last[groups[i]];
 		last = last >> EC_TYPE_CLASSES == present ? last : present << EC_TYPE_CLASSES | SEEN;
-		fresh = run->isnull ? 0 : types[i] & ~last;
-		state->last[groups[i]] = last | types[i];
+		fresh = run->isnull ? 0 : run->types[i] & ~last;
+		state->last[groups[i]] = last | run->types[i];
 		for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
 			counts[type] += fresh >> type & 1;
 	}
 	state->nusers = present;
 }
 
-/* Sums of a few cells: so many bits for each type, and for cells at all in place of the first. */
-#define SUM_BITS 16
-#define SUM_MASK 0xFFFF
+/*
+ * Otherwise a user's cells of a group follow one another: they make a piece, the group and all their types.
+ * Which cell is another group's first can't be foretold, so there are no branches.
+ */
+static inline uint32
+find_pieces(uint32 n, const int64 *users, const uint32 *groups, const uint8 *types, uint32 counted,
+			uint32 *pieces)
+{
+	uint32 present = types[0];
+	uint32 to = 0;
 
-/* What a cell adds, by types' bits. */
-#define SUM_OF(type) (UINT64CONST(1) << (type) *SUM_BITS)
-#define SUMS_OF(types)                                                                             \
-	(((types) &1 << EC_TYPE_VIEW ? SUM_OF(EC_TYPE_VIEW) : 0) +                                     \
-	 ((types) &1 << EC_TYPE_CART ? SUM_OF(EC_TYPE_CART) : 0) +                                     \
-	 ((types) &1 << EC_TYPE_PURCHASE ? SUM_OF(EC_TYPE_PURCHASE) : 0))
+	pieces[0] = (groups != NULL ? groups[0] : EC_ID_NULL) << EC_TYPE_CLASSES | (present & counted);
+	for (uint32 i = 1; i < n; i++)
+	{
+		uint32 group = groups != NULL ? groups[i] : EC_ID_NULL;
+		uint32 other = (users != NULL && users[i] != users[i - 1]) |
+					   (groups != NULL && group != groups[i - 1]);
 
-static const uint64 spread[1 << EC_TYPE_CLASSES] = {
-	[2] = SUMS_OF(2),	[4] = SUMS_OF(4),	[6] = SUMS_OF(6),	[8] = SUMS_OF(8),
-	[10] = SUMS_OF(10), [12] = SUMS_OF(12), [14] = SUMS_OF(14),
-};
+		to += other;
+		present = (present & (other - 1)) | types[i];
+		pieces[to] = group << EC_TYPE_CLASSES | (present & counted);
+	}
+	return to + 1;
+}
 
+/* Pieces side by side are hardly ever the same, so each can be counted while the one before is. */
 static void
-flush_sums(Funnel *state)
+count_together(Funnel *state, const EcUserRun *run)
+{
+	const uint32 *groups = state->by == BY_CATEGORY ? run->codes : NULL;
+	uint32 counted = run->isnull ? SEEN : KINDS; /* no user: the group is there all the same */
+	uint32 n;
+
+	reserve_pieces(state, run->n);
+	if (run->users != NULL && groups != NULL)
+		n = find_pieces(run->n, run->users, groups, run->types, KINDS, state->pieces);
+	else
+		n = find_pieces(run->n, run->users, groups, run->types, counted, state->pieces);
+	for (uint32 i = 0; i < n; i++)
+		state->kinds[state->pieces[i]]++;
+}
+
+/* Users of a group by all their types become those of each type. */
+static void
+add_kinds(Funnel *state)
 {
 	for (uint32 group = 0; group < ngroups(state); group++)
 	{
-		uint64 sums = state->sums[group];
+		for (uint32 kind = 0; kind <= KINDS; kind++)
+		{
+			uint64 users = state->kinds[group << EC_TYPE_CLASSES | kind];
 
-		if (sums == 0)
-			continue;
-		for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
-			state->counts[group][type] += sums >> type * SUM_BITS & SUM_MASK;
-		state->last[group] = SEEN;
-		state->sums[group] = 0;
-	}
-	state->nsummed = 0;
-}
-
-/*
- * Otherwise a user's cells of a group follow one another: *done has the types of those before.  Which
- * cell is another group's first can't be foretold, so there are no branches.
- */
-static void
-count_together(Funnel *state, const EcUserRun *run, uint32 start, uint32 n, const uint8 *types,
-			   uint64 *done)
-{
-	const uint32 *groups = state->by == BY_CATEGORY ? run->codes + start : NULL;
-	const int64 *users = run->users != NULL ? run->users + start : NULL;
-	uint64 *sums = state->sums;
-
-	if (state->nsummed + n > SUM_MASK)
-		flush_sums(state);
-	state->nsummed += n;
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32 group = groups != NULL ? groups[i] : EC_ID_NULL;
-		bool first = start + i > 0 && ((users != NULL && users[i] != users[i - 1]) ||
-									   (groups != NULL && group != groups[i - 1]));
-		uint64 fresh;
-
-		*done &= (uint64) first - 1;
-		fresh = run->isnull ? 0 : types[i] & ~*done;
-		*done |= types[i];
-		sums[group] += 1 + spread[fresh];
-	}
-}
-
-static void
-count_run(Funnel *state, const EcUserRun *run, uint8 *types)
-{
-	uint64 done = 0;
-
-	for (uint32 start = 0; start < run->n; start += EC_BLOCK_ROWS)
-	{
-		uint32 n = Min(run->n - start, EC_BLOCK_ROWS);
-
-		find_types(run, start, n, types);
-		if (state->by == BY_BRAND)
-			count_scattered(state, run, start, n, types);
-		else
-			count_together(state, run, start, n, types, &done);
+			if (users == 0 || kind == 0)
+				continue;
+			state->last[group] = SEEN;
+			for (int type = EC_TYPE_VIEW; type <= EC_TYPE_PURCHASE; type++)
+				state->counts[group][type] += kind >> type & 1 ? users : 0;
+		}
 	}
 }
 
 static void
 count_cells(Funnel *state, EcUserQuery *query)
 {
-	uint8 *types = MemoryContextAlloc(state->context, EC_BLOCK_ROWS);
 	EcUserRun run;
 
 	ec_user_query_read(query);
@@ -237,10 +222,13 @@ count_cells(Funnel *state, EcUserQuery *query)
 	{
 		reserve_groups(state);
 		state->nusers++;
-		count_run(state, &run, types);
+		if (state->by == BY_BRAND)
+			count_scattered(state, &run);
+		else
+			count_together(state, &run);
 	}
 	reserve_groups(state); /* the last keys may have hidden rows only */
-	flush_sums(state);
+	add_kinds(state);
 }
 
 static void

@@ -37,7 +37,7 @@
 #include "store/options.h"
 
 /* To be changed whenever the meaning of any projection's cells is. */
-#define FORMAT 4
+#define FORMAT 5
 
 /* See above; sets of the lowest tier have less than so many times ecinsight.summary_rows rows. */
 #define TIER_FACTOR 4

@@ -21,7 +21,7 @@
 
 /* Cells on their way to a part. */
 #define CHUNK 4096
-#define INTS (EC_USER_OTHER + 1)
+#define INTS (EC_USER_TYPES + 1)
 #define TEXT EC_USER_CODE
 #define SLOT EC_USER_SLOT
 
@@ -313,17 +313,20 @@ put_cell(Chunk *chunk, uint64 user, uint32 id, const uint64 *counts, bool no_use
 {
 	uint32 i = chunk->n++;
 	uint64 rows = 0;
+	bool fits = true;
 
 	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+	{
 		rows += counts[type];
-	if (rows >= COUNT_MAX)
+		fits &= type == EC_TYPE_VIEW || counts[type] <= EC_USER_TYPES_MAX;
+	}
+	if (rows >= COUNT_MAX || !fits)
 		ec_build_refuse(chunk->making);
 	chunk->ints[EC_USER_ID][i] = ec_sorter_int64(user);
 	chunk->ids[i] = id;
 	chunk->ints[EC_USER_ROWS][i] = (int64) rows;
-	chunk->ints[EC_USER_CARTS][i] = (int64) counts[EC_TYPE_CART];
-	chunk->ints[EC_USER_PURCHASES][i] = (int64) counts[EC_TYPE_PURCHASE];
-	chunk->ints[EC_USER_OTHER][i] = (int64) counts[0];
+	chunk->ints[EC_USER_TYPES][i] = ec_user_types_pack(
+		counts[EC_TYPE_VIEW] > 0, counts[EC_TYPE_CART], counts[EC_TYPE_PURCHASE], counts[0]);
 	if (no_user || no_time)
 		write_with_nulls(chunk, no_user, no_time);
 	else if (chunk->n == CHUNK)

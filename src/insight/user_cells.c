@@ -40,7 +40,8 @@ struct EcUserCells
 	double share;
 	const int64 *chosen; /* NULL: all users */
 	uint32 nchosen;
-	uint32 code; /* the only one; EC_ID_NULL: all */
+	bool subtracts; /* rows are taken away, so it matters how many there are */
+	uint32 code;	/* the only one; EC_ID_NULL: all */
 	uint32 brand;
 
 	EcTally *tally; /* of rows, and then sorted; NULL: none */
@@ -57,7 +58,8 @@ struct EcUserCells
 	uint32 capacity;
 	uint32 arrays; /* capacity of the following */
 	uint32 *ids[2];
-	int64 *ints[EC_USER_COUNTS];
+	int64 *rows;
+	uint8 *types;
 };
 
 EcUserCells *
@@ -176,6 +178,7 @@ ec_user_cells_add_rows(EcUserCells *cells, uint32 n, const int64 *users, const u
 
 	if (cells->tally == NULL)
 		create_tally(cells);
+	cells->subtracts |= sign < 0;
 	set_keys(cells, n, users, nulls, codes, brands);
 	for (int w = 0; w < KEY_WORDS; w++)
 		keys[w] = cells->keys[w];
@@ -196,6 +199,7 @@ ec_user_cells_add_sum(EcUserCells *cells, int64 user, uint64 texts, const int64 
 
 	if (cells->tally == NULL)
 		create_tally(cells);
+	cells->subtracts = true;
 	combine_counts(ec_tally_find_one(cells->tally, key), (const uint64 *) counts);
 }
 
@@ -286,6 +290,34 @@ collect(EcUserCells *cells, uint64 texts, const int64 *counts)
 	memcpy(cell->counts, counts, sizeof(cell->counts));
 }
 
+/* The least that has these types: enough if nothing is taken away. */
+static void
+count_types(uint8 types, int64 *counts)
+{
+	bool view = (types & 1 << EC_TYPE_VIEW) != 0;
+
+	counts[EC_USER_COUNT_CARTS] = (types & 1 << EC_TYPE_CART) != 0;
+	counts[EC_USER_COUNT_PURCHASES] = (types & 1 << EC_TYPE_PURCHASE) != 0;
+	counts[EC_USER_COUNT_OTHER] = types == EC_USER_SEEN;
+	counts[EC_USER_COUNT_ROWS] = view + counts[EC_USER_COUNT_CARTS] +
+								 counts[EC_USER_COUNT_PURCHASES] + counts[EC_USER_COUNT_OTHER];
+}
+
+static void
+count_cell(const EcUserCells *cells, EcUserStream *stream, uint32 i, int64 *counts)
+{
+	if (cells->subtracts && stream->types != NULL)
+		ec_user_stream_counts(stream, i, counts);
+	else if (stream->types != NULL)
+		count_types(stream->types[i], counts);
+	else if (stream->rows != NULL)
+		counts[EC_USER_COUNT_ROWS] = stream->rows[i];
+	else if (cells->subtracts)
+		ec_user_stream_counts(stream, i, counts);
+	else
+		counts[EC_USER_COUNT_ROWS] = 1;
+}
+
 /* All cells of the stream's user, in as many blocks as they are; steps to the next user. */
 static void
 collect_stream(EcUserCells *cells, EcUserStream *stream)
@@ -300,12 +332,13 @@ collect_stream(EcUserCells *cells, EcUserStream *stream)
 			uint64 texts = 0;
 			int64 counts[EC_USER_COUNTS] = {0};
 
+			if (stream->types != NULL && stream->types[i] == 0)
+				continue; /* not in the slots */
 			if (cells->want & EC_USER_WANT_CODES)
 				texts |= (uint64) stream->codes[i] << CODE_SHIFT;
 			if (cells->want & EC_USER_WANT_BRANDS)
 				texts |= stream->brands[i];
-			for (int c = 0; c < (cells->want & EC_USER_WANT_TYPES ? EC_USER_COUNTS : 1); c++)
-				counts[c] = stream->counts[c][i];
+			count_cell(cells, stream, i, counts);
 			collect(cells, texts, counts);
 		}
 		ec_user_stream_next(stream);
@@ -389,13 +422,25 @@ reserve_arrays(EcUserCells *cells)
 			pfree(cells->ids[w]);
 		cells->ids[w] = MemoryContextAllocHuge(cells->context, sizeof(uint32) * cells->capacity);
 	}
-	for (int c = 0; c < EC_USER_COUNTS; c++)
+	if (cells->rows != NULL)
 	{
-		if (cells->ints[c] != NULL)
-			pfree(cells->ints[c]);
-		cells->ints[c] = MemoryContextAllocHuge(cells->context, sizeof(int64) * cells->capacity);
+		pfree(cells->rows);
+		pfree(cells->types);
 	}
+	cells->rows = MemoryContextAllocHuge(cells->context, sizeof(int64) * cells->capacity);
+	cells->types = MemoryContextAllocHuge(cells->context, cells->capacity);
 	cells->arrays = cells->capacity;
+}
+
+static uint8
+types_of(const int64 *counts)
+{
+	int64 carts = counts[EC_USER_COUNT_CARTS];
+	int64 purchases = counts[EC_USER_COUNT_PURCHASES];
+	int64 others = carts + purchases + counts[EC_USER_COUNT_OTHER];
+
+	return EC_USER_SEEN | (counts[EC_USER_COUNT_ROWS] > others) << EC_TYPE_VIEW |
+		   (carts > 0) << EC_TYPE_CART | (purchases > 0) << EC_TYPE_PURCHASE;
 }
 
 static void
@@ -408,14 +453,14 @@ put_collected(EcUserCells *cells, EcUserSlice *slice)
 
 		cells->ids[0][i] = (uint32) (cell->texts >> CODE_SHIFT);
 		cells->ids[1][i] = (uint32) cell->texts;
-		for (int c = 0; c < EC_USER_COUNTS; c++)
-			cells->ints[c][i] = cell->counts[c];
+		cells->rows[i] = cell->counts[EC_USER_COUNT_ROWS];
+		cells->types[i] = types_of(cell->counts);
 	}
 	slice->n = cells->ncollected;
 	slice->codes = cells->ids[0];
 	slice->brands = cells->ids[1];
-	for (int c = 0; c < EC_USER_COUNTS; c++)
-		slice->counts[c] = cells->ints[c];
+	slice->rows = cells->rows;
+	slice->types = cells->types;
 }
 
 /* ---- users ---- */
@@ -492,8 +537,8 @@ hand_out(EcUserStream *stream, EcUserSlice *slice)
 	slice->n = stream->end - at;
 	slice->codes = stream->codes != NULL ? stream->codes + at : NULL;
 	slice->brands = stream->brands != NULL ? stream->brands + at : NULL;
-	for (int c = 0; c < EC_USER_COUNTS; c++)
-		slice->counts[c] = stream->counts[c] != NULL ? stream->counts[c] + at : NULL;
+	slice->rows = stream->rows != NULL ? stream->rows + at : NULL;
+	slice->types = stream->types != NULL ? stream->types + at : NULL;
 	stream->taken = true;
 }
 
@@ -576,6 +621,7 @@ ec_user_cells_next_run(EcUserCells *cells, EcUserRun *run)
 	run->n = slice.n;
 	run->codes = slice.codes;
 	run->brands = slice.brands;
-	memcpy(run->counts, slice.counts, sizeof(run->counts));
+	run->rows = slice.rows;
+	run->types = slice.types;
 	return true;
 }

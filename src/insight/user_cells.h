@@ -19,12 +19,16 @@
 #include "insight/rows.h"
 #include "store/summary.h"
 
-/* What is wanted of cells, besides users and numbers of rows. */
+/*
+ * What is wanted of cells, besides users.  With types, which only runs have, cells outside the slots may be
+ * handed out, too: they have no type.
+ */
 #define EC_USER_WANT_CODES 1
 #define EC_USER_WANT_BRANDS 2
 #define EC_USER_WANT_TYPES 4
+#define EC_USER_WANT_ROWS 8
 
-/* Numbers of a cell: rows of all types, and of three; views are the others. */
+/* Numbers of rows: of all types, and of three; views are the others. */
 typedef enum EcUserCount
 {
 	EC_USER_COUNT_ROWS,
@@ -35,6 +39,9 @@ typedef enum EcUserCount
 
 #define EC_USER_COUNTS 4
 
+/* The bit that all cells with rows have among their types (1 << EC_TYPE_...). */
+#define EC_USER_SEEN 1
+
 /*
  * A user's cells, n >= 1; rows is always positive.  If codes are wanted, cells of equal code
  * stand together, and among them those of equal brand if brands are wanted too.
@@ -44,9 +51,10 @@ typedef struct EcUserSlice
 	int64 user; /* 0 if isnull */
 	bool isnull;
 	uint32 n;
-	const uint32 *codes;				 /* NULL if not wanted */
-	const uint32 *brands;				 /* likewise */
-	const int64 *counts[EC_USER_COUNTS]; /* but rows, NULL if types aren't wanted */
+	const uint32 *codes;  /* NULL if not wanted */
+	const uint32 *brands; /* likewise */
+	const int64 *rows;
+	const uint8 *types; /* EC_USER_SEEN and 1 << EC_TYPE_... of the types that it has rows of */
 } EcUserSlice;
 
 /*
@@ -60,7 +68,8 @@ typedef struct EcUserRun
 	const int64 *users;	 /* by cell; NULL: all are one user's */
 	const uint32 *codes; /* as in a slice, from here on */
 	const uint32 *brands;
-	const int64 *counts[EC_USER_COUNTS];
+	const int64 *rows;
+	const uint8 *types;
 } EcUserRun;
 
 typedef struct EcUserCells EcUserCells;
@@ -112,13 +121,5 @@ extern bool ec_user_cells_next_run(EcUserCells *cells, EcUserRun *run);
 
 /* Ends readers and files. */
 extern void ec_user_cells_destroy(EcUserCells *cells);
-
-/* The views of the i-th cell. */
-static inline int64
-ec_user_views(const EcUserSlice *slice, uint32 i)
-{
-	return slice->counts[EC_USER_COUNT_ROWS][i] - slice->counts[EC_USER_COUNT_CARTS][i] -
-		   slice->counts[EC_USER_COUNT_PURCHASES][i] - slice->counts[EC_USER_COUNT_OTHER][i];
-}
 
 #endif /* EC_USER_CELLS_H */

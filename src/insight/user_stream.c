@@ -52,8 +52,9 @@ ec_user_stream_begin(EcUserStream *stream, Relation rel, const EcSummarySet *set
 		begin_parents(stream, rel, set, context);
 	stream->selection = palloc(sizeof(uint32) * EC_BLOCK_ROWS);
 	stream->null_bytes = palloc(EC_BLOCK_ROWS);
-	for (int i = 0; i < 1 + EC_USER_COUNTS; i++)
+	for (int i = 0; i < lengthof(stream->ints); i++)
 		stream->ints[i] = palloc(sizeof(int64) * EC_BLOCK_ROWS);
+	stream->type_bytes = palloc(EC_BLOCK_ROWS);
 	stream->taken = true;
 	MemoryContextSwitchTo(old);
 }
@@ -270,13 +271,13 @@ select_by_slots(EcUserStream *stream, const EcVector *v)
 	return n;
 }
 
-/* Numbers the cells in the slots; false: all are. */
+/* Numbers the cells in the slots; false: all are, or get_types leaves the others without types. */
 static bool
 select_slots(EcUserStream *stream, uint32 block)
 {
 	uint32 all = stream->n;
 
-	if (!has_range(stream))
+	if (!has_range(stream) || (stream->want & EC_USER_WANT_TYPES) != 0)
 		return false;
 	stream->n = stream->by_brand
 					? select_by_parents(stream)
@@ -381,6 +382,120 @@ select_cells(EcUserStream *stream, uint32 block)
 	return selection;
 }
 
+/* ---- types ---- */
+
+static inline uint8
+types_of(int64 types)
+{
+	return EC_USER_SEEN | !(types & 1) << EC_TYPE_VIEW |
+		   (ec_user_types_get(types, EC_USER_TYPES_CARTS) != 0) << EC_TYPE_CART |
+		   (ec_user_types_get(types, EC_USER_TYPES_PURCHASES) != 0) << EC_TYPE_PURCHASE;
+}
+
+/* The types of a dictionary's entries: there are few in most. */
+static const uint8 *
+find_entry_types(EcUserStream *stream, const EcVector *v)
+{
+	if (v->ndict > stream->entries)
+	{
+		if (stream->entry_types != NULL)
+			pfree(stream->entry_types);
+		stream->entries = v->ndict * 2;
+		stream->entry_types = MemoryContextAllocHuge(stream->context, stream->entries);
+	}
+	for (uint32 i = 0; i < v->ndict; i++)
+		stream->entry_types[i] = types_of(v->values.i64[i]);
+	return stream->entry_types;
+}
+
+/* Cells outside the slots have none. */
+static void
+mask_by_slots(EcUserStream *stream, const EcVector *v, uint8 *types)
+{
+	const EcSlots *slots = &stream->slots;
+
+	if (v->form == EC_FORM_FLAT && v->nnulls == 0)
+	{
+		const int64 *values = v->values.i64;
+
+		for (uint32 i = 0; i < v->nrows; i++)
+			types[i] &= -((values[i] >= slots->min) & (values[i] <= slots->max));
+		return;
+	}
+	for (uint32 i = 0; i < v->nrows; i++)
+	{
+		bool isnull = ec_vector_is_null(v, i);
+		int64 slot = isnull ? 0 : ec_vector_int64(v, i);
+
+		types[i] &= -(isnull ? slots->nulls : slot >= slots->min && slot <= slots->max);
+	}
+}
+
+static void
+mask_by_parents(EcUserStream *stream, uint8 *types)
+{
+	const EcSlots *slots = &stream->slots;
+	const EcUserParents *parents = &stream->parents;
+
+	for (uint32 i = 0; i < stream->n; i++)
+	{
+		uint32 parent = (uint32) stream->numbers[i];
+		int64 slot = parents->slots[parent];
+
+		types[i] &=
+			-(parents->no_slot[parent] ? slots->nulls : slot >= slots->min && slot <= slots->max);
+	}
+}
+
+/* Of all cells of the block: none has been left out. */
+static void
+get_types(EcUserStream *stream, uint32 block)
+{
+	const EcVector *v = ec_reader_block(stream->reader, EC_USER_TYPES, block);
+	uint8 *types = stream->type_bytes;
+
+	Assert(stream->n == v->nrows);
+	if (v->form == EC_FORM_CONST)
+		memset(types, types_of(v->values.i64[0]), stream->n);
+	else if (v->form == EC_FORM_FLAT)
+	{
+		for (uint32 i = 0; i < stream->n; i++)
+			types[i] = types_of(v->values.i64[i]);
+	}
+	else
+	{
+		const uint8 *of_entry = find_entry_types(stream, v);
+
+		for (uint32 i = 0; i < stream->n; i++)
+			types[i] = of_entry[v->codes[i]];
+	}
+	if (has_range(stream) && stream->by_brand)
+		mask_by_parents(stream, types);
+	else if (has_range(stream))
+		mask_by_slots(stream, ec_reader_block(stream->reader, EC_USER_SLOT, block), types);
+	stream->types = types;
+}
+
+void
+ec_user_stream_counts(EcUserStream *stream, uint32 at, int64 *counts)
+{
+	uint32 block = stream->block - 1;
+	uint32 cell = stream->selected == NULL ? at : stream->selected[at];
+	int64 types;
+
+	memset(counts, 0, sizeof(int64) * EC_USER_COUNTS);
+	counts[EC_USER_COUNT_ROWS] =
+		ec_vector_int64(ec_reader_block(stream->reader, EC_USER_ROWS, block), cell);
+	if ((stream->want & EC_USER_WANT_TYPES) == 0)
+		return;
+	types = ec_vector_int64(ec_reader_block(stream->reader, EC_USER_TYPES, block), cell);
+	counts[EC_USER_COUNT_CARTS] = ec_user_types_get(types, EC_USER_TYPES_CARTS);
+	counts[EC_USER_COUNT_PURCHASES] = ec_user_types_get(types, EC_USER_TYPES_PURCHASES);
+	counts[EC_USER_COUNT_OTHER] = ec_user_types_get(types, EC_USER_TYPES_OTHER);
+}
+
+/* ---- blocks of cells ---- */
+
 static void
 get_block(EcUserStream *stream, uint32 block)
 {
@@ -399,9 +514,12 @@ get_block(EcUserStream *stream, uint32 block)
 		stream->codes = get_codes(stream, block, selection);
 	if (stream->want & EC_USER_WANT_BRANDS)
 		stream->brands = get_ids(stream, &stream->brand, EC_USER_BRAND, block, selection);
-	for (int i = 0; i < (stream->want & EC_USER_WANT_TYPES ? EC_USER_COUNTS : 1); i++)
-		stream->counts[i] = get_ints(stream, ec_reader_block(reader, EC_USER_ROWS + i, block),
-									 selection, stream->ints[1 + i]);
+	if (stream->want & EC_USER_WANT_ROWS)
+		stream->rows = get_ints(stream, ec_reader_block(reader, EC_USER_ROWS, block), selection,
+								stream->ints[1]);
+	if (stream->want & EC_USER_WANT_TYPES)
+		get_types(stream, block);
+	stream->selected = selection;
 }
 
 /* The next block that has a selected cell; false: there is none. */

@@ -53,11 +53,16 @@ typedef struct EcUserStream
 	const uint8 *nulls; /* NULL: none */
 	const uint32 *codes;
 	const uint32 *brands;
-	const int64 *counts[EC_USER_COUNTS];
-	int64 *ints[1 + EC_USER_COUNTS]; /* memory for users and counts */
-	uint32 *ids;					 /* likewise for codes, and */
-	int64 *numbers;					 /* for places among the parents, if by brand */
+	const int64 *rows;		/* NULL if not wanted */
+	const uint8 *types;		/* likewise; 0 outside the slots */
+	const uint32 *selected; /* the cells' places in the block; NULL: they are all of it */
+	int64 *ints[2];			/* memory for users and rows */
+	uint32 *ids;			/* likewise for codes, and */
+	int64 *numbers;			/* for places among the parents, if by brand */
 	uint8 *null_bytes;
+	uint8 *type_bytes;
+	uint8 *entry_types; /* of a dictionary's entries */
+	uint32 entries;		/* capacity of these */
 
 	/* the present user's */
 	uint32 at;
@@ -76,6 +81,9 @@ extern void ec_user_stream_next(EcUserStream *stream);
  * stand in this block alone.  False: it is only one, or there are chosen users, or one is NULL.
  */
 extern bool ec_user_stream_widen(EcUserStream *stream, int64 limit);
+
+/* Numbers by EcUserCount of a cell of the present user, whatever is wanted; types only if these are. */
+extern void ec_user_stream_counts(EcUserStream *stream, uint32 at, int64 *counts);
 
 extern void ec_user_stream_end(EcUserStream *stream);
 

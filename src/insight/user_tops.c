@@ -117,7 +117,6 @@ ec_user_top_compare(const EcUserTop *a, const EcUserTop *b, const EcInterner *co
 void
 ec_user_slice_visit(const EcUserSlice *slice, bool with_brand, EcUserTopVisitor visit, void *arg)
 {
-	const int64 *counts = slice->counts[EC_USER_COUNT_ROWS];
 	EcUserTop top = {slice->user, 0, EC_ID_NULL, EC_ID_NULL, slice->isnull};
 
 	for (uint32 i = 0; i < slice->n;)
@@ -126,7 +125,7 @@ ec_user_slice_visit(const EcUserSlice *slice, bool with_brand, EcUserTopVisitor 
 		top.brand = with_brand ? slice->brands[i] : EC_ID_NULL;
 		top.n = 0;
 		do
-			top.n += counts[i++];
+			top.n += slice->rows[i++];
 		while (i < slice->n && slice->codes[i] == top.code &&
 			   (!with_brand || slice->brands[i] == top.brand));
 		visit(&top, arg);

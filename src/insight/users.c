@@ -129,7 +129,7 @@ static void
 count_all(UserTop *state, const EcArgs *args)
 {
 	uint32 columns = EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_CATEGORY_CODE);
-	uint32 want = EC_USER_WANT_CODES;
+	uint32 want = EC_USER_WANT_ROWS | EC_USER_WANT_CODES;
 	uint32 projections = EC_PROJECTION_BIT(EC_PROJECTION_TOP_CATEGORY);
 	EcUserQuery query;
 
