@@ -361,14 +361,23 @@ sub count_summaries
 	my $sets = $node->safe_psql('postgres', "SELECT count(DISTINCT set_number) FROM ecinsight.summaries('c')");
 	$summed++ if $sets > 0;
 	$several++ if $sets > 1;
-	return;
+	return $sets;
+}
+
+# A load, then one that is much smaller, each with a VACUUM: two sets, which no VACUUM merges while nothing is new.
+sub two_sets
+{
+	my $rows = pick(1000, 5000, 12000);
+	my @calls = calls(6);
+	my $script = create_tables() . join '', map { fill_staging($_) . all_three('INSERT INTO T SELECT * FROM staging;') . "VACUUM c; VACUUM p;\n" } $rows, $rows / 5;
+	return ($script . join('', map { set_guc() . printing($_, $calls[$_]) } 0 .. $#calls), @calls);
 }
 
 foreach my $seed ($first .. $first + $seeds - 1)
 {
 	srand($seed);
-	run_round("seed $seed", create_tables() . fill_staging(pick(100, 5000, 12000)) . all_three('INSERT INTO T SELECT * FROM staging;') . "VACUUM c; VACUUM p;\n");
-	count_summaries();
+	run_round("seed $seed", two_sets());
+	is(count_summaries(), 2, "seed $seed: two sets at first");
 	foreach my $round (1 .. 6)
 	{
 		my $earlier = earlier_session();
@@ -379,6 +388,6 @@ foreach my $seed ($first .. $first + $seeds - 1)
 	is($node->safe_psql('postgres', "SELECT * FROM ecinsight.verify('c')"), '', "seed $seed: sound");
 }
 cmp_ok($summed, '>', $seeds * 3, "summaries were there in $summed of " . $seeds * 7 . ' states');
-cmp_ok($several, '>', 0, "several sets in $several states");
+note("several sets in $several states");
 $node->stop;
 done_testing();
