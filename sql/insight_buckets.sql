@@ -129,6 +129,9 @@ INSERT INTO queries (query) VALUES
 ('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day GROUP BY 1, 2 ORDER BY 3 DESC FETCH FIRST 7 ROWS WITH TIES'),
 ('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day WHERE bucket >= ''2020-01-01'' AND bucket < to_date(''2020-01-04'', ''YYYY-MM-DD'') GROUP BY 1, 2 ORDER BY 3 DESC FETCH FIRST 7 ROWS WITH TIES'),
 ('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day WHERE bucket <= ''2020-01-03'' AND category_code = ''code2'' GROUP BY 1, 2 ORDER BY 3 DESC, 2 DESC, 1 LIMIT 8'),
+('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day WHERE category_code = ''code2'' GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 5'),
+('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day WHERE category_code IN (''code3'', ''none'', ''code1'') GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 9'),
+('SELECT user_id, category_code, sum(interactions) FROM %s.user_category_day WHERE category_code = ''none'' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 9'),
 ('SELECT date_trunc(''week'', bucket), sum(views) FROM %s.category_day GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1'),
 ('SELECT brand, sum(views) FROM %s.category_day GROUP BY 1 HAVING sum(views) < 900 ORDER BY 2 DESC, 1 LIMIT 2'),
 ('SELECT brand, sum(views) FROM %s.category_day WHERE brand <> ''brand1'' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1'),
@@ -290,6 +293,7 @@ SELECT told($$SELECT category_code, sum(interactions) FROM bucket_views.user_cat
 SELECT told($$SELECT * FROM bucket_views.user_category_day WHERE bucket = '2020-01-03'$$);
 SELECT told($$SELECT product_id, sum(views) FROM bucket_views.product_day GROUP BY 1 ORDER BY 2 DESC NULLS LAST LIMIT 10$$);
 SELECT told($$SELECT user_id, category_code, sum(interactions) FROM bucket_views.user_category_day GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10$$);
+SELECT told($$SELECT user_id, category_code, sum(interactions) FROM bucket_views.user_category_day WHERE category_code = 'code1' GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10$$);
 SELECT told($$SELECT category_code, count(*) FROM bucket_views.category_day WHERE revenue = 0 GROUP BY 1$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > now() - interval '30 days' AND bucket < '2020-01-02'$$);
 SELECT told($$SELECT sum(views) FROM bucket_views.sales_day WHERE bucket > '2020-01-02' AND bucket < '2020-01-01'$$);

@@ -1,7 +1,7 @@
 /*
  * cube_tops.c
  *	  The pairs of user and category with the most rows, for a query of user_category_day that
- *	  wants no others: by the lists of the greatest that sets have (user_tops.h), or user by user.
+ *	  wants no others, perhaps of some categories only: by the lists of the greatest that sets have (user_tops.h), or user by user.
  *
  * Whoever asks may order equal ones as he likes, so all that have as many rows as the last one
  * wanted are found, too: more are taken than wanted until there is one with fewer.
@@ -28,47 +28,64 @@ compare_tops(const void *a, const void *b, void *arg)
 	return ec_user_top_compare(a, b, cube->codes, cube->brands);
 }
 
+/* Where tops are offered, and of which codes: 1 .. ncodes, as a filter's texts were interned first; 0: all. */
+typedef struct Taking
+{
+	EcTopK *taken;
+	uint32 ncodes;
+} Taking;
+
 static void
 offer(const EcUserTop *top, void *arg)
 {
-	const EcUserTop *worst = ec_topk_worst(arg);
+	const Taking *taking = arg;
+	const EcUserTop *worst = ec_topk_worst(taking->taken);
 
+	if (taking->ncodes > 0 && (top->code == EC_ID_NULL || top->code > taking->ncodes))
+		return;
 	if (worst == NULL || top->n >= worst->n)
-		ec_topk_offer(arg, top);
+		ec_topk_offer(taking->taken, top);
 }
 
 static bool
 is_question_for_lists(const EcCubeQuery *query)
 {
+	const EcCubeFilter *codes = &query->filters[EC_CUBE_CODE];
+
 	return query->limit > 0 && query->limit < TAKEN_MAX / 2 && query->top == EC_CUBE_INTERACTIONS &&
 		   query->view->id == EC_COL_USER && query->keys == PAIR_BITS &&
 		   query->measures == EC_CUBE_BIT(EC_CUBE_INTERACTIONS) &&
-		   !query->filters[EC_CUBE_ID].is_active && !query->filters[EC_CUBE_CODE].is_active;
+		   !query->filters[EC_CUBE_ID].is_active && (!codes->is_active || codes->n > 0);
 }
 
 static bool
-visit_lists(EcUserQuery *users, EcTopK *taken)
+visit_lists(EcUserQuery *users, Taking *taking)
 {
+	int64 k = taking->taken->k;
+
 	if (ec_user_query_is_unbounded(users))
-		return ec_user_tops_visit(users->cells, users->sets, users->nsets, taken->k, offer, taken);
+		return ec_user_tops_visit(users->cells, users->sets, users->nsets, taking->ncodes, k, offer,
+								  taking);
 	return ec_user_tops_visit_range(users->cells, users->sets, users->nsets, &users->rows.slots,
-									taken->k, offer, taken);
+									taking->ncodes, k, offer, taking);
 }
 
 static void
-visit_all(EcUserQuery *users, EcTopK *taken)
+visit_all(EcUserQuery *users, Taking *taking)
 {
 	EcUserSlice slice;
 
 	ec_user_query_read(users);
 	while (ec_user_cells_next(users->cells, &slice))
-		ec_user_slice_visit(&slice, false, offer, taken);
+		ec_user_slice_visit(&slice, false, offer, taking);
 }
 
 /* Takes the first k of all.  False: there are no summaries. */
 static bool
 take(EcCube *cube, int64 k, EcTopK *taken)
 {
+	const EcCubeFilter *codes = &cube->query->filters[EC_CUBE_CODE];
+	Taking taking = {taken, codes->is_active ? codes->n : 0};
 	EcUserQuery users;
 	bool is_open;
 
@@ -78,9 +95,9 @@ take(EcCube *cube, int64 k, EcTopK *taken)
 		EC_USER_WANT_ROWS | EC_USER_WANT_CODES, EC_PROJECTION_BIT(EC_PROJECTION_TOP_CATEGORY),
 		cube->codes, cube->brands, cube->context);
 	cube->use->source = "lists of the greatest users";
-	if (is_open && !visit_lists(&users, taken))
+	if (is_open && !visit_lists(&users, &taking))
 	{
-		visit_all(&users, taken);
+		visit_all(&users, &taking);
 		cube->use->source = "summaries by user";
 	}
 	ec_user_query_close(&users);

@@ -68,6 +68,7 @@ typedef struct Tops
 	const EcUserSet *sets;
 	uint32 nsets;
 	bool with_brand;
+	uint32 ncodes; /* those above are not asked for; 0: all are */
 	candidates_hash *candidates;
 	int64 bounds; /* of all lists together */
 	int64 least;  /* what the k-th has, at the least */
@@ -134,6 +135,18 @@ ec_user_slice_visit(const EcUserSlice *slice, bool with_brand, EcUserTopVisitor 
 
 /* ---- lists ---- */
 
+static inline bool
+is_wanted(const Tops *tops, uint32 code)
+{
+	return tops->ncodes == 0 || (code != EC_ID_NULL && code <= tops->ncodes);
+}
+
+static inline uint32
+code_of(uint64 texts)
+{
+	return (uint32) ((texts & ~NO_USER) >> CODE_SHIFT);
+}
+
 static void
 add_to_candidate(Tops *tops, int64 user, bool isnull, uint32 code, uint32 brand, int64 n,
 				 int64 bound)
@@ -167,6 +180,8 @@ add_block(Tops *tops, EcReader *reader, EcTextColumn *code, EcTextColumn *brand)
 	{
 		bool isnull = ec_vector_is_null(users, i);
 
+		if (!is_wanted(tops, code->ids[i]))
+			continue;
 		add_to_candidate(tops, isnull ? 0 : ec_vector_int64(users, i), isnull, code->ids[i],
 						 tops->with_brand ? brand->ids[i] : EC_ID_NULL, ec_vector_int64(counts, i),
 						 bound);
@@ -214,7 +229,7 @@ add_candidate(int64 user, bool isnull, uint64 texts, const int64 *counts, void *
 	bool found;
 	Candidate *candidate;
 
-	if (n + tops->bounds < tops->least || tops->failed ||
+	if (n + tops->bounds < tops->least || tops->failed || !is_wanted(tops, code_of(texts)) ||
 		candidates_lookup(tops->candidates, key) != NULL)
 		return;
 	candidate = candidates_insert(tops->candidates, key, &found);
@@ -339,7 +354,7 @@ look_up(Tops *tops, EcUserTopVisitor visit, void *arg)
 /* Reads the lists. */
 static void
 begin(Tops *tops, EcUserCells *rows, const EcUserSet *sets, uint32 nsets, const EcSlots *slots,
-	  MemoryContext context)
+	  uint32 ncodes, MemoryContext context)
 {
 	memset(tops, 0, sizeof(Tops));
 	tops->context = context;
@@ -347,6 +362,7 @@ begin(Tops *tops, EcUserCells *rows, const EcUserSet *sets, uint32 nsets, const 
 	tops->sets = sets;
 	tops->nsets = nsets;
 	tops->slots = *slots;
+	tops->ncodes = ncodes;
 	tops->with_brand = ec_user_cells_want(rows) & EC_USER_WANT_BRANDS;
 	tops->candidates = candidates_create(context, EC_TOP_ROWS, NULL);
 	for (uint32 i = 0; i < nsets; i++)
@@ -363,8 +379,7 @@ visit_known(const Tops *tops, EcUserTopVisitor visit, void *arg)
 	while ((candidate = candidates_iterate(tops->candidates, &iterator)) != NULL)
 	{
 		const CandidateKey *key = &candidate->key;
-		EcUserTop top = {key->user, candidate->sum,
-						 (uint32) ((key->texts & ~NO_USER) >> CODE_SHIFT), (uint32) key->texts,
+		EcUserTop top = {key->user, candidate->sum, code_of(key->texts), (uint32) key->texts,
 						 (key->texts & NO_USER) != 0};
 
 		if (candidate->sum + tops->bounds - candidate->known >= tops->least &&
@@ -373,8 +388,24 @@ visit_known(const Tops *tops, EcUserTopVisitor visit, void *arg)
 	}
 }
 
+typedef struct Wanted
+{
+	const Tops *tops;
+	EcUserTopVisitor visit;
+	void *arg;
+} Wanted;
+
+static void
+visit_wanted(const EcUserTop *top, void *arg)
+{
+	const Wanted *wanted = arg;
+
+	if (is_wanted(wanted->tops, top->code))
+		wanted->visit(top, wanted->arg);
+}
+
 bool
-ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, int64 k,
+ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, uint32 ncodes, int64 k,
 				   EcUserTopVisitor visit, void *arg)
 {
 	MemoryContext context =
@@ -383,14 +414,14 @@ ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, int64
 	Tops tops;
 	bool found = false;
 
-	begin(&tops, rows, sets, nsets, &all, context);
+	begin(&tops, rows, sets, nsets, &all, ncodes, context);
 	ec_user_cells_visit_rows(rows, add_row, &tops);
 	tops.least = find_least(&tops, k);
 	ec_user_cells_visit_rows(rows, add_candidate, &tops);
 	if (tops.bounds < tops.least && !tops.failed && list_users(&tops))
 	{
 		visit_known(&tops, visit, arg);
-		look_up(&tops, visit, arg);
+		look_up(&tops, visit_wanted, &(Wanted){&tops, visit, arg});
 		found = true;
 	}
 	MemoryContextDelete(context);
@@ -409,7 +440,7 @@ add_possible(int64 user, bool isnull, uint64 texts, const int64 *counts, void *a
 	bool found;
 	Candidate *candidate;
 
-	if (n <= 0 || tops->failed)
+	if (n <= 0 || tops->failed || !is_wanted(tops, code_of(texts)))
 		return;
 	candidate = candidates_insert(tops->candidates, key, &found);
 	if (!found)
@@ -454,7 +485,7 @@ keep_top(const EcUserTop *top, void *arg)
 {
 	Tops *tops = arg;
 
-	if (top->n < tops->least)
+	if (top->n < tops->least || !is_wanted(tops, top->code))
 		return;
 	if (tops->ntops == tops->capacity)
 	{
@@ -548,14 +579,15 @@ count_lookups(const Tops *tops)
 
 bool
 ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
-						 const EcSlots *slots, int64 k, EcUserTopVisitor visit, void *arg)
+						 const EcSlots *slots, uint32 ncodes, int64 k, EcUserTopVisitor visit,
+						 void *arg)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight user tops", ALLOCSET_DEFAULT_SIZES);
 	Tops tops;
 	bool found = false;
 
-	begin(&tops, rows, sets, nsets, slots, context);
+	begin(&tops, rows, sets, nsets, slots, ncodes, context);
 	tops.least = 1;
 	tops.lookups = count_lookups(&tops);
 	ec_topk_init(&tops.found, sizeof(int64), k, compare_sums, NULL, context);

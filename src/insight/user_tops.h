@@ -38,17 +38,17 @@ ec_user_slice_visit(const EcUserSlice *slice, bool with_brand, EcUserTopVisitor 
 /*
  * Visits, in no order and each once, the first k and some others.  rows has the rows that
  * sets lack or have too many, and wants codes, and brands or not; no user has been read
- * from it.  False: the lists don't tell; nothing has been visited.
+ * from it.  Of codes 1 .. ncodes alone; 0: of all.  False: the lists don't tell; nothing has been visited.
  */
-extern bool ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets, int64 k,
-							   EcUserTopVisitor visit, void *arg);
+extern bool ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
+							   uint32 ncodes, int64 k, EcUserTopVisitor visit, void *arg);
 
 /*
  * The same for a range of slots.  Lists tell how many rows there can be at the most; users
  * are looked up in the order of that, until no other can have as many rows as the k-th.
  */
-extern bool
-ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
-						 const EcSlots *slots, int64 k, EcUserTopVisitor visit, void *arg);
+extern bool ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
+									 const EcSlots *slots, uint32 ncodes, int64 k,
+									 EcUserTopVisitor visit, void *arg);
 
 #endif /* EC_USER_TOPS_H */

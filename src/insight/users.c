@@ -116,9 +116,9 @@ count_cells(UserTop *state, EcUserQuery *query)
 
 	if (k != EC_K_ALL &&
 		(ec_user_query_is_unbounded(query)
-			 ? ec_user_tops_visit(query->cells, query->sets, query->nsets, k, offer_top, state)
+			 ? ec_user_tops_visit(query->cells, query->sets, query->nsets, 0, k, offer_top, state)
 			 : ec_user_tops_visit_range(query->cells, query->sets, query->nsets, &query->rows.slots,
-										k, offer_top, state)))
+										0, k, offer_top, state)))
 		return;
 	ec_user_query_read(query);
 	while (ec_user_cells_next(query->cells, &slice))
