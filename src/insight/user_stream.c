@@ -459,8 +459,12 @@ get_types(EcUserStream *stream, uint32 block)
 		memset(types, types_of(v->values.i64[0]), stream->n);
 	else if (v->form == EC_FORM_FLAT)
 	{
+		memset(types, types_of(0), stream->n); /* most have views alone */
 		for (uint32 i = 0; i < stream->n; i++)
-			types[i] = types_of(v->values.i64[i]);
+		{
+			if (unlikely(v->values.i64[i] != 0))
+				types[i] = types_of(v->values.i64[i]);
+		}
 	}
 	else
 	{
