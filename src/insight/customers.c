@@ -47,7 +47,7 @@
 
 /* What tells of users without their rows. */
 #define PROJECTIONS                                                                                \
-	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_PROJECTION_BIT(EC_PROJECTION_VISIT))
+	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_VISITS_PROJECTIONS)
 
 #define FIRST_ANY 0
 #define FIRST_SELECTED 1

@@ -13,6 +13,9 @@
 
 #define NO_INTERVAL PG_UINT32_MAX
 
+/* So many sales (one in so many of the products) are read rather than two totals. */
+#define SALES_SHARE 2
+
 /* A place in the cells: of cells [0, row), reached from a total. */
 typedef struct Place
 {
@@ -226,6 +229,7 @@ ec_product_set_open(Relation rel, const EcSummarySet *set, MemoryContext parent)
 	EcProductSet *result = palloc0(sizeof(EcProductSet));
 
 	result->set = set;
+	result->rel = rel;
 	result->context = context;
 	result->reference_interval = NO_INTERVAL;
 	result->text_part = -1;
@@ -248,6 +252,8 @@ ec_product_set_close(EcProductSet *set)
 	ec_reader_end(set->products);
 	ec_reader_end(set->cells);
 	ec_reader_end(set->totals);
+	if (set->sales != NULL)
+		ec_reader_end(set->sales);
 	MemoryContextDelete(set->context);
 }
 
@@ -265,6 +271,9 @@ ec_product_set_ids(EcProductSet *set)
 {
 	EcReader *reader = set->products;
 	uint32 nnull = 0;
+	EcZone zone;
+	EcKind kind;
+	int32 scale;
 
 	if (set->ids != NULL)
 		return set->ids;
@@ -274,8 +283,8 @@ ec_product_set_ids(EcProductSet *set)
 	for (uint32 part = 0; part < ec_reader_ngroups(reader); part++)
 	{
 		ec_reader_goto_group(reader, part);
-		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
-			nnull += ec_reader_block(reader, EC_PRODUCT_ID, block)->nnulls;
+		(void) ec_reader_zone(reader, EC_PRODUCT_ID, EC_ZONE_CHUNK, &zone, &kind, &scale);
+		nnull += zone.nnulls;
 	}
 	set->nnull = nnull;
 	return set->ids;
@@ -682,6 +691,49 @@ add_slots(const Summing *s, int64 from, int64 to)
 	add_between(s, low.total_row, low.row, -1);
 }
 
+/* The total that is nearest to a slot, and the slot where it ends. */
+static uint32
+nearest_total(const EcProductSet *set, int64 slot, int64 *end)
+{
+	uint32 total = find_interval(set, slot);
+	const EcProductInterval *interval = &set->intervals[total];
+
+	total += slot - interval[0].slot > interval[1].slot - slot;
+	*end = set->intervals[total].slot;
+	return total;
+}
+
+static void
+add_sales_between(const Summing *s, int64 from, int64 to, int sign)
+{
+	ec_product_sales_add(s->set, Min(from, to), Max(from, to), s->columns, s->sums,
+						 from <= to ? sign : -sign);
+}
+
+/* The same for columns that sales tell. */
+static void
+add_sales(const Summing *s, int64 from, int64 to)
+{
+	EcProductSet *set = s->set;
+	int64 low_end;
+	int64 high_end;
+	uint32 low = nearest_total(set, from, &low_end);
+	uint32 high = nearest_total(set, to, &high_end);
+
+	if (ec_product_sales_count(set, from, to) <= set->nproducts / SALES_SHARE)
+	{
+		ec_product_sales_add(set, from, to, s->columns, s->sums, 1);
+		return;
+	}
+	if (low != high)
+	{
+		add_total(s, high, 1);
+		add_total(s, low, -1);
+	}
+	add_sales_between(s, high_end, to, 1);
+	add_sales_between(s, low_end, from, -1);
+}
+
 static void
 sum(Summing *s, int64 from, int64 to)
 {
@@ -693,7 +745,11 @@ sum(Summing *s, int64 from, int64 to)
 			s->sums->columns[column] = MemoryContextAllocExtended(
 				s->set->context, sizeof(int64) * Max(n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	}
-	if (from < to && n > 0)
+	if (from >= to || n == 0)
+		return;
+	if ((s->columns & ~EC_PRODUCT_SUMS_SALES) == 0 && s->wanted == NULL)
+		add_sales(s, from, to);
+	else
 		add_slots(s, from, to);
 }
 

@@ -6,7 +6,8 @@
  * there are totals of all cells before some places (projection.h).  The sum of the first n
  * cells is the total of the nearest place, and the cells between that and n
  * added or taken away; the sum of a range is the difference of two such.  So a range costs
- * two totals and at most as many cells as one interval has.
+ * two totals and at most as many cells as one interval has; where only purchases and revenue are
+ * asked for, only the few of these that have some (product_sales.c).
  *
  * Products are meant by their index, 0 .. nproducts - 1, in order of product_id, NULL
  * last; a product with several categories or brands has several, one behind the other.
@@ -22,7 +23,8 @@
 /* What these functions read. */
 #define EC_PRODUCT_PROJECTIONS                                                                     \
 	(EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_HOUR) |                                               \
-	 EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_TOTAL) | EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT))
+	 EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_TOTAL) | EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT) |   \
+	 EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_SALE))
 
 /* Hours as numbers in order; -infinity, infinity and no time are slots, too. */
 #define EC_PRODUCT_SLOT_FIRST 0 /* -infinity */
@@ -69,9 +71,11 @@ typedef struct EcProductSet
 	const EcSummarySet *set;
 	MemoryContext context;
 	uint32 nproducts;
-	EcReader *products; /* readers of the three projections */
+	Relation rel;
+	EcReader *products; /* readers of the projections */
 	EcReader *cells;
 	EcReader *totals;
+	EcReader *sales;	 /* NULL: not asked for yet */
 	uint32 nparts;		 /* of cells */
 	int64 *starts;		 /* [nparts + 1] number of each one's first cell */
 	uint32 ntotal_parts; /* of one total */
@@ -124,6 +128,17 @@ extern void
 ec_product_set_sum(EcProductSet *set, int64 from, int64 to, uint32 columns, EcProductSums *sums);
 extern void ec_product_set_sum_of(EcProductSet *set, int64 from, int64 to, uint32 columns,
 								  const uint32 *wanted, uint32 nwanted, EcProductSums *sums);
+
+/*
+ * product_sales.c: adds (or takes away) purchases and revenue of the cells of from <= slot < to; at most how many
+ * cells these are.
+ */
+extern void ec_product_sales_add(EcProductSet *set, int64 from, int64 to, uint32 columns,
+								 const EcProductSums *sums, int sign);
+extern int64 ec_product_sales_count(EcProductSet *set, int64 from, int64 to);
+
+#define EC_PRODUCT_SUMS_SALES                                                                      \
+	(EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_PURCHASES) | EC_PRODUCT_SUM_BIT(EC_PRODUCT_CELL_REVENUE))
 
 /* How many cells come before a slot. */
 extern int64 ec_product_set_cell(EcProductSet *set, int64 slot);

@@ -130,8 +130,11 @@ extern void ec_products_open_covers(EcProducts *products);
  */
 extern bool ec_products_edges_take(EcProducts *products, EcIntColumn *product);
 
-/* What was taken of the first set's product i; adds it to a product, once. */
-extern bool ec_products_edges_has(const EcProducts *products, uint32 i);
+/*
+ * What was taken of the first set's product i: could it make the product come before others?  Adds it to a
+ * product, once.
+ */
+extern bool ec_products_edges_matter(const EcProducts *products, uint32 i);
 extern void ec_products_edges_move(EcProducts *products, uint32 i, EcProduct *product);
 
 /*

@@ -40,6 +40,13 @@ typedef struct Projection
 		"price_rest", INT8OID                                                                      \
 	}
 
+/* visit and visit_day */
+#define VISIT_COLUMNS                                                                              \
+	{"kind", INT8OID}, {"slot", TIMESTAMPTZOID}, {"previous", TIMESTAMPTZOID},                     \
+	{                                                                                              \
+		"visits", INT8OID                                                                          \
+	}
+
 static const Projection projections[EC_PROJECTIONS] = {
 	[EC_PROJECTION_CATEGORY_HOUR] = {"category_hour", {CATEGORY_COLUMNS}},
 	[EC_PROJECTION_CATEGORY_DAY] = {"category_day", {CATEGORY_COLUMNS}},
@@ -78,11 +85,13 @@ static const Projection projections[EC_PROJECTIONS] = {
 								 {"brand", TEXTOID},
 								 {"price", INT8OID}}},
 	[EC_PROJECTION_BRAND_DAY] = {"category_brand_day", {CATEGORY_COLUMNS, {"brand", TEXTOID}}},
-	[EC_PROJECTION_VISIT] = {"visit",
-							 {{"kind", INT8OID},
-							  {"slot", TIMESTAMPTZOID},
-							  {"previous", TIMESTAMPTZOID},
-							  {"visits", INT8OID}}},
+	[EC_PROJECTION_VISIT] = {"visit", {VISIT_COLUMNS}},
+	[EC_PROJECTION_VISIT_DAY] = {"visit_day", {VISIT_COLUMNS}},
+	[EC_PROJECTION_PRODUCT_SALE] = {"product_sale",
+									{{"slot", INT8OID},
+									 {"product", INT8OID},
+									 {"purchases", INT8OID},
+									 {"revenue", INT8OID}}},
 	[EC_PROJECTION_SESSION] = {"session",
 							   {{"user_id", INT8OID},
 								{"slot", TIMESTAMPTZOID},

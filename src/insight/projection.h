@@ -30,10 +30,12 @@ typedef enum EcProjection
 	EC_PROJECTION_BRAND_DAY = 10,
 	EC_PROJECTION_SESSION = 11,
 	EC_PROJECTION_USER_BRAND = 12,
-	EC_PROJECTION_REVISIT = 14
+	EC_PROJECTION_VISIT_DAY = 13,
+	EC_PROJECTION_REVISIT = 14,
+	EC_PROJECTION_PRODUCT_SALE = 15
 } EcProjection;
 
-#define EC_PROJECTIONS 15
+#define EC_PROJECTIONS 16
 #define EC_PROJECTION_BIT(projection) (1U << (projection))
 
 /* Columns of EC_PROJECTION_CATEGORY_HOUR and _DAY, by index. */
@@ -96,6 +98,18 @@ typedef enum EcProductCellColumn
 	EC_PRODUCT_TOTAL_PART = EC_PRODUCT_CELL_INDEX, /* of totals */
 	EC_PRODUCT_TOTAL_REFERENCE
 } EcProductCellColumn;
+
+/*
+ * Columns of EC_PROJECTION_PRODUCT_SALE, by the first two: the cells of hours that have purchases, all of them,
+ * without what isn't about these.
+ */
+typedef enum EcProductSaleColumn
+{
+	EC_PRODUCT_SALE_SLOT,
+	EC_PRODUCT_SALE_INDEX,
+	EC_PRODUCT_SALE_PURCHASES,
+	EC_PRODUCT_SALE_REVENUE
+} EcProductSaleColumn;
 
 /* Columns of EC_PROJECTION_USER; views are the rows that EC_USER_TYPES doesn't count. */
 typedef enum EcUserColumn
@@ -178,7 +192,10 @@ typedef enum EcPurchaseColumn
 	EC_PURCHASE_PRICE /* NULL: none that counts */
 } EcPurchaseColumn;
 
-/* Columns of EC_PROJECTION_VISIT (summary_visit.c). */
+/*
+ * Columns of EC_PROJECTION_VISIT (summary_visit.c), by kind, day (UTC) of the visit before, slot; first those
+ * without one.
+ */
 typedef enum EcVisitColumn
 {
 	EC_VISIT_KIND,	   /* EcVisitKind */
@@ -186,6 +203,11 @@ typedef enum EcVisitColumn
 	EC_VISIT_PREVIOUS, /* hour of the visit before; NULL: none */
 	EC_VISIT_COUNT
 } EcVisitColumn;
+
+/*
+ * EC_PROJECTION_VISIT_DAY has the same columns and order, but the visit before is told by its day (UTC)
+ * only.  Visits without one or without a time are left out.
+ */
 
 typedef enum EcVisitKind
 {

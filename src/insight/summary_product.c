@@ -8,7 +8,7 @@
  * behind a total.  So each interval has the reference that leaves least of its prices: most
  * products keep their price for days, so the rest is mostly 0.
  *
- * The making of hours writes the other two, too.
+ * The making of hours writes the other three, too.
  *
  * Memory: about 200 bytes for each product.
  */
@@ -92,6 +92,7 @@ typedef struct Products
 	int64 nrecords;
 	int64 nrows; /* that they stand for */
 	int64 first_slot;
+	EcMaking *sales; /* NULL: they aren't made */
 
 	/* the slot's cells, by index */
 	Record *records;
@@ -145,6 +146,7 @@ begin_rows(EcMaking *making, Products *products)
 	if (n > PRODUCTS_MAX)
 		ec_build_refuse(making);
 	products->variants = variants;
+	products->sales = ec_build_making(making->build, EC_PROJECTION_PRODUCT_SALE);
 	products->nproducts = variants->count;
 	products->order = ec_variants_order(variants, making->build->context);
 	products->indexes = allocate(making, sizeof(uint32) * n);
@@ -361,10 +363,25 @@ gather(Products *products, const Record *record)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+static void
+write_sale(EcMaking *sales, const Record *record)
+{
+	uint32 purchases = record->cell.counts[EC_TYPE_PURCHASE];
+
+	if (sales == NULL || purchases == 0)
+		return;
+	ec_making_int(sales, EC_PRODUCT_SALE_SLOT, record->slot);
+	ec_making_int(sales, EC_PRODUCT_SALE_INDEX, record->product);
+	ec_making_int(sales, EC_PRODUCT_SALE_PURCHASES, purchases);
+	ec_making_int(sales, EC_PRODUCT_SALE_REVENUE, record->cell.revenue);
+	ec_making_row(sales);
+}
+
 /* One of the slot's cells, in order of products. */
 static void
 take_record(Products *products, const Record *record)
 {
+	write_sale(products->sales, record);
 	for (int type = 0; type < EC_TYPE_CLASSES; type++)
 		products->nrows += record->cell.counts[type];
 	vote(&products->references[record->product], &record->cell);
@@ -537,6 +554,13 @@ const EcMaker ec_product_total_maker = {
 
 const EcMaker ec_product_maker = {
 	.projection = EC_PROJECTION_PRODUCT,
+	.dimension = "product",
+	.needs = EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_HOUR),
+	.key_words = 1,
+};
+
+const EcMaker ec_product_sale_maker = {
+	.projection = EC_PROJECTION_PRODUCT_SALE,
 	.dimension = "product",
 	.needs = EC_PROJECTION_BIT(EC_PROJECTION_PRODUCT_HOUR),
 	.key_words = 1,

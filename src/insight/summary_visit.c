@@ -9,6 +9,9 @@
  * a, so the number of different ones is the sum of the cells with hour in [a, b) and
  * predecessor before a: exact for any range, and there are fewer cells than pairs of hours.
  *
+ * Most of these predecessors are days before a, so there are cells whose predecessor is told by its day, too,
+ * which are a twentieth; of the others, those with a predecessor in the day of a stand together.
+ *
  * Rows without a time are a last hour, after infinity.  What two sets have in common can't be
  * told from their cells, so cells are always made from rows.
  *
@@ -32,6 +35,15 @@
 #define CELL_WORDS 2
 #define KIND_SHIFT 33
 #define ANY_BIT (UINT64CONST(1) << 32)
+
+/* A cell's key when they are written: kind and whether there is a predecessor; its day; slot and predecessor's slot. */
+typedef enum CellWord
+{
+	CELL_KIND,
+	CELL_DAY,
+	CELL_SLOTS,
+	CELL_COUNT
+} CellWord;
 
 /* A session's slot. */
 typedef struct Visit
@@ -284,24 +296,79 @@ end_user(EcMaking *making, uint64 id)
 static void
 put_cell(const uint64 *key, uint64 *state, void *arg)
 {
-	ec_sorter_put(arg, key);
+	uint32 slot = (uint32) key[0];
+	uint32 previous = (uint32) key[1];
+	bool any = (key[0] & ANY_BIT) != 0;
+	uint64 cell[CELL_COUNT + 1];
+
+	cell[CELL_KIND] = key[0] >> (KIND_SHIFT - 1);
+	cell[CELL_DAY] = any ? ec_sorter_word(ec_slot_day(ec_product_slot_time(previous))) : 0;
+	cell[CELL_SLOTS] = (uint64) slot << 32 | previous;
+	cell[CELL_COUNT] = *state;
+	ec_sorter_put(arg, cell);
+}
+
+static inline uint32
+cell_slot(const uint64 *cell)
+{
+	return (uint32) (cell[CELL_SLOTS] >> 32);
 }
 
 static void
-write_slot(EcMaking *making, int column, uint32 slot)
+write_cell(EcMaking *making, const uint64 *cell)
 {
+	uint32 slot = cell_slot(cell);
+
+	ec_making_int(making, EC_VISIT_KIND, (int64) (cell[CELL_KIND] >> 1));
 	if (slot == EC_PRODUCT_SLOT_NULL)
-		ec_making_null(making, column);
+		ec_making_null(making, EC_VISIT_SLOT);
 	else
-		ec_making_int(making, column, ec_product_slot_time(slot));
+		ec_making_int(making, EC_VISIT_SLOT, ec_product_slot_time(slot));
+	if (cell[CELL_KIND] & 1)
+		ec_making_int(making, EC_VISIT_PREVIOUS, ec_product_slot_time((uint32) cell[CELL_SLOTS]));
+	else
+		ec_making_null(making, EC_VISIT_PREVIOUS);
+	ec_making_int(making, EC_VISIT_COUNT, (int64) cell[CELL_COUNT]);
+	ec_making_row(making);
+}
+
+/* What one hour's visits with predecessors of one day have become. */
+static void
+write_day(EcMaking *making, const uint64 *cell)
+{
+	if (making == NULL || cell[CELL_COUNT] == 0)
+		return;
+	ec_making_int(making, EC_VISIT_KIND, (int64) (cell[CELL_KIND] >> 1));
+	ec_making_int(making, EC_VISIT_SLOT, ec_product_slot_time(cell_slot(cell)));
+	ec_making_int(making, EC_VISIT_PREVIOUS, ec_sorter_int64(cell[CELL_DAY]));
+	ec_making_int(making, EC_VISIT_COUNT, (int64) cell[CELL_COUNT]);
+	ec_making_row(making);
+}
+
+/* Adds a cell to the day's, or begins another one. */
+static void
+add_to_day(EcMaking *making, uint64 *day, const uint64 *cell)
+{
+	if ((cell[CELL_KIND] & 1) == 0 || cell_slot(cell) == EC_PRODUCT_SLOT_NULL)
+		return;
+	if (day[CELL_KIND] != cell[CELL_KIND] || day[CELL_DAY] != cell[CELL_DAY] ||
+		cell_slot(day) != cell_slot(cell))
+	{
+		write_day(making, day);
+		memcpy(day, cell, sizeof(uint64) * CELL_COUNT);
+		day[CELL_COUNT] = 0;
+	}
+	day[CELL_COUNT] += cell[CELL_COUNT];
 }
 
 static void
 finish(EcMaking *making)
 {
 	Visits *visits = making->private;
+	EcMaking *days = ec_build_making(making->build, EC_PROJECTION_VISIT_DAY);
 	EcSorter *sorter =
-		ec_sorter_create(making->build->context, CELL_WORDS + 1, CELL_WORDS, CELLS_SHARE);
+		ec_sorter_create(making->build->context, CELL_COUNT + 1, CELL_COUNT, CELLS_SHARE);
+	uint64 day[CELL_COUNT + 1] = {0};
 	const uint64 *cell;
 
 	count_keys(visits);
@@ -309,15 +376,10 @@ finish(EcMaking *making)
 	ec_sorter_sort(sorter);
 	while ((cell = ec_sorter_next(sorter)) != NULL)
 	{
-		ec_making_int(making, EC_VISIT_KIND, (int64) (cell[0] >> KIND_SHIFT));
-		write_slot(making, EC_VISIT_SLOT, (uint32) cell[0]);
-		if (cell[0] & ANY_BIT)
-			write_slot(making, EC_VISIT_PREVIOUS, (uint32) cell[1]);
-		else
-			ec_making_null(making, EC_VISIT_PREVIOUS);
-		ec_making_int(making, EC_VISIT_COUNT, (int64) cell[CELL_WORDS]);
-		ec_making_row(making);
+		write_cell(making, cell);
+		add_to_day(days, day, cell);
 	}
+	write_day(days, day);
 	ec_sorter_destroy(sorter);
 	ec_tally_destroy(visits->cells);
 }
@@ -333,4 +395,12 @@ const EcMaker ec_visit_maker = {
 	.add_user_rows = add_user_rows,
 	.end_user = end_user,
 	.finish = finish,
+};
+
+/* Written by the making of visits. */
+const EcMaker ec_visit_day_maker = {
+	.projection = EC_PROJECTION_VISIT_DAY,
+	.dimension = "visit",
+	.needs = EC_PROJECTION_BIT(EC_PROJECTION_VISIT),
+	.key_words = 1,
 };

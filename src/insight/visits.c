@@ -11,17 +11,30 @@
 #include "insight/build.h"
 #include "insight/visits.h"
 
+/* So many hours' buckets are remembered. */
+#define REMEMBERED 4096
+
 /* A block of cells. */
 typedef struct Cells
 {
 	uint32 n;
-	int64 kinds[EC_BLOCK_ROWS];
-	int64 hours[EC_BLOCK_ROWS];
+	const int64 *kinds;
+	const int64 *hours;
+	const int64 *previous;
+	const int64 *counts;
 	uint8 no_time[EC_BLOCK_ROWS];
-	int64 previous[EC_BLOCK_ROWS];
 	uint8 is_first[EC_BLOCK_ROWS];
-	int64 counts[EC_BLOCK_ROWS];
+	int64 buffers[EC_VISIT_COUNT + 1][EC_BLOCK_ROWS];
 } Cells;
+
+/* Which cells: of hours in the slots, those without a predecessor or with one in min .. max. */
+typedef struct Choice
+{
+	EcSlots slots;
+	bool firsts;
+	int64 min;
+	int64 max;
+} Choice;
 
 typedef void (*CellVisitor)(const Cells *cells, uint32 i, void *arg);
 
@@ -35,54 +48,86 @@ get_zone(EcReader *reader, int column, uint32 block, EcZone *zone)
 }
 
 /*
- * Could the block hold a visit in the slots (entering: whose predecessor lies before them)?
- * First visits stand together, so nothing else of an unbounded range is read.
+ * Could the block (or the whole part) hold some of these cells?  Predecessors of a day stand together, and so do
+ * first visits.
  */
 static bool
-block_matters(EcReader *reader, uint32 block, const EcSlots *slots, bool entering)
+block_matters(EcReader *reader, uint32 block, const Choice *choice)
 {
 	EcZone zone;
 
-	if (get_zone(reader, EC_VISIT_SLOT, block, &zone) && (zone.nnulls == 0 || !slots->nulls) &&
-		(zone.max < slots->min || zone.min > slots->max))
+	if (get_zone(reader, EC_VISIT_SLOT, block, &zone) &&
+		(zone.nnulls == 0 || !choice->slots.nulls) &&
+		(zone.max < choice->slots.min || zone.min > choice->slots.max))
 		return false;
-	return !entering || !get_zone(reader, EC_VISIT_PREVIOUS, block, &zone) || zone.nnulls > 0 ||
-		   zone.min < slots->min;
+	if (get_zone(reader, EC_VISIT_PREVIOUS, block, &zone) && zone.max >= choice->min &&
+		zone.min <= choice->max)
+		return true;
+	return choice->firsts && zone.nnulls > 0;
+}
+
+static const int64 *
+get_ints(EcReader *reader, int column, uint32 block, int64 *buffer, uint8 *nulls)
+{
+	const EcVector *v = ec_reader_block(reader, column, block);
+
+	if (v->form != EC_FORM_FLAT || v->nnulls > 0)
+	{
+		ec_build_ints(reader, column, block, buffer, nulls);
+		return buffer;
+	}
+	if (nulls != NULL)
+		memset(nulls, 0, v->nrows);
+	return v->values.i64;
 }
 
 static void
 read_block(EcReader *reader, uint32 block, Cells *cells)
 {
 	cells->n = ec_reader_block_rows(reader, block);
-	ec_build_ints(reader, EC_VISIT_KIND, block, cells->kinds, NULL);
-	ec_build_ints(reader, EC_VISIT_SLOT, block, cells->hours, cells->no_time);
-	ec_build_ints(reader, EC_VISIT_PREVIOUS, block, cells->previous, cells->is_first);
-	ec_build_ints(reader, EC_VISIT_COUNT, block, cells->counts, NULL);
+	cells->kinds = get_ints(reader, EC_VISIT_KIND, block, cells->buffers[EC_VISIT_KIND], NULL);
+	cells->hours =
+		get_ints(reader, EC_VISIT_SLOT, block, cells->buffers[EC_VISIT_SLOT], cells->no_time);
+	cells->previous = get_ints(reader, EC_VISIT_PREVIOUS, block, cells->buffers[EC_VISIT_PREVIOUS],
+							   cells->is_first);
+	cells->counts = get_ints(reader, EC_VISIT_COUNT, block, cells->buffers[EC_VISIT_COUNT], NULL);
 }
 
-/* Calls visit for the cells whose hour is in the slots. */
+static inline bool
+is_chosen(const Cells *cells, uint32 i, const Choice *choice)
+{
+	const EcSlots *slots = &choice->slots;
+
+	if (cells->no_time[i] ? !slots->nulls
+						  : cells->hours[i] < slots->min || cells->hours[i] > slots->max)
+		return false;
+	return cells->is_first[i]
+			   ? choice->firsts
+			   : cells->previous[i] >= choice->min && cells->previous[i] <= choice->max;
+}
+
+/* Calls visit for these cells. */
 static void
-visit_cells(Relation rel, const EcSummarySet *set, const EcSlots *slots, bool entering,
+visit_cells(Relation rel, const EcSummarySet *set, EcProjection projection, const Choice *choice,
 			CellVisitor visit, void *arg)
 {
 	Cells *cells = palloc(sizeof(Cells));
-	EcReader *reader =
-		ec_summary_reader(rel, set, EC_PROJECTION_VISIT, ec_projection_columns(EC_PROJECTION_VISIT),
-						  CurrentMemoryContext);
+	EcReader *reader = ec_summary_reader(rel, set, projection, ec_projection_columns(projection),
+										 CurrentMemoryContext);
 
 	while (ec_reader_next_group(reader))
 	{
+		if (!block_matters(reader, EC_ZONE_CHUNK, choice))
+			continue;
 		for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			if (!block_matters(reader, block, slots, entering))
+			if (!block_matters(reader, block, choice))
 				continue;
 			read_block(reader, block, cells);
 			for (uint32 i = 0; i < cells->n; i++)
 			{
-				if (cells->no_time[i]
-						? slots->nulls
-						: cells->hours[i] >= slots->min && cells->hours[i] <= slots->max)
+				if (is_chosen(cells, i, choice))
 					visit(cells, i, arg);
 			}
 		}
@@ -91,33 +136,57 @@ visit_cells(Relation rel, const EcSummarySet *set, const EcSlots *slots, bool en
 	pfree(cells);
 }
 
-/* ---- one range ---- */
-
-typedef struct Count
+/*
+ * All cells, or only those whose predecessor lies before the slots (entering).  For the latter it is enough
+ * to know its day, unless this is the slots' first.
+ */
+static void
+visit_all(Relation rel, const EcSummarySet *set, const EcSlots *slots, bool entering,
+		  CellVisitor visit, void *arg)
 {
-	const EcSlots *slots;
-	int64 *counts;
-} Count;
+	Choice days = {.slots = *slots};
+	Choice hours = {.slots = *slots, .firsts = true};
+
+	hours.min = ec_slot_day(slots->min);
+	hours.max = PG_INT64_MAX;
+	if (slots->min > DT_NOBEGIN)
+	{
+		days.min = PG_INT64_MIN;
+		days.max = hours.min - 1;
+		visit_cells(rel, set, EC_PROJECTION_VISIT_DAY, &days, visit, arg);
+		hours.max = entering ? slots->min - 1 : PG_INT64_MAX;
+	}
+	else if (entering)
+	{
+		hours.min = PG_INT64_MAX; /* none */
+		hours.max = PG_INT64_MIN;
+	}
+	visit_cells(rel, set, EC_PROJECTION_VISIT, &hours, visit, arg);
+}
+
+/* ---- one range ---- */
 
 static void
 count_cell(const Cells *cells, uint32 i, void *arg)
 {
-	const Count *count = arg;
-
-	if (cells->is_first[i] || cells->previous[i] < count->slots->min)
-		count->counts[cells->kinds[i]] += cells->counts[i];
+	((int64 *) arg)[cells->kinds[i]] += cells->counts[i];
 }
 
 void
 ec_visits_count(Relation rel, const EcSummarySet *set, const EcSlots *slots, int64 *counts)
 {
-	Count count = {slots, counts};
-
 	memset(counts, 0, sizeof(int64) * EC_VISIT_KINDS);
-	visit_cells(rel, set, slots, true, count_cell, &count);
+	visit_all(rel, set, slots, true, count_cell, counts);
 }
 
 /* ---- buckets ---- */
+
+typedef struct Remembered
+{
+	int64 hour;
+	uint32 bucket;
+	bool any;
+} Remembered;
 
 typedef struct Buckets
 {
@@ -125,22 +194,22 @@ typedef struct Buckets
 	EcBuckets *buckets;
 	EcVisitAdd add;
 	void *arg;
-	int64 hour; /* the last one looked for, and its bucket */
-	uint32 bucket;
-	bool any;
+	Remembered *remembered; /* [REMEMBERED] */
 } Buckets;
 
-/* Cells come by hour, so that the same bucket is asked for again and again. */
+/* The same hours are asked for again and again. */
 static uint32
 bucket_of_hour(Buckets *buckets, int64 hour)
 {
-	if (!buckets->any || buckets->hour != hour)
+	Remembered *memory = &buckets->remembered[(uint64) (hour / USECS_PER_HOUR) % REMEMBERED];
+
+	if (!memory->any || memory->hour != hour)
 	{
-		ec_buckets_find(buckets->buckets, 1, &hour, NULL, &buckets->bucket);
-		buckets->hour = hour;
-		buckets->any = true;
+		ec_buckets_find(buckets->buckets, 1, &hour, NULL, &memory->bucket);
+		memory->hour = hour;
+		memory->any = true;
 	}
-	return buckets->bucket;
+	return memory->bucket;
 }
 
 static void
@@ -170,7 +239,9 @@ ec_visits_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots *slots,
 {
 	Buckets state = {.slots = slots, .buckets = buckets, .add = add, .arg = arg};
 
-	visit_cells(rel, set, slots, false, add_cell, &state);
+	state.remembered = palloc0(sizeof(Remembered) * REMEMBERED);
+	visit_all(rel, set, slots, false, add_cell, &state);
+	pfree(state.remembered);
 }
 
 static void
@@ -179,7 +250,7 @@ add_first(const Cells *cells, uint32 i, void *arg)
 	Buckets *buckets = arg;
 	uint32 bucket;
 
-	if (cells->kinds[i] != EC_VISIT_USER || !cells->is_first[i])
+	if (cells->kinds[i] != EC_VISIT_USER)
 		return;
 	bucket = cells->no_time[i] ? ec_buckets_number(buckets->buckets, 0, true)
 							   : bucket_of_hour(buckets, cells->hours[i]);
@@ -191,6 +262,9 @@ ec_visits_firsts_by_bucket(Relation rel, const EcSummarySet *set, const EcSlots 
 						   EcBuckets *buckets, EcVisitAdd add, void *arg)
 {
 	Buckets state = {.slots = slots, .buckets = buckets, .add = add, .arg = arg};
+	Choice firsts = {.slots = *slots, .firsts = true, .min = PG_INT64_MAX, .max = PG_INT64_MIN};
 
-	visit_cells(rel, set, slots, true, add_first, &state);
+	state.remembered = palloc0(sizeof(Remembered) * REMEMBERED);
+	visit_cells(rel, set, EC_PROJECTION_VISIT, &firsts, add_first, &state);
+	pfree(state.remembered);
 }

@@ -15,6 +15,10 @@
 #include "insight/rows.h"
 #include "store/summary.h"
 
+/* What these functions read. */
+#define EC_VISITS_PROJECTIONS                                                                      \
+	(EC_PROJECTION_BIT(EC_PROJECTION_VISIT) | EC_PROJECTION_BIT(EC_PROJECTION_VISIT_DAY))
+
 /* How many there are in the slots; counts [EC_VISIT_KINDS]. */
 extern void
 ec_visits_count(Relation rel, const EcSummarySet *set, const EcSlots *slots, int64 *counts);
