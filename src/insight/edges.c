@@ -230,12 +230,11 @@ note_visit(const EcRevisit *revisit, void *arg)
 {
 	EcEdges *edges = arg;
 	User *user = &edges->users[edges->numbers[revisit->index]];
-	int64 distance = edges->edge == EC_EDGE_FIRST ? revisit->next : revisit->previous;
 
 	if (edges->kind == EC_VISIT_USER)
-		user->edges[edges->edge] |= judge_days(edges, distance);
+		user->edges[edges->edge] |= judge_days(edges, revisit->distance);
 	else if (edges->kind == EC_VISIT_BUYER)
-		user->edges[edges->edge] |= is_between(edges, distance) ? HAS_ORDER : 0;
+		user->edges[edges->edge] |= is_between(edges, revisit->distance) ? HAS_ORDER : 0;
 }
 
 /* A session's or an order's neighbours: those of rows with this tag, if it is but one session's. */
@@ -244,7 +243,6 @@ note_session(const EcRevisit *revisit, void *arg)
 {
 	EcEdges *edges = arg;
 	User *user = &edges->users[edges->numbers[revisit->index]];
-	int64 distance = edges->edge == EC_EDGE_FIRST ? revisit->next : revisit->previous;
 	uint8 fact = edges->kind == EC_VISIT_SESSION ? HAS_OTHER : HAS_ORDER;
 
 	for (uint32 i = user->first; i < user->first + user->n; i++)
@@ -253,7 +251,7 @@ note_session(const EcRevisit *revisit, void *arg)
 			continue;
 		if (revisit->tag > TAG_MASK)
 			user->rest = true;
-		else if (is_between(edges, distance))
+		else if (is_between(edges, revisit->distance))
 			edges->facts[i] |= fact;
 	}
 }
@@ -286,14 +284,21 @@ list_users(EcEdges *edges, EcEdge edge, uint8 with, uint8 without)
 	return n;
 }
 
+/* Of the edge in work: which one matters. */
+static EcRevisitColumn
+neighbour(const EcEdges *edges)
+{
+	return edges->edge == EC_EDGE_FIRST ? EC_REVISIT_NEXT : EC_REVISIT_PREVIOUS;
+}
+
 static void
 find(EcEdges *edges, EcVisitKind kind, uint32 n)
 {
 	bool is_person = kind == EC_VISIT_USER || kind == EC_VISIT_BUYER;
 
 	edges->kind = kind;
-	ec_revisits_find(edges->revisits, kind, edges->edges[edges->edge].slot, edges->ids, n,
-					 is_person ? note_visit : note_session, edges);
+	ec_revisits_find(edges->revisits, kind, edges->edges[edges->edge].slot, neighbour(edges),
+					 edges->ids, n, is_person ? note_visit : note_session, edges);
 }
 
 /* Of the n users listed. */
@@ -326,8 +331,8 @@ find_unclear(EcEdges *edges, EcEdge edge)
 
 	for (int64 slot = first; slot < end && n > 0; slot++)
 	{
-		ec_revisits_find(edges->revisits, EC_VISIT_USER, (uint32) slot, edges->ids, n, note_hour,
-						 edges);
+		ec_revisits_find(edges->revisits, EC_VISIT_USER, (uint32) slot, neighbour(edges),
+						 edges->ids, n, note_hour, edges);
 		n = leave_unclear(edges, n);
 	}
 }

@@ -262,8 +262,10 @@ count_summaries(Overview *overview, const EcArgs *args)
 	count_cells(overview, &rows);
 	ec_rows_rewind_sets(&rows);
 	ec_presence_count(presence);
-	find_end(overview, args, &rows, true);
-	find_end(overview, args, &rows, false);
+	if (!overview->has_time || overview->first >= rows.slots.min)
+		find_end(overview, args, &rows, true);
+	if (!overview->has_time || overview->last <= rows.slots.max)
+		find_end(overview, args, &rows, false);
 	overview->scale = rows.price_scale;
 	ec_rows_close(&rows);
 	return true;

@@ -2,7 +2,7 @@
  * presence.c
  *	  Distinct users, buyers, sessions and orders from any number of sets and rows beside them.
  *
- * Rows are aggregated to records, which are sorted by user.  The largest set is only
+ * Rows are aggregated to records, which are sorted by user (presence_rows.c).  The largest set is only
  * searched for the users of records and of the other sets; all are merged by user.  If there is but one
  * set, it is not searched for users of whom there are visible rows at the range's edges only (edges.c).
  */
@@ -11,107 +11,13 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "insight/edges.h"
-#include "insight/presence.h"
-#include "insight/session_match.h"
-#include "insight/session_stream.h"
-#include "insight/sorter.h"
-#include "insight/tally.h"
-
-/*
- * A record's key, then its state, in words; without sessions user and part are the key.  The edge stands
- * above the part.
- */
-typedef enum Word
-{
-	WORD_USER,
-	WORD_TAG,
-	WORD_FIRST,
-	WORD_SECOND,
-	WORD_PART,
-	WORD_STATE,
-	WORDS = WORD_STATE + 4
-} Word;
-
-/* A state's words: rows with sign 1, purchases of them; the same with sign -1. */
-#define STATE_WORDS 4
-
-#define EDGE_SHIFT 32
+#include "insight/presence_internal.h"
 
 #define FEW 64
 #define ROWS_PART PG_UINT32_MAX
 
-/* Half of the memory for rows, a quarter each for sorting them and for sessions to be looked for. */
-#define TALLY_SHARE 0.5
-#define OTHER_SHARE 0.25
-
 /* So many slots' buckets are remembered. */
 #define REMEMBERED 4096
-
-/* What one set, or the rows (ROWS_PART), tell of a user's bucket. */
-typedef struct Part
-{
-	uint32 bucket;
-	uint32 stream;
-	int64 rows;
-	int64 purchases;
-} Part;
-
-typedef struct Remembered
-{
-	int64 slot;
-	uint32 bucket;
-	bool any;
-} Remembered;
-
-struct EcPresence
-{
-	EcRows *rows;
-	MemoryContext context;
-	EcBuckets *buckets; /* NULL: none */
-	bool with_sessions;
-	EcVisitAdd add;
-	void *arg;
-	double share;
-	EcIntColumn user;
-	EcSessionColumn sessions;
-	EcIntColumn time;
-	uint64 *parts; /* [EC_BLOCK_ROWS] */
-	EcTally *tally;
-	bool any_rows;
-
-	/* sets */
-	EcSessionStream *streams; /* the largest one is the first */
-	const EcSummarySet **sets;
-	Relation *rels;
-	uint32 nstreams;
-	uint32 capacity;
-	EcEdges *edges; /* NULL: there are several sets, or no edges */
-	EcSessionStream
-		*again; /* the only set once more, for those whom edges leaves to us; may be NULL */
-
-	/* records */
-	EcSorter *sorter;
-	const uint64 *next;
-	EcSessionMatch *match; /* NULL: no sessions */
-
-	/* the user in work */
-	EcSessionCells cells;
-	EcSessionRows *user_rows;
-	uint32 nrows;
-	uint32 rows_capacity;
-	Part *user_parts;
-	uint32 nparts;
-	uint32 parts_capacity;
-	Remembered *remembered;
-};
-
-static void
-combine_sums(uint64 *into, const uint64 *from)
-{
-	for (int i = 0; i < STATE_WORDS; i++)
-		into[i] += from[i];
-}
 
 /* ---- sets ---- */
 
@@ -183,8 +89,6 @@ create(EcRows *rows, EcBuckets *buckets, bool with_sessions, EcVisitAdd add, voi
 	ec_session_column_init(&presence->sessions, context);
 	ec_int_column_init(&presence->time, EC_COL_TIME, context);
 	presence->parts = palloc(sizeof(uint64) * EC_BLOCK_ROWS);
-	presence->tally = ec_tally_create(context, with_sessions ? 4 : 2, STATE_WORDS, combine_sums,
-									  share * TALLY_SHARE);
 	list_sets(presence);
 	if (presence->nstreams == 1)
 		presence->edges =
@@ -208,129 +112,12 @@ ec_presence_create_people(EcRows *rows, EcVisitAdd add, void *arg, double share,
 	return create(rows, NULL, false, add, arg, share, context);
 }
 
-/* ---- rows ---- */
-
-/* The number of the stream to be of the set that covers the batch's rows. */
-static uint32
-stream_of_batch(const EcPresence *presence)
-{
-	const EcSummarySet *set = presence->rows->batch.set;
-
-	for (uint32 i = 0; i < presence->nstreams && set != NULL; i++)
-	{
-		if (presence->sets[i] == set)
-			return i;
-	}
-	return EC_SESSION_UNCOVERED;
-}
-
-/* Adds to parts in which edges the batch's rows are. */
-static void
-find_edges(EcPresence *presence)
-{
-	EcRows *rows = presence->rows;
-	const uint8 *nulls;
-	const int64 *times = ec_rows_times(rows, &presence->time, &nulls);
-
-	for (uint32 i = 0; i < rows->n; i++)
-	{
-		if (nulls == NULL || !nulls[i])
-			presence->parts[i] |= (uint64) ec_edges_find(presence->edges, times[i]) << EDGE_SHIFT;
-	}
-}
-
-void
-ec_presence_add(EcPresence *presence, const uint32 *types, const uint32 *buckets)
-{
-	EcRows *rows = presence->rows;
-	int sign = rows->sign > 0 ? 0 : 2;
-	uint32 part = stream_of_batch(presence);
-	const uint8 *nulls;
-	const int64 *users = ec_rows_ints(rows, &presence->user, &nulls);
-	const uint64 *keys[4] = {(const uint64 *) users, presence->parts, presence->sessions.first,
-							 presence->sessions.second};
-	uint64 *const *states;
-
-	if (presence->with_sessions)
-		ec_rows_sessions(rows, &presence->sessions);
-	else
-		part = 0;
-	for (uint32 i = 0; i < rows->n; i++)
-		presence->parts[i] = presence->buckets == NULL ? part : buckets[i];
-	if (presence->edges != NULL && rows->sign > 0 && rows->batch.set == presence->sets[0])
-		find_edges(presence);
-	states = ec_tally_find(presence->tally, rows->n, keys, nulls);
-	for (uint32 i = 0; i < rows->n; i++)
-	{
-		states[i][sign]++;
-		states[i][sign + 1] += types[i] == EC_TYPE_PURCHASE;
-	}
-	presence->any_rows = true;
-}
-
-static void
-put_record(const uint64 *key, uint64 *state, void *arg)
-{
-	EcPresence *presence = arg;
-	uint64 record[WORDS] = {0};
-
-	record[WORD_USER] = ec_sorter_word((int64) key[0]);
-	record[WORD_PART] = key[1];
-	if (presence->with_sessions)
-	{
-		record[WORD_TAG] = ec_session_tag(&presence->sessions, key[2], key[3]);
-		record[WORD_FIRST] = key[2];
-		record[WORD_SECOND] = key[3];
-	}
-	memcpy(record + WORD_STATE, state, sizeof(uint64) * STATE_WORDS);
-	ec_sorter_put(presence->sorter, record);
-}
-
-static void
-sort_records(EcPresence *presence)
-{
-	presence->sorter =
-		ec_sorter_create(presence->context, WORDS, WORD_STATE, presence->share * OTHER_SHARE);
-	ec_tally_visit(presence->tally, put_record, presence);
-	ec_sorter_sort(presence->sorter);
-	presence->next = ec_sorter_next(presence->sorter);
-}
-
-/* Reads the records of a user, which come next if there are any. */
-static void
-take_records(EcPresence *presence, int64 user)
-{
-	presence->nrows = 0;
-	while (presence->next != NULL && ec_sorter_int64(presence->next[WORD_USER]) == user)
-	{
-		const uint64 *record = presence->next;
-
-		if (presence->nrows == presence->rows_capacity)
-		{
-			presence->rows_capacity *= 2;
-			presence->user_rows =
-				repalloc_huge(presence->user_rows, sizeof(EcSessionRows) * presence->rows_capacity);
-		}
-		presence->user_rows[presence->nrows++] =
-			(EcSessionRows){.first = record[WORD_FIRST],
-							.second = record[WORD_SECOND],
-							.tag = (int64) record[WORD_TAG],
-							.part = (uint32) record[WORD_PART],
-							.edge = (EcEdge) (record[WORD_PART] >> EDGE_SHIFT),
-							.seen = (int64) record[WORD_STATE],
-							.ordered = (int64) record[WORD_STATE + 1],
-							.hidden = (int64) record[WORD_STATE + 2],
-							.unordered = (int64) record[WORD_STATE + 3]};
-		presence->next = ec_sorter_next(presence->sorter);
-	}
-}
-
 /* ---- users and buyers ---- */
 
 static uint32
 bucket_of_cell(EcPresence *presence, const EcSessionCell *cell)
 {
-	Remembered *memory;
+	EcPresenceHour *memory;
 
 	if (presence->buckets == NULL)
 		return 0;
@@ -349,7 +136,8 @@ bucket_of_cell(EcPresence *presence, const EcSessionCell *cell)
 static void
 add_part(EcPresence *presence, uint32 bucket, uint32 stream, int64 rows, int64 purchases)
 {
-	Part *last = presence->nparts > 0 ? &presence->user_parts[presence->nparts - 1] : NULL;
+	EcPresencePart *last =
+		presence->nparts > 0 ? &presence->user_parts[presence->nparts - 1] : NULL;
 
 	if (last != NULL && last->bucket == bucket && last->stream == stream)
 	{
@@ -361,9 +149,9 @@ add_part(EcPresence *presence, uint32 bucket, uint32 stream, int64 rows, int64 p
 	{
 		presence->parts_capacity *= 2;
 		presence->user_parts =
-			repalloc_huge(presence->user_parts, sizeof(Part) * presence->parts_capacity);
+			repalloc_huge(presence->user_parts, sizeof(EcPresencePart) * presence->parts_capacity);
 	}
-	presence->user_parts[presence->nparts++] = (Part){bucket, stream, rows, purchases};
+	presence->user_parts[presence->nparts++] = (EcPresencePart){bucket, stream, rows, purchases};
 }
 
 static void
@@ -389,8 +177,8 @@ collect_parts(EcPresence *presence)
 static int
 compare_parts(const void *a, const void *b)
 {
-	const Part *x = a;
-	const Part *y = b;
+	const EcPresencePart *x = a;
+	const EcPresencePart *y = b;
 
 	if (x->bucket != y->bucket)
 		return x->bucket < y->bucket ? -1 : 1;
@@ -399,7 +187,7 @@ compare_parts(const void *a, const void *b)
 
 /* A bucket's parts: is the user there, and how often do sets say so? */
 static void
-count_bucket(EcPresence *presence, const Part *parts, uint32 n)
+count_bucket(EcPresence *presence, const EcPresencePart *parts, uint32 n)
 {
 	int64 rows = 0;
 	int64 purchases = 0;
@@ -408,7 +196,7 @@ count_bucket(EcPresence *presence, const Part *parts, uint32 n)
 
 	for (uint32 i = 0; i < n;)
 	{
-		Part sum = parts[i++];
+		EcPresencePart sum = parts[i++];
 
 		for (; i < n && parts[i].stream == sum.stream; i++)
 		{
@@ -431,14 +219,14 @@ count_bucket(EcPresence *presence, const Part *parts, uint32 n)
 static void
 count_user(EcPresence *presence)
 {
-	const Part *parts;
+	const EcPresencePart *parts;
 	uint32 n;
 
 	collect_parts(presence);
 	parts = presence->user_parts;
 	n = presence->nparts;
 	if (n > 1 && presence->buckets != NULL)
-		qsort(presence->user_parts, n, sizeof(Part), compare_parts);
+		qsort(presence->user_parts, n, sizeof(EcPresencePart), compare_parts);
 	for (uint32 i = 0; i < n;)
 	{
 		uint32 end = i + 1;
@@ -459,7 +247,7 @@ next_user(EcPresence *presence, int64 *user)
 	bool any = presence->next != NULL;
 
 	if (any)
-		*user = ec_sorter_int64(presence->next[WORD_USER]);
+		*user = ec_presence_next_user(presence);
 	for (uint32 i = 1; i < presence->nstreams; i++)
 	{
 		const EcSessionStream *stream = &presence->streams[i];
@@ -581,11 +369,12 @@ begin_merge(EcPresence *presence)
 	presence->cells.context = presence->context;
 	presence->rows_capacity = presence->parts_capacity = FEW;
 	presence->user_rows = palloc(sizeof(EcSessionRows) * FEW);
-	presence->user_parts = palloc(sizeof(Part) * FEW);
-	presence->remembered = palloc0(sizeof(Remembered) * REMEMBERED);
+	presence->user_parts = palloc(sizeof(EcPresencePart) * FEW);
+	presence->remembered = palloc0(sizeof(EcPresenceHour) * REMEMBERED);
 	if (presence->with_sessions)
-		presence->match = ec_session_match_create(presence->rows, &presence->sessions,
-												  presence->share * OTHER_SHARE, presence->context);
+		presence->match =
+			ec_session_match_create(presence->rows, &presence->sessions,
+									presence->share * EC_PRESENCE_OTHER_SHARE, presence->context);
 }
 
 static void
@@ -612,11 +401,11 @@ merge(EcPresence *presence)
 {
 	int64 user;
 
-	sort_records(presence);
+	ec_presence_sort_rows(presence);
 	begin_merge(presence);
 	while (next_user(presence, &user))
 	{
-		take_records(presence, user);
+		ec_presence_take_rows(presence, user);
 		if (presence->edges == NULL ||
 			!ec_edges_add(presence->edges, user, presence->user_rows, presence->nrows))
 			merge_user(presence, presence->streams, user);
@@ -663,11 +452,14 @@ ec_presence_count(EcPresence *presence)
 
 	for (uint32 i = 0; i < presence->nstreams; i++)
 		count_set(presence, i);
-	if (presence->any_rows || presence->nstreams > 1)
+	if (presence->tally != NULL || presence->edge_tally != NULL || presence->nstreams > 1)
 		merge(presence);
 	else if (presence->edges != NULL)
 		ec_edges_end(presence->edges);
 	MemoryContextSwitchTo(old);
-	ec_tally_destroy(presence->tally);
+	if (presence->tally != NULL)
+		ec_tally_destroy(presence->tally);
+	if (presence->edge_tally != NULL)
+		ec_tally_destroy(presence->edge_tally);
 	MemoryContextDelete(presence->context);
 }

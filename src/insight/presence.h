@@ -29,8 +29,7 @@
 #include "insight/visits.h"
 
 /* What sets must have. */
-#define EC_PRESENCE_PROJECTIONS                                                                    \
-	(EC_VISITS_PROJECTIONS | EC_PROJECTION_BIT(EC_PROJECTION_SESSION))
+#define EC_PRESENCE_PROJECTIONS (EC_VISITS_PROJECTIONS | EC_PROJECTION_BIT(EC_PROJECTION_SESSION))
 
 /* Columns that rows must have, beside the caller's; the second one if sessions are counted. */
 #define EC_PRESENCE_COLUMNS (EC_COL_BIT(EC_COL_USER) | EC_COL_BIT(EC_COL_TYPE))

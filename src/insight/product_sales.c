@@ -27,9 +27,9 @@ sales_of(EcProductSet *set)
 	if (set->sales == NULL)
 	{
 		old = MemoryContextSwitchTo(set->context);
-		set->sales = ec_summary_reader(set->rel, set->set, EC_PROJECTION_PRODUCT_SALE,
-									   ec_projection_columns(EC_PROJECTION_PRODUCT_SALE),
-									   set->context);
+		set->sales =
+			ec_summary_reader(set->rel, set->set, EC_PROJECTION_PRODUCT_SALE,
+							  ec_projection_columns(EC_PROJECTION_PRODUCT_SALE), set->context);
 		MemoryContextSwitchTo(old);
 	}
 	return set->sales;

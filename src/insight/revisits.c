@@ -28,7 +28,7 @@ struct EcRevisits
 	Part *parts;
 	uint32 part; /* the current one */
 	uint32 block;
-	int64 *buffers[EC_REVISIT_NEXT + 1]; /* [EC_BLOCK_ROWS] */
+	int64 *users; /* [EC_BLOCK_ROWS] */
 };
 
 /* What is looked for. */
@@ -36,6 +36,7 @@ typedef struct Search
 {
 	EcVisitKind kind;
 	uint32 slot;
+	EcRevisitColumn column; /* of the distance */
 	const int64 *users;
 	uint32 n;
 	uint32 at; /* users before this one aren't less than those of the next cells */
@@ -75,8 +76,7 @@ ec_revisits_open(Relation rel, const EcSummarySet *set, MemoryContext parent)
 		revisits->parts[i].slot = get_zone(revisits->reader, EC_REVISIT_SLOT, EC_ZONE_CHUNK);
 	}
 	revisits->part = revisits->nparts;
-	for (int i = 0; i <= EC_REVISIT_NEXT; i++)
-		revisits->buffers[i] = palloc(sizeof(int64) * EC_BLOCK_ROWS);
+	revisits->users = palloc(sizeof(int64) * EC_BLOCK_ROWS);
 	MemoryContextSwitchTo(old);
 	return revisits;
 }
@@ -89,14 +89,14 @@ ec_revisits_close(EcRevisits *revisits)
 }
 
 static const int64 *
-get_ints(EcRevisits *revisits, int column)
+get_users(EcRevisits *revisits)
 {
-	const EcVector *v = ec_reader_block(revisits->reader, column, revisits->block);
+	const EcVector *v = ec_reader_block(revisits->reader, EC_REVISIT_USER, revisits->block);
 
 	if (v->form == EC_FORM_FLAT && v->nnulls == 0)
 		return v->values.i64;
-	ec_build_ints(revisits->reader, column, revisits->block, revisits->buffers[column], NULL);
-	return revisits->buffers[column];
+	ec_build_ints(revisits->reader, EC_REVISIT_USER, revisits->block, revisits->users, NULL);
+	return revisits->users;
 }
 
 /* May cells with these zones be of the kind and slot? */
@@ -112,16 +112,17 @@ zones_match(const Search *search, const EcZone *kind, const EcZone *slot)
 static uint32
 find_cell(EcRevisits *revisits, uint32 n, int64 kind, int64 slot)
 {
-	const int64 *kinds = get_ints(revisits, EC_REVISIT_KIND);
-	const int64 *slots = get_ints(revisits, EC_REVISIT_SLOT);
+	const EcVector *kinds = ec_reader_block(revisits->reader, EC_REVISIT_KIND, revisits->block);
+	const EcVector *slots = ec_reader_block(revisits->reader, EC_REVISIT_SLOT, revisits->block);
 	uint32 low = 0;
 	uint32 high = n;
 
 	while (low < high)
 	{
 		uint32 middle = (low + high) / 2;
+		int64 here = ec_vector_int64(kinds, middle);
 
-		if (kinds[middle] < kind || (kinds[middle] == kind && slots[middle] < slot))
+		if (here < kind || (here == kind && ec_vector_int64(slots, middle) < slot))
 			low = middle + 1;
 		else
 			high = middle;
@@ -140,8 +141,7 @@ tell(EcRevisits *revisits, const Search *search, uint32 cell)
 {
 	EcRevisit revisit = {.index = search->at,
 						 .tag = get_int(revisits, EC_REVISIT_TAG, cell),
-						 .previous = get_int(revisits, EC_REVISIT_PREVIOUS, cell),
-						 .next = get_int(revisits, EC_REVISIT_NEXT, cell)};
+						 .distance = get_int(revisits, search->column, cell)};
 
 	search->found(&revisit, search->arg);
 }
@@ -164,7 +164,7 @@ search_block(EcRevisits *revisits, Search *search)
 		cell = find_cell(revisits, n, search->kind, search->slot);
 		end = find_cell(revisits, n, search->kind, (int64) search->slot + 1);
 	}
-	users = get_ints(revisits, EC_REVISIT_USER);
+	users = get_users(revisits);
 	while (cell < end && search->at < search->n)
 	{
 		if (users[cell] > search->users[search->at])
@@ -179,10 +179,10 @@ search_block(EcRevisits *revisits, Search *search)
 }
 
 void
-ec_revisits_find(EcRevisits *revisits, EcVisitKind kind, uint32 slot, const int64 *users, uint32 n,
-				 EcRevisitFound found, void *arg)
+ec_revisits_find(EcRevisits *revisits, EcVisitKind kind, uint32 slot, EcRevisitColumn column,
+				 const int64 *users, uint32 n, EcRevisitFound found, void *arg)
 {
-	Search search = {kind, slot, users, n, 0, found, arg};
+	Search search = {kind, slot, column, users, n, 0, found, arg};
 
 	for (uint32 i = 0; i < revisits->nparts && search.at < n; i++)
 	{
