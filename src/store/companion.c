@@ -26,6 +26,7 @@
 #include "base/stoppoint.h"
 #include "store/companion.h"
 #include "store/place.h"
+#include "store/rebuild.h"
 #include "store/row.h"
 
 #define ATT_ID 1
@@ -126,11 +127,16 @@ ec_companion_form(EcCompanion *c, EcCatalogKind kind, int64 number, const void *
 	buffer->tuple.t_tableOid = RelationGetRelid(c->heap);
 }
 
-/* One that REINDEX CONCURRENTLY is building, or that it has left. */
-static bool
-is_unfinished(Relation index)
+/* Of several unfinished ones all but the newest have been left. */
+static Buffer
+hold_off(EcCompanion *c)
 {
-	return index->rd_index->indisready && !index->rd_index->indisvalid;
+	for (int i = c->nindexes - 1; i >= 0; i--)
+	{
+		if (ec_rebuild_unfinished(c->indexes[i]))
+			return ec_rebuild_hold_off(c->heap, c->indexes[i]);
+	}
+	return InvalidBuffer;
 }
 
 bool
@@ -139,38 +145,20 @@ ec_companion_reindexed(EcCompanion *c)
 	open_indexes(c);
 	for (int i = 0; i < c->nindexes; i++)
 	{
-		if (is_unfinished(c->indexes[i]))
+		if (ec_rebuild_unfinished(c->indexes[i]))
 			return true;
 	}
 	return false;
 }
 
-static bool
-has_entry(EcCompanion *c, Relation index, const Datum *values, ItemPointer tid)
-{
-	IndexScanDesc scan = ec_compat_index_beginscan(c->heap, index, SnapshotAny, 2);
-	ScanKeyData keys[2];
-	ItemPointer found;
-
-	ScanKeyInit(&keys[0], ATT_ID, BTEqualStrategyNumber, F_OIDEQ, values[0]);
-	ScanKeyInit(&keys[1], ATT_SEQ, BTEqualStrategyNumber, F_INT4EQ, values[1]);
-	index_rescan(scan, keys, 2, NULL, 0);
-	do
-		found = index_getnext_tid(scan, ForwardScanDirection);
-	while (found != NULL && !ItemPointerEquals(found, tid));
-	index_endscan(scan);
-	return found != NULL;
-}
-
 /*
  * With check: was there no other tuple of this key in the index that look-ups use?
  *
- * Only that one is asked whether a key is unique.  What builds another sees a frozen
- * tuple at once, and may enter it before we do.
+ * Only that one is asked whether a key is unique: one that REINDEX CONCURRENTLY is
+ * building may hold entries that a crash has left without use.
  */
 static bool
-insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, int options,
-			 bool check)
+insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, bool check)
 {
 	Datum values[2] = {
 		ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number)),
@@ -185,9 +173,7 @@ insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, 
 		Relation index = c->indexes[i];
 		IndexUniqueCheck unique = UNIQUE_CHECK_NO;
 
-		if (!index->rd_index->indisready ||
-			((options & HEAP_INSERT_FROZEN) != 0 && is_unfinished(index) &&
-			 has_entry(c, index, values, tid)))
+		if (!index->rd_index->indisready)
 			continue;
 		if (index->rd_index->indisunique && i == c->valid)
 		{
@@ -206,7 +192,7 @@ insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid, 
 void
 ec_companion_insert_index(EcCompanion *c, EcCatalogKind kind, int64 number, ItemPointer tid)
 {
-	(void) insert_index(c, kind, number, tid, 0, false);
+	(void) insert_index(c, kind, number, tid, false);
 }
 
 static void
@@ -235,7 +221,23 @@ put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size 
 												 : "counters");
 	if (tid != NULL)
 		*tid = where;
-	return insert_index(c, kind, number, &where, options, check);
+	return insert_index(c, kind, number, &where, check);
+}
+
+/* The same, so that no validation by REINDEX CONCURRENTLY comes between heap and index. */
+static bool
+put_safely(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len,
+		   CommandId cid, int options, bool check, ItemPointer tid)
+{
+	Buffer pin = InvalidBuffer;
+	bool alone;
+
+	open_indexes(c);
+	if ((options & HEAP_INSERT_FROZEN) != 0 && c->nindexes > 1)
+		pin = hold_off(c);
+	alone = put(c, kind, number, payload, len, cid, options, check, tid);
+	ec_rebuild_resume(pin);
+	return alone;
 }
 
 void
@@ -249,14 +251,14 @@ void
 ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len,
 				 CommandId cid, int options, ItemPointer tid)
 {
-	(void) put(c, kind, number, payload, len, cid, options, false, tid);
+	(void) put_safely(c, kind, number, payload, len, cid, options, false, tid);
 }
 
 bool
 ec_companion_put_alone(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
 					   Size len, CommandId cid, int options, ItemPointer tid)
 {
-	return put(c, kind, number, payload, len, cid, options, true, tid);
+	return put_safely(c, kind, number, payload, len, cid, options, true, tid);
 }
 
 void
