@@ -46,8 +46,7 @@
 #define SELECTED_NULL 4 /* a selected row without a time */
 
 /* What tells of users without their rows. */
-#define PROJECTIONS                                                                                \
-	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_VISITS_PROJECTIONS)
+#define PROJECTIONS (EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_VISITS_PROJECTIONS)
 
 #define FIRST_ANY 0
 #define FIRST_SELECTED 1

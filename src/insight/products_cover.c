@@ -311,7 +311,8 @@ offer_covered(EcProducts *products, EcProductCover *cover)
 
 		put_key(set, i, item.key);
 		next = i + 1;
-		if (worst != NULL && !has_key(set, next, item.key) && !ec_products_edges_matter(products, i) &&
+		if (worst != NULL && !has_key(set, next, item.key) &&
+			!ec_products_edges_matter(products, i) &&
 			is_hopeless(products, cover, i, &worst->product))
 			continue;
 		memset(&item.product, 0, sizeof(item.product));
