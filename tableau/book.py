@@ -53,8 +53,12 @@ FROM ecinsight.top_user_categories(%s, k := 10,
   until := (CAST(<[Parameters].[Parameter 2]> AS TIMESTAMP) + INTERVAL '1 DAY') AT TIME ZONE 'UTC')"""
 
 
-def sources(events):
-    """events: the events relation as the query of top_interactions names it."""
+# A rank, by which the first ones are chosen: Tableau's filter for the top 10 would ask for all of the view twice.
+FUNNEL = "SELECT row_number() OVER (ORDER BY viewers DESC, key) AS rank, f.* FROM %s.funnel f"
+
+
+def sources(events, schema):
+    """events: the events relation as the query of top_interactions names it; schema: the views'."""
     return (
         Source("overview", "Overview",
                (("first_event", "timestamp without time zone"), ("last_event", "timestamp without time zone")) + MEASURES
@@ -78,9 +82,10 @@ def sources(events):
                 ("carts", "bigint"), ("purchases", "bigint"), ("revenue", MONEY), ("average_price", AVERAGE), ("conversion", RATIO)),
                (CATEGORY,)),
         Source("funnel", "Funnel",
-               (("key", "text"), ("viewers", "bigint"), ("carters", "bigint"), ("buyers", "bigint"),
+               (("rank", "bigint"), ("key", "text"), ("viewers", "bigint"), ("carters", "bigint"), ("buyers", "bigint"),
                 ("view_to_cart", RATIO), ("cart_to_buy", RATIO), ("view_to_buy", RATIO)),
-               (Calculation("category", "Category", "string", 'IFNULL([key], "(no code)")'),)),
+               (Calculation("category", "Category", "string", 'IFNULL([key], "(no code)")'),),
+               FUNNEL % ('"%s"' % schema.replace('"', '""'))),
         Source("customer_segments", "Customer segments",
                (("segment", "text"), ("customers", "bigint"), ("orders", "bigint"), ("revenue", MONEY), ("revenue_share", RATIO),
                 ("average_recency_days", RATIO), ("average_frequency", RATIO), ("average_monetary", AVERAGE))),
@@ -125,7 +130,7 @@ SHEETS = (
           encodings=(("color", "none:category"), ("lod", "sum:conversion"), ("lod", "sum:purchases")), ranges={"none:rank": (1, 20)}),
     Sheet("Funnel", "funnel", "Users who viewed, put into the cart, bought: the 10 most viewed categories", "Bar",
           rows=("none:category",), cols=("sum:viewers", "sum:carters", "sum:buyers"), encodings=(("lod", "sum:view_to_buy"),),
-          top=("category", "SUM([viewers])", 10), sort=("none:category", "sum:viewers")),
+          sort=("none:category", "sum:viewers"), ranges={"none:rank": (1, 10)}),
     Sheet("Segments", "customer_segments", "Customer segments by revenue", "Square",
           encodings=(("size", "sum:revenue"), ("color", "sum:average_recency_days"), ("text", "none:segment"), ("text", "sum:customers"),
                      ("lod", "sum:revenue_share"))),

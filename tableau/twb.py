@@ -415,7 +415,7 @@ def to_text(root):
 
 
 def workbook(server):
-    sources = book.sources(server.events)
+    sources = book.sources(server.events, server.schema)
     # source-build names a program, which this isn't; it must be there.
     root = ET.Element("workbook", {"original-version": "18.1", "source-build": "0.0.0 (0000.0.0.0)", "source-platform": "linux",
                                    "version": "18.1"})

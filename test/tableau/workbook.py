@@ -188,8 +188,8 @@ def test_columns(check, connection):
         relation = element.find("connection/relation")
         if relation.get("type") == "text":
             source = book.sources[element.get("name")]
-            connection.rows("CREATE TEMP VIEW custom_query AS SELECT * FROM %s" % source.from_clause(book.parameters))
-            table = "custom_query"
+            table = '"custom query %s"' % source.caption
+            connection.rows("CREATE TEMP VIEW %s AS SELECT * FROM %s" % (table, source.from_clause(book.parameters)))
         else:
             table = relation.get("table").replace("[", '"').replace("]", '"')
         there = connection.rows("SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '%s'::regclass AND attnum > 0"
