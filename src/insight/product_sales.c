@@ -48,25 +48,6 @@ has_range(EcReader *reader, uint32 block, const SaleRange *range)
 	return zone.min < range->to && zone.max >= range->from;
 }
 
-/* The first cell of the block whose slot isn't before this one. */
-static uint32
-find_cell(const EcVector *slots, int64 slot)
-{
-	uint32 low = 0;
-	uint32 high = slots->nrows;
-
-	while (low < high)
-	{
-		uint32 middle = (low + high) / 2;
-
-		if (ec_vector_int64(slots, middle) < slot)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* Cells first .. end - 1 of a block. */
 static void
 add_cells(EcProductSet *set, uint32 block, uint32 first, uint32 end, uint32 columns,
@@ -132,8 +113,8 @@ ec_product_sales_add(EcProductSet *set, int64 from, int64 to, uint32 columns,
 			if (!has_range(reader, block, &range))
 				continue;
 			slots = ec_reader_block(reader, EC_PRODUCT_SALE_SLOT, block);
-			add_cells(set, block, find_cell(slots, from), find_cell(slots, to), columns, sums,
-					  sign);
+			add_cells(set, block, ec_product_set_first(slots, from),
+					  ec_product_set_first(slots, to), columns, sums, sign);
 		}
 	}
 }

@@ -390,6 +390,24 @@ ec_product_set_texts(EcProductSet *set, EcTextColumn *code, EcTextColumn *brand,
 
 /* ---- places ---- */
 
+uint32
+ec_product_set_first(const EcVector *slots, int64 slot)
+{
+	uint32 low = 0;
+	uint32 high = slots->nrows;
+
+	while (low < high)
+	{
+		uint32 middle = (low + high) / 2;
+
+		if (ec_vector_int64(slots, middle) < slot)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* The first row of the current part whose slot is not before this one. */
 static int64
 find_in_part(EcProductSet *set, int64 slot)
@@ -398,25 +416,12 @@ find_in_part(EcProductSet *set, int64 slot)
 
 	for (uint32 block = 0; block < ec_reader_group(reader)->nblocks; block++)
 	{
-		uint32 low = 0;
-		uint32 high = ec_reader_block_rows(reader, block);
-		const EcVector *v;
 		int64 max;
 
 		(void) zone_min(reader, EC_PRODUCT_CELL_SLOT, block, &max);
-		if (max < slot)
-			continue;
-		v = ec_reader_block(reader, EC_PRODUCT_CELL_SLOT, block);
-		while (low < high)
-		{
-			uint32 middle = (low + high) / 2;
-
-			if (ec_vector_int64(v, middle) < slot)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		return (int64) block * EC_BLOCK_ROWS + low;
+		if (max >= slot)
+			return (int64) block * EC_BLOCK_ROWS +
+				   ec_product_set_first(ec_reader_block(reader, EC_PRODUCT_CELL_SLOT, block), slot);
 	}
 	return ec_reader_group(reader)->nrows;
 }

@@ -143,6 +143,9 @@ extern int64 ec_product_sales_count(EcProductSet *set, int64 from, int64 to);
 /* How many cells come before a slot. */
 extern int64 ec_product_set_cell(EcProductSet *set, int64 slot);
 
+/* The first cell of a block of slots in order that isn't before this one. */
+extern uint32 ec_product_set_first(const EcVector *slots, int64 slot);
+
 /* A block's integers, which have no NULLs, in place or in a buffer; NULL if all are zero. */
 extern const int64 *ec_product_set_ints(EcReader *reader, int column, uint32 block, int64 *buffer);
 

@@ -446,19 +446,6 @@ ec_catalog_open_indexes(Relation companion, LOCKMODE lockmode, Relation **indexe
 	return valid;
 }
 
-static bool
-is_invalid(Oid index)
-{
-	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	bool invalid;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for index %u", index);
-	invalid = !((Form_pg_index) GETSTRUCT(tuple))->indisvalid;
-	ReleaseSysCache(tuple);
-	return invalid;
-}
-
 static void
 drop_index(Oid index)
 {
@@ -482,7 +469,7 @@ ec_catalog_drop_invalid_indexes(Oid companion)
 	{
 		foreach (cell, oids)
 		{
-			if (is_invalid(lfirst_oid(cell)))
+			if (!get_index_isvalid(lfirst_oid(cell)))
 				drop_index(lfirst_oid(cell));
 		}
 	}

@@ -139,18 +139,6 @@ hold_off(EcCompanion *c)
 	return InvalidBuffer;
 }
 
-bool
-ec_companion_reindexed(EcCompanion *c)
-{
-	open_indexes(c);
-	for (int i = 0; i < c->nindexes; i++)
-	{
-		if (ec_rebuild_unfinished(c->indexes[i]))
-			return true;
-	}
-	return false;
-}
-
 /*
  * With check: was there no other tuple of this key in the index that look-ups use?
  *

@@ -70,9 +70,6 @@ extern void ec_companion_close(EcCompanion *c);
 /* The index that look-ups use. */
 extern Relation ec_companion_index(EcCompanion *c);
 
-/* Is REINDEX CONCURRENTLY building another index, which gets entries already (or has it left one)? */
-extern bool ec_companion_reindexed(EcCompanion *c);
-
 /*
  * Inserts a tuple into the heap and all ready indexes under cid; options are
  * heap_insert's.  Keys of kind ROW may be there twice, others not.

@@ -258,15 +258,11 @@ still_there(Page page, const EcPlace *place)
 		   (((HeapTupleHeader) PageGetItem(page, item))->t_infomask & HEAP_XMAX_INVALID) != 0;
 }
 
-/*
- * Makes a PLACE tuple, if the page has room for it and for rows that will use it.  Not
- * beside REINDEX CONCURRENTLY: as it is frozen, that would see it at once, and call our
- * index entry a duplicate.
- */
+/* Makes a PLACE tuple, if the page has room for it and for rows that will use it. */
 static bool
 make_place(EcCompanion *c, EcPlace *place, int64 number, Size space, Size row)
 {
-	if (space < ROWS_MIN * (row + sizeof(ItemIdData)) || ec_companion_reindexed(c))
+	if (space < ROWS_MIN * (row + sizeof(ItemIdData)))
 		return false;
 	put_place(c, number, place->block, FirstCommandId, HEAP_INSERT_FROZEN, &place->tid);
 

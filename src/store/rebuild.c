@@ -5,7 +5,7 @@
  * REINDEX CONCURRENTLY validates its new index thus: it gathers the TIDs that are in the
  * index, then enters each tuple that a snapshot sees and that wasn't there.  What has
  * come since is invisible to that snapshot, and entered by who has inserted it.  But
- * our frozen tuples (headers, see headers.c) are visible to any snapshot: one that gets
+ * our frozen tuples (headers, places, counters) are visible to any snapshot: one that gets
  * into heap and index after the gathering is entered twice, and the second to do so
  * calls the first a duplicate.
  *
@@ -72,6 +72,8 @@ any_validating(Oid heap)
 Buffer
 ec_rebuild_hold_off(Relation heap, Relation index)
 {
+	/* a locked buffer could be what the validation waits for */
+	Assert(InterruptHoldoffCount == 0);
 	for (;;)
 	{
 		Buffer pin = InvalidBuffer;

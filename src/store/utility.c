@@ -45,7 +45,7 @@ static ExecutorEnd_hook_type previous_end;
 static ProcessUtility_hook_type previous_utility;
 static object_access_hook_type previous_access;
 
-/* Has this session run a statement with the hooks, or need none for the first? */
+/* Has process_utility seen a statement, or ec_utility_loaded that which loaded this library? */
 static bool hooked;
 
 /* ------------------------------------------------------------------------
