@@ -30,6 +30,7 @@
 
 #include "base/compat.h"
 #include "base/stoppoint.h"
+#include "store/claim.h"
 #include "store/mask.h"
 #include "store/merge.h"
 #include "store/options.h"
@@ -483,6 +484,7 @@ ec_compact_relation(Relation rel, EcCompanion *c, bool all, EcCompaction *result
 	fold(&k, cid);
 	ec_merge(&k);
 	ec_stop_point("compact-merged");
+	ec_claim_announce();
 	ec_merge_claim(&k);
 	claim_groups(&k, cid);
 	claim_rows(&k, cid);

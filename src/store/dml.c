@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "store/claim.h"
 #include "store/delta.h"
 #include "store/dml.h"
 #include "store/fetch.h"
@@ -478,7 +479,9 @@ lock_target(EcCompanion *c, EcTarget *target, Snapshot snapshot, CommandId cid, 
 		if (c->slot != NULL)
 			ExecClearTuple(c->slot);
 		result = table_tuple_lock(c->heap, ctid, snapshot, c->slot, cid, mode, policy, flags, tmfd);
-	} while (result == TM_Deleted && !tmfd->traversed && ec_target_moved(c, target));
+	} while (!tmfd->traversed &&
+			 ((result == TM_Deleted && ec_target_moved(c, target)) ||
+			  (result == TM_WouldBlock && ec_claim_try_again(c, target->number, &target->ctid))));
 
 	if (result == TM_WouldBlock && wait_policy == LockWaitError)
 		lock_not_available(c->main);
