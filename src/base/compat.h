@@ -42,7 +42,6 @@
 #include "storage/lmgr.h"
 #include "storage/smgr.h"
 #include "utils/acl.h"
-#include "utils/backend_status.h"
 #include "utils/datetime.h"
 #include "utils/pg_locale.h"
 #include "utils/rel.h"
@@ -540,17 +539,6 @@ ec_compat_may_reindex_database(void)
 #define ec_compat_executor_run(desc, count)                                                        \
 	ExecutorRun((desc), ForwardScanDirection, (count), false)
 #endif
-
-/* 16: other names; counts from 1 */
-static inline PgBackendStatus *
-ec_compat_backend_status(int i)
-{
-#if PG_VERSION_NUM >= 160000
-	return &pgstat_get_local_beentry_by_index(i)->backendStatus;
-#else
-	return &pgstat_fetch_stat_local_beentry(i)->backendStatus;
-#endif
-}
 
 /* 18: index scans count for EXPLAIN */
 static inline IndexScanDesc

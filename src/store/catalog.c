@@ -10,25 +10,20 @@
  * Descriptors are found by (kind, number), never by TID: VACUUM FULL may rewrite
  * the companion by itself.  A reader copies what it finds.
  *
- * Tuples are inserted one at a time with HEAP_INSERT_NO_LOGICAL, as logical
- * decoding must not take them for TOAST values.
+ * companion.c inserts, finds and deletes them.
  */
 #include "postgres.h"
 
 #include <xxhash.h>
 
 #include "access/genam.h"
-#include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/toast_internals.h"
 #include "catalog/dependency.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/toasting.h"
-#include "storage/bufmgr.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -228,41 +223,22 @@ ec_descriptor_parse(Relation rel, EcCatalogKind kind, const uint8 *payload, Size
  * ------------------------------------------------------------------------
  */
 
-/* The attributes of a tuple with such a payload, which has room for a varlena header before it. */
-static void
-tuple_values(EcCatalogKind kind, int64 number, uint8 *payload, Size len, Datum *values,
-			 bool *isnull)
-{
-	Assert(len <= EC_DESCRIPTOR_MAX);
-	SET_VARSIZE(payload, VARHDRSZ + len);
-	memset(isnull, 0, CATALOG_NATTS * sizeof(bool));
-	values[CATALOG_ATT_ID - 1] = ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(kind, number));
-	values[CATALOG_ATT_SEQ - 1] = Int32GetDatum(EC_CATALOG_CHUNK_SEQ(number));
-	values[CATALOG_ATT_DATA - 1] = PointerGetDatum(payload);
-}
-
-static uint8 *
-descriptor_payload(const EcDescriptor *desc, Size *len)
-{
-	uint8 *payload;
-
-	*len = ec_descriptor_size(desc);
-	payload = palloc(VARHDRSZ + *len);
-	ec_descriptor_build(desc, payload + VARHDRSZ);
-	return payload;
-}
-
 HeapTuple
 ec_catalog_form_tuple(TupleDesc tupdesc, const EcDescriptor *desc)
 {
+	Size len = ec_descriptor_size(desc);
+	uint8 *payload = palloc(VARHDRSZ + len);
+	bool isnull[CATALOG_NATTS] = {false};
 	Datum values[CATALOG_NATTS];
-	bool isnull[CATALOG_NATTS];
 	HeapTuple tuple;
 
-	Size len;
-	uint8 *payload = descriptor_payload(desc, &len);
-
-	tuple_values(EC_CATALOG_GROUP, desc->number, payload, len, values, isnull);
+	Assert(len <= EC_DESCRIPTOR_MAX);
+	SET_VARSIZE(payload, VARHDRSZ + len);
+	ec_descriptor_build(desc, payload + VARHDRSZ);
+	values[CATALOG_ATT_ID - 1] =
+		ObjectIdGetDatum(EC_CATALOG_CHUNK_ID(EC_CATALOG_GROUP, desc->number));
+	values[CATALOG_ATT_SEQ - 1] = Int32GetDatum(EC_CATALOG_CHUNK_SEQ(desc->number));
+	values[CATALOG_ATT_DATA - 1] = PointerGetDatum(payload);
 	tuple = heap_form_tuple(tupdesc, values, isnull);
 	pfree(payload);
 	return tuple;
@@ -492,61 +468,6 @@ ec_catalog_ensure(Relation rel)
 						errmsg("table \"%s\" has no TOAST table to keep its row groups in",
 							   RelationGetRelationName(rel))));
 	NewHeapCreateToastTable(RelationGetRelid(rel), (Datum) 0, AccessExclusiveLock, InvalidOid);
-}
-
-/* payload has room for a varlena header before it */
-static void
-insert_tuple(Relation rel, EcCatalogKind kind, int64 number, uint8 *payload, Size len,
-			 CommandId cid, int options)
-{
-	Relation companion;
-	Relation *indexes;
-	int nindexes;
-	Datum values[CATALOG_NATTS];
-	bool isnull[CATALOG_NATTS];
-	HeapTuple tuple;
-
-	ec_catalog_ensure(rel);
-	companion = open_companion(rel, RowExclusiveLock);
-	ec_catalog_open_indexes(companion, RowExclusiveLock, &indexes, &nindexes);
-
-	tuple_values(kind, number, payload, len, values, isnull);
-	tuple = heap_form_tuple(RelationGetDescr(companion), values, isnull);
-	heap_insert(companion, tuple, cid, options | HEAP_INSERT_NO_LOGICAL, NULL);
-	for (int i = 0; i < nindexes; i++)
-	{
-		/* also one that REINDEX CONCURRENTLY is building */
-		if (indexes[i]->rd_index->indisready)
-			index_insert(indexes[i], values, isnull, &tuple->t_self, companion,
-						 indexes[i]->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-						 false, NULL);
-	}
-	heap_freetuple(tuple);
-
-	/* the locks stay until commit, as for TOAST values: a reindex of the companion waits for us */
-	toast_close_indexes(indexes, nindexes, NoLock);
-	table_close(companion, NoLock);
-}
-
-void
-ec_catalog_insert_payload(Relation rel, EcCatalogKind kind, int64 number, const uint8 *payload,
-						  Size len, CommandId cid, int options)
-{
-	uint8 *copy = palloc(VARHDRSZ + len);
-
-	memcpy(copy + VARHDRSZ, payload, len);
-	insert_tuple(rel, kind, number, copy, len, cid, options);
-	pfree(copy);
-}
-
-void
-ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc)
-{
-	Size len;
-	uint8 *payload = descriptor_payload(desc, &len);
-
-	insert_tuple(rel, EC_CATALOG_GROUP, desc->number, payload, len, cid, 0);
-	pfree(payload);
 }
 
 BlockNumber

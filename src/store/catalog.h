@@ -59,13 +59,6 @@ extern const char *ec_catalog_noun(EcCatalogKind kind);
 
 pg_noreturn extern void ec_catalog_tuple_damaged(Relation rel, HeapTuple tuple, const char *what);
 
-/* Makes a payload a tuple of the companion; options are heap_insert's beyond HEAP_INSERT_NO_LOGICAL. */
-extern void ec_catalog_insert_payload(Relation rel, EcCatalogKind kind, int64 number,
-									  const uint8 *payload, Size len, CommandId cid, int options);
-
-/* The same for a descriptor, under cid in the current subtransaction. */
-extern void ec_catalog_insert(Relation rel, CommandId cid, const EcDescriptor *desc);
-
 /* All indexes of the companion, as toast_open_indexes (close them so); which of them is for look-ups. */
 extern int
 ec_catalog_open_indexes(Relation companion, LOCKMODE lockmode, Relation **indexes, int *nindexes);

@@ -134,7 +134,7 @@ hold_off(EcCompanion *c)
 	for (int i = c->nindexes - 1; i >= 0; i--)
 	{
 		if (ec_rebuild_unfinished(c->indexes[i]))
-			return ec_rebuild_hold_off(c->heap, c->indexes[i]);
+			return ec_rebuild_hold_off(c->indexes[i]);
 	}
 	return InvalidBuffer;
 }
@@ -196,6 +196,18 @@ put_heap(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, 
 	*tid = buffer.tuple.t_self;
 }
 
+/* A crash leaves such a tuple for all to see, and here without index entry. */
+static void
+stop_after_frozen(EcCatalogKind kind)
+{
+	if (kind == EC_CATALOG_ROW)
+		ec_stop_point("header");
+	else if (kind == EC_CATALOG_PLACE)
+		ec_stop_point("place");
+	else if (kind == EC_CATALOG_COUNTERS)
+		ec_stop_point("counters");
+}
+
 static bool
 put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size len, CommandId cid,
 	int options, bool check, ItemPointer tid)
@@ -204,9 +216,7 @@ put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload, Size 
 
 	put_heap(c, kind, number, payload, len, cid, options, &where);
 	if ((options & HEAP_INSERT_FROZEN) != 0)
-		ec_stop_point(kind == EC_CATALOG_ROW	 ? "header"
-					  : kind == EC_CATALOG_PLACE ? "place"
-												 : "counters");
+		stop_after_frozen(kind);
 	if (tid != NULL)
 		*tid = where;
 	return insert_index(c, kind, number, &where, check);
@@ -240,6 +250,19 @@ ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *p
 				 CommandId cid, int options, ItemPointer tid)
 {
 	(void) put_safely(c, kind, number, payload, len, cid, options, false, tid);
+}
+
+void
+ec_companion_insert(Relation rel, EcCatalogKind kind, int64 number, const void *payload, Size len,
+					CommandId cid, int options)
+{
+	EcCompanion c;
+
+	ec_catalog_ensure(rel);
+	if (!ec_companion_open(rel, RowExclusiveLock, &c))
+		elog(ERROR, "table \"%s\" has no TOAST table", RelationGetRelationName(rel));
+	ec_companion_put(&c, kind, number, payload, len, cid, options, NULL);
+	ec_companion_close(&c);
 }
 
 bool

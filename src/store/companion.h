@@ -77,6 +77,10 @@ extern Relation ec_companion_index(EcCompanion *c);
 extern void ec_companion_put(EcCompanion *c, EcCatalogKind kind, int64 number, const void *payload,
 							 Size len, CommandId cid, int options, ItemPointer tid);
 
+/* The same for whoever has no handle. */
+extern void ec_companion_insert(Relation rel, EcCatalogKind kind, int64 number, const void *payload,
+								Size len, CommandId cid, int options);
+
 /*
  * The same without index entries, for a row (place.h).
  */

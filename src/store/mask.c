@@ -9,7 +9,7 @@
 #include "port/pg_bitutils.h"
 #include "utils/rel.h"
 
-#include "store/catalog.h"
+#include "store/companion.h"
 #include "store/mask.h"
 
 #define CHECKSUM_START offsetof(EcDiskMask, form)
@@ -60,7 +60,7 @@ ec_mask_insert(Relation rel, int64 group, uint32 block, const uint64 *dead, uint
 	memcpy(payload, &disk, sizeof(disk));
 	disk.checksum = mask_checksum(number, payload, len);
 	memcpy(payload, &disk, sizeof(disk));
-	ec_catalog_insert_payload(rel, EC_CATALOG_MASK, number, payload, len, cid, options);
+	ec_companion_insert(rel, EC_CATALOG_MASK, number, payload, len, cid, options);
 }
 
 static void

@@ -10,30 +10,33 @@
  * calls the first a duplicate.
  *
  * So none gets in between.  The gathering takes a cleanup lock on each leaf page, which
- * waits for our pin on the first one; and whoever then sees in the progress report of
- * another backend that a validation is going on, gives way until it is over.  That
- * waits for nobody but holders of such pins, and the companion is small.
+ * waits for our pin on the first one; and whoever then sees that a validation is going
+ * on waits for the end of its transaction.  It lasts as long as holders of such pins
+ * make it, and the companion is small.
  *
- * Nothing is reported with track_activities off, and an index of an empty heap has no
- * leaf page.  In both cases REINDEX may still fail, which harms nobody else.
+ * What another session does with an index is told by its locks: who builds one
+ * concurrently keeps ShareUpdateExclusiveLock on it all the time, and has
+ * RowExclusiveLock besides while it validates, from before the gathering until the transaction
+ * ends.  Nobody does either with an index that was left, which thus costs one look.
+ *
+ * An index of an empty heap has no leaf page.  REINDEX may still fail then, which harms
+ * nobody else.
  */
 #include "postgres.h"
 
 #include "access/nbtree.h"
-#include "commands/progress.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "storage/latch.h"
-#include "utils/backend_status.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/rel.h"
-#include "utils/wait_event.h"
 
-#include "base/compat.h"
 #include "store/rebuild.h"
 
 /* A build writes leaf pages in order from here, and none is deleted before the index is valid. */
 #define FIRST_LEAF (BTREE_METAPAGE + 1)
-#define WAIT_MS 2
+
+#define BUILDER_LOCKS (LOCKBIT_ON(ShareUpdateExclusiveLock) | LOCKBIT_ON(RowExclusiveLock))
 
 bool
 ec_rebuild_unfinished(Relation index)
@@ -42,51 +45,81 @@ ec_rebuild_unfinished(Relation index)
 }
 
 static bool
-is_validating(const PgBackendStatus *backend, Oid heap)
+same_lock(const LOCKTAG *a, const LOCKTAG *b)
 {
-	int64 phase = backend->st_progress_param[PROGRESS_CREATEIDX_PHASE];
+	return memcmp(a, b, sizeof(LOCKTAG)) == 0;
+}
 
-	return backend->st_procpid != 0 && backend->st_databaseid == MyDatabaseId &&
-		   backend->st_progress_command == PROGRESS_COMMAND_CREATE_INDEX &&
-		   backend->st_progress_command_target == heap &&
-		   phase >= PROGRESS_CREATEIDX_PHASE_VALIDATE_IDXSCAN &&
-		   phase <= PROGRESS_CREATEIDX_PHASE_VALIDATE_TABLESCAN;
+/* All that the process has on it; part of it may stand in the process's own table. */
+static LOCKMASK
+locks_of(const LockData *data, const LOCKTAG *tag, int pid)
+{
+	LOCKMASK locks = 0;
+
+	for (int i = 0; i < data->nelements; i++)
+	{
+		if (data->locks[i].pid == pid && same_lock(&data->locks[i].locktag, tag))
+			locks |= data->locks[i].holdMask;
+	}
+	return locks;
 }
 
 static bool
-any_validating(Oid heap)
+any_validating(const LOCKTAG *tag)
 {
+	LockData *data = GetLockStatusData();
+	bool any = false;
+
+	for (int i = 0; i < data->nelements && !any; i++)
+	{
+		const LockInstanceData *held = &data->locks[i];
+
+		any = (held->holdMask & LOCKBIT_ON(ShareUpdateExclusiveLock)) != 0 &&
+			  same_lock(&held->locktag, tag) &&
+			  (locks_of(data, tag, held->pid) & BUILDER_LOCKS) == BUILDER_LOCKS;
+	}
+	if (data->locks != NULL)
+		pfree(data->locks);
+	pfree(data);
+	return any;
+}
+
+/* The transaction that validates the index, if one does. */
+static bool
+find_validation(Relation index, VirtualTransactionId *transaction)
+{
+	VirtualTransactionId *builders;
+	LOCKTAG tag;
 	int n;
 
-	/* what this transaction has seen of others' activity may be old */
-	pgstat_clear_backend_activity_snapshot();
-	n = pgstat_fetch_stat_numbackends();
-	for (int i = 1; i <= n; i++)
-	{
-		if (is_validating(ec_compat_backend_status(i), heap))
-			return true;
-	}
-	return false;
+	SET_LOCKTAG_RELATION(tag, index->rd_lockInfo.lockRelId.dbId,
+						 index->rd_lockInfo.lockRelId.relId);
+	builders = GetLockConflicts(&tag, ShareUpdateExclusiveLock, &n);
+	if (n > 0)
+		*transaction = builders[0];
+	pfree(builders);
+
+	/* the transaction first: if it is over by now nobody waits for it */
+	return n > 0 && any_validating(&tag);
 }
 
 Buffer
-ec_rebuild_hold_off(Relation heap, Relation index)
+ec_rebuild_hold_off(Relation index)
 {
 	/* a locked buffer could be what the validation waits for */
 	Assert(InterruptHoldoffCount == 0);
 	for (;;)
 	{
 		Buffer pin = InvalidBuffer;
+		VirtualTransactionId transaction;
 
 		if (RelationGetNumberOfBlocks(index) > FIRST_LEAF)
 			pin = ReadBuffer(index, FIRST_LEAF);
-		if (!any_validating(RelationGetRelid(heap)))
+		if (!find_validation(index, &transaction))
 			return pin;
 		ec_rebuild_resume(pin);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WAIT_MS,
-						 PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
+		(void) VirtualXactLock(transaction, true);
 	}
 }
 

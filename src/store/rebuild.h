@@ -14,11 +14,11 @@
 extern bool ec_rebuild_unfinished(Relation index);
 
 /*
- * Keeps the validation of such an index of the heap from beginning until ec_rebuild_resume:
- * what is inserted into the heap and the index meanwhile, it finds in both.  Waits if a
+ * Keeps the validation of such an index from beginning until ec_rebuild_resume: what is
+ * inserted into its heap and the index meanwhile, it finds in both.  Waits if a
  * validation is going on; the caller has no buffer locked, and no pin on the index.
  */
-extern Buffer ec_rebuild_hold_off(Relation heap, Relation index);
+extern Buffer ec_rebuild_hold_off(Relation index);
 extern void ec_rebuild_resume(Buffer pin);
 
 #endif /* EC_STORE_REBUILD_H */

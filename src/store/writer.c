@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "store/background.h"
+#include "store/companion.h"
 #include "store/group.h"
 #include "store/helpers.h"
 #include "store/image.h"
@@ -96,7 +97,7 @@ ec_group_put(Relation rel, EcBatch *batch, const EcGroupSpec *spec, CommandId ci
 	len = ec_descriptor_size(&desc);
 	payload = palloc(len);
 	ec_descriptor_build(&desc, payload);
-	ec_catalog_insert_payload(rel, EC_CATALOG_GROUP, desc.number, payload, len, cid, options);
+	ec_companion_insert(rel, EC_CATALOG_GROUP, desc.number, payload, len, cid, options);
 	if (desc.form == EC_FORM_EXTENT)
 		ec_space_unlock_writer(rel);
 	ec_meta_announce(rel);
