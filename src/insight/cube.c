@@ -154,8 +154,7 @@ find_skipped(EcCube *cube, const EcCubeBatch *batch)
 	const EcCubeFilter *filters = cube->query->filters;
 	uint8 *skip = cube->skip;
 
-	if (!filters[EC_CUBE_ID].is_active && !filters[EC_CUBE_CATEGORY_ID].is_active &&
-		!filters[EC_CUBE_CODE].is_active && !filters[EC_CUBE_BRAND].is_active)
+	if (cube->filtered == 0)
 		return batch->skip;
 	if (batch->skip != NULL)
 		memcpy(skip, batch->skip, batch->n);
@@ -310,20 +309,21 @@ ec_cube_open_rows(EcCube *cube, uint32 columns)
 	cube->scale = cube->rows.price_scale;
 }
 
+/* Of the keys those whose bits are given. */
 static void
-read_keys(EcCube *cube, EcRows *rows, EcCubeBatch *batch)
+read_keys(EcCube *cube, EcRows *rows, uint32 keys, EcCubeBatch *batch)
 {
 	memset(batch, 0, sizeof(EcCubeBatch));
 	batch->n = rows->n;
-	if (ec_cube_needs(cube, EC_CUBE_BUCKET))
+	if (keys & EC_CUBE_BIT(EC_CUBE_BUCKET))
 		batch->slots = ec_rows_times(rows, &cube->time, &batch->no_slot);
-	if (ec_cube_needs(cube, EC_CUBE_ID))
+	if (keys & EC_CUBE_BIT(EC_CUBE_ID))
 		batch->ids = ec_rows_ints(rows, &cube->id, &batch->no_id);
-	if (ec_cube_needs(cube, EC_CUBE_CATEGORY_ID))
+	if (keys & EC_CUBE_BIT(EC_CUBE_CATEGORY_ID))
 		batch->categories = ec_rows_ints(rows, &cube->category, &batch->no_category);
-	if (ec_cube_needs(cube, EC_CUBE_CODE))
+	if (keys & EC_CUBE_BIT(EC_CUBE_CODE))
 		batch->codes = ec_rows_ids(rows, &cube->code);
-	if (ec_cube_needs(cube, EC_CUBE_BRAND))
+	if (keys & EC_CUBE_BIT(EC_CUBE_BRAND))
 		batch->brands = ec_rows_ids(rows, &cube->brand);
 }
 
@@ -388,6 +388,25 @@ take_prices(EcCube *cube, EcRows *rows, uint64 *const *states, const EcPrices *p
 	}
 }
 
+/*
+ * Leaves only rows that the filters let through, which are few, mostly, before anything else
+ * is done with the others.  False: there are none.
+ */
+static bool
+narrow_rows(EcCube *cube, EcRows *rows)
+{
+	EcCubeBatch batch;
+
+	if (cube->filtered == 0)
+		return true;
+	read_keys(cube, rows, cube->filtered, &batch);
+	(void) find_skipped(cube, &batch);
+	for (uint32 i = 0; i < rows->n; i++)
+		cube->skip[i] = !cube->skip[i];
+	ec_rows_narrow(rows, cube->skip);
+	return rows->n > 0;
+}
+
 static void
 add_rows(EcCube *cube)
 {
@@ -400,9 +419,11 @@ add_rows(EcCube *cube)
 		const uint8 *skip;
 		uint64 *const *states;
 
-		read_keys(cube, rows, &batch);
-		states = ec_cube_find(cube, &batch, &skip);
 		cube->use->rows += rows->n;
+		if (!narrow_rows(cube, rows))
+			continue;
+		read_keys(cube, rows, cube->needed, &batch);
+		states = ec_cube_find(cube, &batch, &skip);
 		count_types(cube, rows, states);
 		if (!cube->prices)
 			continue;
@@ -436,9 +457,11 @@ look_again(EcCube *cube, const EcSlots *range)
 		const uint8 *skip;
 		uint64 *const *states;
 
-		read_keys(cube, &rows, &batch);
-		states = ec_cube_find(cube, &batch, &skip);
 		cube->use->rows += rows.n;
+		if (!narrow_rows(cube, &rows))
+			continue;
+		read_keys(cube, &rows, cube->needed, &batch);
+		states = ec_cube_find(cube, &batch, &skip);
 		ec_rows_prices(&rows, &prices);
 		for (uint32 i = 0; i < rows.n; i++)
 		{
@@ -696,7 +719,8 @@ begin(EcCube *cube, const EcCubeQuery *query, EcCubeUse *use)
 	cube->use = use;
 	cube->needed = query->keys;
 	for (int i = 0; i < EC_CUBE_KEYS; i++)
-		cube->needed |= query->filters[i].is_active ? EC_CUBE_BIT(i) : 0;
+		cube->filtered |= query->filters[i].is_active ? EC_CUBE_BIT(i) : 0;
+	cube->needed |= cube->filtered;
 	cube->prices = (query->measures & PRICE_BITS) != 0;
 	cube->extremes = (query->measures & EXTREME_BITS) != 0;
 	cube->args.relid = query->relid;

@@ -291,20 +291,38 @@ is_null_product(const Products *products, uint32 index)
 	return index >= products->set->nproducts - products->set->nnull;
 }
 
+/* A filter's texts were interned before all others. */
+static inline bool
+keeps_text(const EcCubeFilter *filter, uint32 id)
+{
+	return !filter->is_active || (id != EC_ID_NULL && id <= filter->n);
+}
+
+static bool
+is_product_wanted(const EcCube *cube, const Products *products, uint32 i)
+{
+	const EcCubeFilter *filters = cube->query->filters;
+
+	if (!keeps_text(&filters[EC_CUBE_CODE], products->codes[i]) ||
+		!keeps_text(&filters[EC_CUBE_BRAND], products->brands[i]))
+		return false;
+	return !filters[EC_CUBE_ID].is_active ||
+		   (!is_null_product(products, i) && ec_cube_keeps(&filters[EC_CUBE_ID], products->ids[i]));
+}
+
+/* By any of the filters, so that the cells of others needn't be decoded. */
 static void
 choose_products(const EcCube *cube, Products *products)
 {
-	const EcCubeFilter *filter = &cube->query->filters[EC_CUBE_ID];
-
-	products->are_chosen = filter->is_active;
+	products->are_chosen = cube->filtered != 0;
 	products->nwanted = products->set->nproducts;
-	if (!filter->is_active)
+	if (!products->are_chosen)
 		return;
 	products->nwanted = 0;
-	for (uint32 i = 0; i < products->set->nproducts && !is_null_product(products, i); i++)
+	for (uint32 i = 0; i < products->set->nproducts; i++)
 	{
 		products->wanted[products->nwanted] = i;
-		products->nwanted += ec_cube_keeps(filter, products->ids[i]);
+		products->nwanted += is_product_wanted(cube, products, i);
 	}
 }
 

@@ -65,7 +65,8 @@ typedef struct EcCube
 	const EcCubeQuery *query;
 	MemoryContext context;
 	EcCubeSource source;
-	uint32 needed; /* bits of keys: of the grain and of filters */
+	uint32 needed;	 /* bits of keys: of the grain and of filters */
+	uint32 filtered; /* of filters */
 	bool prices;
 	bool extremes;
 	EcInterner *codes;

@@ -67,7 +67,7 @@ visit_lists(EcUserQuery *users, Taking *taking)
 		return ec_user_tops_visit(users->cells, users->sets, users->nsets, taking->ncodes, k, offer,
 								  taking);
 	return ec_user_tops_visit_range(users->cells, users->sets, users->nsets, &users->rows.slots,
-									taking->ncodes, k, offer, taking);
+									taking->ncodes, k, PG_UINT32_MAX, offer, taking);
 }
 
 static void

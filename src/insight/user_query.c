@@ -4,10 +4,12 @@
  */
 #include "postgres.h"
 
-#include "insight/projection.h"
+#include "insight/cells.h"
 #include "insight/user_query.h"
 
 #define SHARE 0.5
+#define COUNT_PROJECTIONS                                                                          \
+	(EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_HOUR) | EC_PROJECTION_BIT(EC_PROJECTION_CATEGORY_DAY))
 
 /* ---- rows ---- */
 
@@ -147,6 +149,56 @@ ec_user_query_is_unbounded(const EcUserQuery *query)
 {
 	return query->rows.slots.min == PG_INT64_MIN && query->rows.slots.max == PG_INT64_MAX &&
 		   query->rows.slots.nulls;
+}
+
+static int64
+count_block(EcCells *cells)
+{
+	int64 n = 0;
+
+	for (int type = 0; type < EC_TYPE_CLASSES; type++)
+	{
+		const int64 *counts = ec_cells_ints(cells, EC_CATEGORY_OTHER + type, NULL);
+
+		for (uint32 i = 0; i < cells->n; i++)
+			n += counts[i];
+	}
+	return n;
+}
+
+int64
+ec_user_query_count(EcUserQuery *query, int64 max)
+{
+	EcSlotCells scan;
+	int64 n = 0;
+
+	for (uint32 i = 0; i < query->nsets; i++)
+	{
+		if ((query->sets[i].set->projections & COUNT_PROJECTIONS) != COUNT_PROJECTIONS)
+			return PG_INT64_MAX;
+	}
+	ec_rows_rewind_sets(&query->rows);
+	ec_slot_cells_begin(&scan, &query->rows, EC_PROJECTION_CATEGORY_HOUR,
+						EC_PROJECTION_CATEGORY_DAY, query->context);
+	while (n <= max && ec_slot_cells_next(&scan))
+		n += count_block(&scan.cells);
+	ec_slot_cells_end(&scan);
+	return n;
+}
+
+int64
+ec_user_query_cells(const EcUserQuery *query, EcProjection projection)
+{
+	int64 n = 0;
+
+	for (uint32 i = 0; i < query->nsets; i++)
+	{
+		const EcSummarySet *set = query->sets[i].set;
+
+		for (uint32 part = 0; part < set->nparts; part++)
+			n += set->parts[part].projection == projection ? set->parts[part].nrows : 0;
+	}
+	return n;
 }
 
 void

@@ -17,6 +17,7 @@
 
 #include "postgres.h"
 
+#include "insight/projection.h"
 #include "insight/user_cells.h"
 
 /* A set that counts. */
@@ -52,6 +53,15 @@ extern bool ec_user_query_open_chosen(EcUserQuery *query, const EcArgs *args, ui
 
 /* Are all hours asked for? */
 extern bool ec_user_query_is_unbounded(const EcUserQuery *query);
+
+/*
+ * How many rows the sets' cells of the range stand for, or some number above max; PG_INT64_MAX if
+ * they don't tell.  For those who may as well read rows.
+ */
+extern int64 ec_user_query_count(EcUserQuery *query, int64 max);
+
+/* How many cells the sets have of a projection. */
+extern int64 ec_user_query_cells(const EcUserQuery *query, EcProjection projection);
 
 /* Adds all sets to cells, which can be read then. */
 extern void ec_user_query_read(EcUserQuery *query);

@@ -579,8 +579,8 @@ count_lookups(const Tops *tops)
 
 bool
 ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
-						 const EcSlots *slots, uint32 ncodes, int64 k, EcUserTopVisitor visit,
-						 void *arg)
+						 const EcSlots *slots, uint32 ncodes, int64 k, uint32 lookups,
+						 EcUserTopVisitor visit, void *arg)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "ecinsight user tops", ALLOCSET_DEFAULT_SIZES);
@@ -589,7 +589,7 @@ ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
 
 	begin(&tops, rows, sets, nsets, slots, ncodes, context);
 	tops.least = 1;
-	tops.lookups = count_lookups(&tops);
+	tops.lookups = Min(count_lookups(&tops), lookups);
 	ec_topk_init(&tops.found, sizeof(int64), k, compare_sums, NULL, context);
 	tops.capacity = 1024;
 	tops.tops = MemoryContextAlloc(context, sizeof(EcUserTop) * tops.capacity);

@@ -45,10 +45,11 @@ extern bool ec_user_tops_visit(EcUserCells *rows, const EcUserSet *sets, uint32 
 
 /*
  * The same for a range of slots.  Lists tell how many rows there can be at the most; users
- * are looked up in the order of that, until no other can have as many rows as the k-th.
+ * are looked up in the order of that, until no other can have as many rows as the k-th, but no
+ * more than so many users.
  */
 extern bool ec_user_tops_visit_range(EcUserCells *rows, const EcUserSet *sets, uint32 nsets,
-									 const EcSlots *slots, uint32 ncodes, int64 k,
+									 const EcSlots *slots, uint32 ncodes, int64 k, uint32 lookups,
 									 EcUserTopVisitor visit, void *arg);
 
 #endif /* EC_USER_TOPS_H */

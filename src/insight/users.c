@@ -24,6 +24,9 @@
 #define ARG_K 1
 #define ARG_COMMON 2
 
+/* What a row costs beside a cell by user. */
+#define ROW_COST 4
+
 PG_FUNCTION_INFO_V1(ec_top_user_categories);
 PG_FUNCTION_INFO_V1(ec_top_user_category_brands);
 
@@ -108,21 +111,80 @@ offer_top(const EcUserTop *top, void *arg)
 		ec_topk_offer(&state->top, top);
 }
 
+/* Lets lists of the greatest tell; false: they don't, or not without looking up too many users. */
+static bool
+count_lists(UserTop *state, EcUserQuery *query, uint32 lookups)
+{
+	int64 k = state->top.k;
+
+	if (k == EC_K_ALL)
+		return false;
+	if (ec_user_query_is_unbounded(query))
+		return ec_user_tops_visit(query->cells, query->sets, query->nsets, 0, k, offer_top, state);
+	return ec_user_tops_visit_range(query->cells, query->sets, query->nsets, &query->rows.slots, 0,
+									k, lookups, offer_top, state);
+}
+
 static void
 count_cells(UserTop *state, EcUserQuery *query)
 {
-	int64 k = state->top.k;
 	EcUserSlice slice;
 
-	if (k != EC_K_ALL &&
-		(ec_user_query_is_unbounded(query)
-			 ? ec_user_tops_visit(query->cells, query->sets, query->nsets, 0, k, offer_top, state)
-			 : ec_user_tops_visit_range(query->cells, query->sets, query->nsets, &query->rows.slots,
-										0, k, offer_top, state)))
-		return;
 	ec_user_query_read(query);
 	while (ec_user_cells_next(query->cells, &slice))
 		ec_user_slice_visit(&slice, state->with_brand, offer_top, state);
+}
+
+/*
+ * Cells are in order of users, so that all of them are read, however short the range: its rows may be
+ * fewer.  A user that is looked up costs a block of cells of each set; those may cost half of what rows do.
+ */
+static bool
+prefers_rows(const UserTop *state, EcUserQuery *query, uint32 *lookups)
+{
+	int64 max;
+	int64 n;
+
+	*lookups = PG_UINT32_MAX;
+	if (ec_user_query_is_unbounded(query))
+		return false;
+	max = ec_user_query_cells(query,
+							  state->with_brand ? EC_PROJECTION_USER_BRAND : EC_PROJECTION_USER) /
+		  ROW_COST;
+	n = ec_user_query_count(query, max);
+	if (n > max)
+		return false;
+	*lookups = (uint32) Min(n * ROW_COST / EC_BLOCK_ROWS / Max(query->nsets, 1) / 2, PG_UINT32_MAX);
+	return true;
+}
+
+/* All rows of the range, instead of cells. */
+static void
+reopen(EcUserQuery *query, const EcArgs *args, uint32 columns)
+{
+	MemoryContext context = query->context;
+
+	ec_user_query_close(query);
+	memset(query, 0, sizeof(EcUserQuery));
+	query->context = context;
+	ec_rows_open(&query->rows, args, columns, context);
+}
+
+static void
+count_covered(UserTop *state, EcUserQuery *query, const EcArgs *args, uint32 columns)
+{
+	uint32 lookups;
+	bool by_rows = prefers_rows(state, query, &lookups);
+
+	if (count_lists(state, query, lookups))
+		return;
+	if (by_rows)
+	{
+		reopen(query, args, columns);
+		count_rows(state, &query->rows);
+	}
+	else
+		count_cells(state, query);
 }
 
 static void
@@ -141,7 +203,7 @@ count_all(UserTop *state, const EcArgs *args)
 	}
 	if (ec_user_query_open(&query, args, columns, want, projections, state->categories,
 						   state->brands, state->context))
-		count_cells(state, &query);
+		count_covered(state, &query, args, columns);
 	else
 		count_rows(state, &query.rows);
 	ec_user_query_close(&query);
