@@ -432,6 +432,11 @@ estimate_entries(EcEncoder *enc, const EcVector *flat, uint64_t *entries)
 		seen++;
 		(void) intern_row(&in, row, hash_value(flat, row, in.seed));
 	}
+	if (step == 1)
+	{
+		*entries = in.ndict;
+		return EC_OK;
+	}
 	*entries = seen > in.ndict ? seen * seen / 2 / (seen - in.ndict) : UINT64_MAX / 64;
 	*entries = *entries > flat->nrows ? flat->nrows : *entries;
 	*entries = *entries < in.ndict ? in.ndict : *entries;

@@ -2,7 +2,7 @@
  * builder.c
  *	  Column builders, see builder.h.  Pure C.
  *
- * Three arrays may hold a column: "codes" while strings are interned, "flat"
+ * Three arrays may hold a column: "codes" while strings are interned, "flat" before and
  * afterwards (and always for INT64 columns), "validity" from the first NULL on.
  * Bytes of strings live in segments that never move, so the EcBytes of
  * dictionary entries and of flat rows stay right while the column grows.
@@ -20,6 +20,12 @@
 
 /* From here on arrays grow by half: the room that a wide table doesn't use is memory that is made for nothing. */
 #define MUCH_ROWS 32768
+
+/*
+ * Rows of a column that are not interned as they come: their table would be cold memory, and the
+ * encoder has them in the cache when it looks for a dictionary.
+ */
+#define YOUNG_ROWS 1024
 
 /* Interning is judged whenever the number of rows doubles from here; before the second, only unique values end it. */
 #define FIRST_JUDGEMENT 1024
@@ -84,9 +90,10 @@ start(EcBuilder *b)
 									   : EC_PHYS_UUID;
 	if (b->plain && b->kind == EC_KIND_TEXT)
 		b->phys = EC_PHYS_BYTES;
-	b->intern = b->phys != EC_PHYS_INT64 && !b->plain;
+	b->intern = false;
+	b->young = b->phys != EC_PHYS_INT64 && !b->plain;
 	b->width = phys_width(b->phys);
-	b->rows_cap = b->intern ? b->codes_cap : b->flat_cap;
+	b->rows_cap = b->flat_cap;
 	b->nrows = b->nnulls = b->ndict = 0;
 	ec_tail_empty(b->tail);
 	b->judge_at = FIRST_JUDGEMENT;
@@ -331,9 +338,9 @@ intern_uuid(EcBuilder *b, const EcUuid *uuid, uint32_t hash)
 	return b->ndict++;
 }
 
-/* Likewise; false if the bytes could not be kept. */
+/* Likewise; false if the bytes could not be kept, unless they are already. */
 static inline bool
-intern_bytes(EcBuilder *b, const EcBytes *value, uint32_t hash, uint32_t *code)
+intern_bytes(EcBuilder *b, const EcBytes *value, uint32_t hash, bool kept, uint32_t *code)
 {
 	EcBytes *dict = b->dict;
 	uint32_t mask = b->nslots - 1;
@@ -346,7 +353,7 @@ intern_bytes(EcBuilder *b, const EcBytes *value, uint32_t hash, uint32_t *code)
 			ec_bytes_equal(dict[*code].ptr, value->ptr, value->len))
 			return true;
 	}
-	dict[b->ndict].ptr = keep_bytes(b, value->ptr, value->len);
+	dict[b->ndict].ptr = kept ? value->ptr : keep_bytes(b, value->ptr, value->len);
 	if (dict[b->ndict].ptr == NULL)
 		return false;
 	dict[b->ndict].len = value->len;
@@ -356,10 +363,59 @@ intern_bytes(EcBuilder *b, const EcBytes *value, uint32_t hash, uint32_t *code)
 	return true;
 }
 
+/* The code of a row that is kept already. */
+static bool
+intern_row(EcBuilder *b, uint32_t row)
+{
+	const EcUuid *uuid = (EcUuid *) b->flat + row;
+	const EcBytes *bytes = (EcBytes *) b->flat + row;
+
+	if (b->nnulls > 0 && ec_builder_row_is_null(b, row))
+		b->codes[row] = 0;
+	else if (!ensure_entries(b, 1))
+		return false;
+	else if (b->phys == EC_PHYS_UUID)
+		b->codes[row] = intern_uuid(b, uuid, hash_uuid(b, uuid));
+	else
+		(void) intern_bytes(b, bytes, hash_bytes(b, bytes), true, &b->codes[row]);
+	return true;
+}
+
+/* Rows have become enough. */
+static bool
+start_interning(EcBuilder *b)
+{
+	uint32_t row;
+
+	b->intern = true;
+	if (!reserve_rows(b, b->nrows))
+	{
+		b->intern = false;
+		return false;
+	}
+	for (row = 0; row < b->nrows; row++)
+	{
+		if (!intern_row(b, row))
+			return false;
+	}
+	b->young = false;
+	b->null_code = UINT32_MAX;
+	free_block(b, b->flat);
+	b->flat = NULL;
+	b->flat_cap = 0;
+	return b->nrows < b->judge_at || judge(b);
+}
+
+static inline bool
+grow_up(EcBuilder *b)
+{
+	return !b->young || b->nrows < YOUNG_ROWS || start_interning(b);
+}
+
 bool
 ec_builder_append_uuid(EcBuilder *b, const EcUuid *uuid)
 {
-	if (!reserve_row(b))
+	if (!grow_up(b) || !reserve_row(b))
 		return false;
 	if (b->intern)
 		return ensure_entries(b, 1) && append_code(b, intern_uuid(b, uuid, hash_uuid(b, uuid)));
@@ -514,7 +570,7 @@ append_bytes_slice(EcBuilder *b, const EcBytes *values, uint32_t n, bool *ok)
 	for (i = 0; i < n && b->intern && *ok; i++)
 		*ok = values[i].ptr == NULL
 				  ? append_null(b)
-				  : reserve_row(b) && intern_bytes(b, &values[i], hash[i], &code) &&
+				  : reserve_row(b) && intern_bytes(b, &values[i], hash[i], false, &code) &&
 						append_code(b, code);
 	return i;
 }
@@ -574,7 +630,7 @@ ec_builder_append_again(EcBuilder *b, uint32_t row)
 	ec_builder_settle(b);
 	if (ec_builder_row_is_null(b, row))
 		return append_null(b);
-	if (!reserve_row(b))
+	if (!grow_up(b) || !reserve_row(b))
 		return false;
 	if (b->intern)
 		return append_code(b, b->codes[row]);
@@ -587,6 +643,8 @@ ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 {
 	EcBytes *to;
 
+	if (!grow_up(b))
+		return false;
 	if (b->intern && b->phys == EC_PHYS_BYTES && len <= EC_TAIL_LEN &&
 		append_to_tail(b, len > 0 ? ptr : (const void *) "", len))
 		return true;
@@ -607,8 +665,8 @@ ec_builder_append_bytes(EcBuilder *b, const void *ptr, uint32_t len)
 		EcBytes value = {ptr, len};
 		uint32_t code;
 
-		return ensure_entries(b, 1) && intern_bytes(b, &value, hash_bytes(b, &value), &code) &&
-			   append_code(b, code);
+		return ensure_entries(b, 1) &&
+			   intern_bytes(b, &value, hash_bytes(b, &value), false, &code) && append_code(b, code);
 	}
 	to = (EcBytes *) b->flat + b->nrows;
 	to->ptr = keep_bytes(b, ptr, len);
@@ -661,16 +719,20 @@ ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 	bool ok = true;
 
 	ec_builder_settle(b);
-	while (i < n && ok)
+	while (i < n && ok && (ok = grow_up(b)))
 	{
+		uint32_t some = n - i;
 		uint32_t done = 0;
 
+		if (b->young && some > YOUNG_ROWS - b->nrows)
+			some = YOUNG_ROWS - b->nrows;
+
 		if (b->intern && b->phys == EC_PHYS_UUID)
-			done = append_uuid_slice(b, values + i, n - i, &ok);
+			done = append_uuid_slice(b, values + i, some, &ok);
 		else if (b->intern)
-			done = append_bytes_slice(b, values + i, n - i, &ok);
+			done = append_bytes_slice(b, values + i, some, &ok);
 		else if (b->phys == EC_PHYS_BYTES)
-			done = append_flat_slice(b, values + i, n - i, &ok);
+			done = append_flat_slice(b, values + i, some, &ok);
 		i += done;
 		if (done == 0 && ok)
 		{
@@ -680,71 +742,4 @@ ec_builder_append_texts(EcBuilder *b, const EcBytes *values, uint32_t n)
 		}
 	}
 	return ok;
-}
-
-uint32_t
-ec_builder_rows(const EcBuilder *b)
-{
-	return b->nrows + ec_tail_rows(b->tail);
-}
-
-size_t
-ec_builder_bytes(const EcBuilder *b)
-{
-	return sizeof(*b) + b->kept.allocated + (size_t) b->flat_cap * b->width +
-		   (size_t) b->codes_cap * sizeof(uint32_t) + b->validity_words * sizeof(uint64_t) +
-		   (size_t) b->dict_cap * b->width + (size_t) b->nslots * sizeof(EcSlot) +
-		   (b->tail != NULL ? sizeof(EcTail) : 0);
-}
-
-size_t
-ec_builder_used(const EcBuilder *b)
-{
-	return b->kept.used + (size_t) b->nrows * (b->intern ? sizeof(uint32_t) : b->width) +
-		   (size_t) b->ndict * b->width + (b->ndict > 0 ? (size_t) b->nslots * sizeof(EcSlot) : 0);
-}
-
-/*
- * While a column grows its NULLs have code 0: what they get depends on the final ndict.
- * Viewed again it isn't written to: threads may be reading it.
- */
-static void
-number_nulls(EcBuilder *b)
-{
-	uint32_t word;
-
-	if (b->null_code == b->ndict)
-		return;
-	b->null_code = b->ndict;
-
-	for (word = 0; word < EC_VALIDITY_WORDS(b->nrows); word++)
-	{
-		uint64_t nulls = ~b->validity[word];
-
-		for (; nulls != 0; nulls &= nulls - 1)
-			b->codes[word * 64 + __builtin_ctzll(nulls)] = b->ndict;
-	}
-}
-
-void
-ec_builder_view(EcBuilder *b, EcVector *out)
-{
-	ec_builder_settle(b);
-	memset(out, 0, sizeof(*out));
-	out->phys = b->phys;
-	out->nrows = b->nrows;
-	out->nnulls = b->nnulls;
-	out->validity = b->nnulls > 0 ? b->validity : NULL;
-	if (!b->intern)
-	{
-		out->form = EC_FORM_FLAT;
-		out->values.any = b->flat;
-		return;
-	}
-	if (b->nnulls > 0)
-		number_nulls(b);
-	out->form = EC_FORM_DICT;
-	out->values.any = b->dict;
-	out->codes = b->codes;
-	out->ndict = b->ndict;
 }

@@ -2,9 +2,10 @@
  * builder.h
  *	  Grows one column, a value at a time, into a vector.  Pure C.
  *
- * Strings (and UUIDs) are interned while they are few: the column then comes out
- * in DICT form with codes in order of first appearance, and no string is stored
- * twice.  Once interning stops paying (too many distinct values, or none that
+ * The first strings (and UUIDs) stay as they come, in FLAT form: those of many small
+ * partitions' columns never get more.  Then they are interned while they are few: the
+ * column comes out in DICT form with codes in order of first appearance, and no string is
+ * stored twice.  Once interning stops paying (too many distinct values, or none that
  * repeats) the builder goes on in FLAT form.  Callers need not care which.
  *
  * A text builder packs values that are canonical UUIDs into 16 bytes as long as

@@ -97,6 +97,7 @@ struct EcBuilder
 	EcPhys phys;
 	bool plain; /* never interned, never packed */
 	bool intern;
+	bool young; /* too few rows to be interned yet */
 	uint32_t nrows;
 	uint32_t nnulls;
 	uint32_t rows_cap; /* rows that fit without growing anything */
