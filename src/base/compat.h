@@ -40,6 +40,9 @@
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/procarray.h"
+#include "storage/sinvaladt.h"
 #include "storage/smgr.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
@@ -539,6 +542,17 @@ ec_compat_may_reindex_database(void)
 #define ec_compat_executor_run(desc, count)                                                        \
 	ExecutorRun((desc), ForwardScanDirection, (count), false)
 #endif
+
+/* 17: by another name; NULL if it has gone */
+static inline struct PGPROC *
+ec_compat_transaction_process(VirtualTransactionId transaction)
+{
+#if PG_VERSION_NUM >= 170000
+	return ProcNumberGetProc(transaction.procNumber);
+#else
+	return BackendIdGetProc(transaction.backendId);
+#endif
+}
 
 /* 18: index scans count for EXPLAIN */
 static inline IndexScanDesc

@@ -52,6 +52,7 @@
 #include "storage/procarray.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -59,6 +60,7 @@
 
 #include "base/compat.h"
 #include "base/stoppoint.h"
+#include "store/awaited.h"
 #include "store/catalog.h"
 #include "store/compact.h"
 #include "store/headers.h"
@@ -132,8 +134,12 @@ lock_companion(Relation rel)
 		return false;
 	if (ec_compat_is_autovacuum())
 		return ConditionalLockRelationOid(companion, ShareUpdateExclusiveLock);
-	LockRelationOid(companion, ShareUpdateExclusiveLock);
-	return true;
+	if (ec_awaited_lock(companion, ShareUpdateExclusiveLock))
+		return true;
+	ereport(WARNING,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("skipping vacuum of \"%s\" --- lock not available", get_rel_name(companion))));
+	return false;
 }
 
 static bool
@@ -645,11 +651,27 @@ ec_vacuum_merge(Oid relid)
  * ------------------------------------------------------------------------
  */
 
+/* For the table, or its companion. */
+static void
+lock_for_compaction(Oid relid, Oid table)
+{
+	if (ec_awaited_lock(relid, ShareUpdateExclusiveLock))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(table)),
+			 errdetail("The session that has it waits for this transaction to end, as REINDEX "
+					   "CONCURRENTLY does."),
+			 errhint("Try again when that has finished.")));
+}
+
 static Relation
 open_for_compaction(Oid relid)
 {
-	Relation rel = table_open(relid, ShareUpdateExclusiveLock);
+	Relation rel;
 
+	lock_for_compaction(relid, relid);
+	rel = table_open(relid, NoLock);
 	if (!ec_compat_owns_relation(relid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
 					   RelationGetRelationName(rel));
@@ -660,6 +682,8 @@ open_for_compaction(Oid relid)
 	if (RELATION_IS_OTHER_TEMP(rel))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("cannot access temporary tables of other sessions")));
+	if (OidIsValid(rel->rd_rel->reltoastrelid))
+		lock_for_compaction(rel->rd_rel->reltoastrelid, relid);
 	return rel;
 }
 

@@ -54,5 +54,56 @@ my ($rows) = $node->safe_psql('postgres', 'SELECT count(*) > 60000, sum(v) > 0 F
 is($rows, 't|t', 'something was written');
 is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('c')"), '0', 'all is well at the end');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), '0', 'no index is left');
+
+# compact() gives way to a REINDEX CONCURRENTLY that waits for its snapshot, of the table or only its TOAST table.
+sub session
+{
+	my ($name, $command) = @_;
+	my %s = (in => '', out => '');
+	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') . " application_name=$name", $command ? ('-c', $command) : () ], '<', \$s{in}, '>', \$s{out}, '2>&1', IPC::Run::timeout(180));
+	return \%s;
+}
+
+# has the session got so far?
+sub await { return ok($node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE application_name = '$_[0]' AND $_[1])"), "$_[0]: $_[2]") }
+
+sub finish
+{
+	my ($s) = @_;
+	$s->{run}->finish;
+	return $s->{out};
+}
+
+my $companion = $node->safe_psql('postgres', q{SELECT reltoastrelid::regclass FROM pg_class WHERE relname = 'c'});
+my $compact = "SELECT FROM ecinsight.compact('c')";
+my $fails = qr/^ERROR:  could not obtain lock on relation "c"\nDETAIL:.*\nHINT:/;
+foreach my $round ([ 'c', $compact, $fails ], [ $companion, $compact, $fails ], [ $companion, 'VACUUM c', qr/^WARNING:  skipping vacuum of "pg_toast_\d+"/ ])
+{
+	my ($table, $command, $said) = @$round;
+	my $writer = session('writer');
+	$writer->{in} = "BEGIN; INSERT INTO c VALUES (-1);\n";
+	$writer->{run}->pump_nb;
+	await('writer', 'backend_xid IS NOT NULL', 'has written');
+	my $builder = session('builder', "REINDEX TABLE CONCURRENTLY $table");
+	await('builder', "locktype = 'virtualxid' AND NOT granted", 'waits for it');
+	my $other = session('other', $command);
+	await('other', "wait_event_type IN ('Extension', 'Lock')", 'waits for the lock');
+	$writer->{in} .= "ROLLBACK;\n\\q\n";
+	finish($writer);
+	is(finish($builder), '', "REINDEX of $table is done");
+	like(finish($other), $said, "$command doesn't wait for ever");
+}
+
+# It waits for another compact().
+my $first = session('first');
+$first->{in} = "BEGIN; SELECT FROM ecinsight.compact('c');\n";
+$first->{run}->pump_nb;
+await('first', "relation = 'c'::regclass AND mode = 'ShareUpdateExclusiveLock'", 'has the lock');
+my $second = session('second', "SELECT 'compacted' FROM ecinsight.compact('c')");
+await('second', "wait_event_type IN ('Extension', 'Lock')", 'waits for it');
+$first->{in} .= "COMMIT;\n\\q\n";
+finish($first);
+is(finish($second), "compacted\n", 'compact() waits for another one');
+is($node->safe_psql('postgres', "SELECT count(*) FROM ecinsight.verify('c')"), '0', 'all is well');
 $node->stop;
 done_testing();
