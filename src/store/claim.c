@@ -53,9 +53,12 @@ is_announced(TransactionId xid)
 	return false;
 }
 
-/* Who has deleted or updated the tuple?  False if nobody has it, nor a lock on it. */
+/*
+ * Who has deleted or updated the tuple, and might others hold it besides?  False if nobody has it,
+ * nor a lock on it.
+ */
 static bool
-find_holder(EcCompanion *c, HeapTuple tuple, TransactionId *updater)
+find_holder(EcCompanion *c, HeapTuple tuple, TransactionId *updater, bool *others)
 {
 	Buffer buffer = ((BufferHeapTupleTableSlot *) c->slot)->buffer;
 	HeapTupleHeader header = tuple->t_data;
@@ -64,6 +67,7 @@ find_holder(EcCompanion *c, HeapTuple tuple, TransactionId *updater)
 	*updater = InvalidTransactionId;
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	held = (header->t_infomask & HEAP_XMAX_INVALID) == 0;
+	*others = (header->t_infomask & HEAP_XMAX_IS_MULTI) != 0;
 	if (held && !HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
 		*updater = HeapTupleHeaderGetUpdateXid(header);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
@@ -75,6 +79,7 @@ ec_claim_try_again(EcCompanion *c, int64 number, ItemPointer ctid)
 {
 	ItemPointerData where = *ctid;
 	TransactionId updater;
+	bool others;
 	EcCatalogTuple opened;
 	ItemPointerData tid;
 	HeapTuple tuple;
@@ -82,12 +87,15 @@ ec_claim_try_again(EcCompanion *c, int64 number, ItemPointer ctid)
 	/* it is over already if the tuple has gone, or isn't held any more */
 	tuple = ec_companion_fetch(c, &where, &opened);
 	if (tuple == NULL || opened.kind != EC_CATALOG_ROW || opened.number != number ||
-		!find_holder(c, tuple, &updater))
+		!find_holder(c, tuple, &updater, &others))
 		return true;
 	if (!TransactionIdIsValid(updater))
 		return false;
 	if (!is_announced(updater))
-		return !TransactionIdIsInProgress(updater);
+	{
+		/* one that was rolled back stays there while others have locks, and these are in the way */
+		return !TransactionIdIsInProgress(updater) && (!others || TransactionIdDidCommit(updater));
+	}
 	ec_tid_from_row(number, &tid);
 	XactLockTableWait(updater, c->main, &tid, XLTW_Lock);
 	return true;
