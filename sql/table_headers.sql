@@ -35,3 +35,17 @@ SELECT count(*), sum(b) FROM headers;
 REINDEX TABLE CONCURRENTLY headers;
 SELECT count(*) FROM ecinsight.verify('headers');
 DROP TABLE headers;
+
+-- headers that a rolled back REINDEX took along are nobody's
+CREATE TABLE headers_reindexed (id int PRIMARY KEY, v int) USING ecinsight_columnar;
+INSERT INTO headers_reindexed SELECT g, g FROM generate_series(1, 3000) g;
+BEGIN;
+REINDEX TABLE headers_reindexed;
+SELECT * FROM headers_reindexed WHERE id = 12 FOR NO KEY UPDATE;
+SELECT count(*) FROM ecinsight.verify('headers_reindexed');
+ROLLBACK;
+SELECT * FROM ecinsight.verify('headers_reindexed');
+UPDATE headers_reindexed SET v = 0 WHERE id = 12;
+SELECT * FROM headers_reindexed WHERE id IN (11, 12) ORDER BY id;
+SELECT count(*) FROM ecinsight.verify('headers_reindexed');
+DROP TABLE headers_reindexed;

@@ -8,8 +8,10 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/multixact.h"
 #include "access/tableam.h"
 #include "miscadmin.h"
+#include "storage/procarray.h"
 #include "utils/snapmgr.h"
 
 #include "store/companion.h"
@@ -68,10 +70,24 @@ check_free(EcVerify *verify, const EcCatalogTuple *opened)
 	ec_verify_add_range(&verify->extents, opened->number, disk.npages);
 }
 
+/* Does anybody have a lock on it, and nobody more? */
+static bool
+is_locked(HeapTuple tuple)
+{
+	uint16 infomask = tuple->t_data->t_infomask;
+
+	if ((infomask & HEAP_XMAX_INVALID) != 0 || !HEAP_XMAX_IS_LOCKED_ONLY(infomask))
+		return false;
+	if ((infomask & HEAP_XMAX_IS_MULTI) != 0)
+		return !HEAP_LOCKED_UPGRADED(infomask) &&
+			   MultiXactIdIsRunning(HeapTupleHeaderGetRawXmax(tuple->t_data), true);
+	return TransactionIdIsInProgress(HeapTupleHeaderGetRawXmax(tuple->t_data));
+}
+
 /*
  * Headers of rows in row groups, places and counters are inserted frozen.  A crash between that
- * and the insertion into the index leaves one that nobody finds or misses; but who has locked a row has found
- * its header, and must be met by others.
+ * and the insertion into the index leaves one that nobody finds or misses, and so does a REINDEX that is rolled back;
+ * but who has a row locked has found its header, and must be met by others.
  */
 static bool
 may_be_lost(EcVerify *verify, HeapTuple tuple, const EcCatalogTuple *opened)
@@ -80,7 +96,7 @@ may_be_lost(EcVerify *verify, HeapTuple tuple, const EcCatalogTuple *opened)
 
 	return opened->kind == EC_CATALOG_PLACE || opened->kind == EC_CATALOG_COUNTERS ||
 		   (ec_row_from_tuple(verify->rel, tuple, &row) && row.state == EC_ROW_LIVE &&
-			(tuple->t_data->t_infomask & HEAP_XMAX_LOCK_ONLY) == 0);
+			!is_locked(tuple));
 }
 
 static void

@@ -116,14 +116,14 @@ ok($reached{$_}, "$_ was reached") foreach 'compact-chosen', 'compact-merged', '
 sub settled
 {
 	my $xid = $node->safe_psql('postgres', 'SELECT pg_current_xact_id()::xid');
-	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND age(backend_xmin) >= age('$xid'::xid))")
+	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND greatest(age(backend_xmin), age(backend_xid)) >= age('$xid'::xid))")
 	  or die 'an old snapshot stays';
 	return;
 }
 
 # A table without rows, whose counters are kept, but whose file isn't given back any more; and the one that follows, given
 # back, before anything of it is on disk but WAL.  Old entries in the index must lead to no new row.
-$node->safe_psql('postgres', 'CREATE TABLE e (id int PRIMARY KEY) USING ecinsight_columnar; INSERT INTO e SELECT generate_series(1, 100); DELETE FROM e');
+$node->safe_psql('postgres', 'CREATE TABLE e (id int PRIMARY KEY) USING ecinsight_columnar WITH (autovacuum_enabled = off); INSERT INTO e SELECT generate_series(1, 100); DELETE FROM e');
 my $companion = $node->safe_psql('postgres', "SELECT reltoastrelid::regclass FROM pg_class WHERE relname = 'e'");
 my $entries = 'SET enable_seqscan = off; SELECT count(*) FROM e; SELECT count(*) FROM e WHERE id <= 100; SELECT count(*) FROM ecinsight.verify($$e$$)';
 foreach my $round (1 .. 2)
