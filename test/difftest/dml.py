@@ -304,8 +304,10 @@ def merge(r, model, writer):
         parts.append("WHEN MATCHED THEN UPDATE SET " + sets)
     if r.random() < .8 or not parts:
         columns = [c for c in target(r, table) if c is not key]
-        parts.append("WHEN NOT MATCHED THEN INSERT (%s) VALUES (%s)" % (
-            names([key] + columns), ", ".join(["s.k"] + [writer.value(r, table, c) for c in columns])))
+        # which of several rows gets which number depends on the join
+        one = " AND s.k = " + min(keys) if any(c.identity for c in table.columns) else ""
+        parts.append("WHEN NOT MATCHED%s THEN INSERT (%s) VALUES (%s)" % (
+            one, names([key] + columns), ", ".join(["s.k"] + [writer.value(r, table, c) for c in columns])))
     return "loose", "MERGE INTO %s USING %s ON %s.%s = s.k %s" % (table.name, source, table.name, key.name, " ".join(parts)), None
 
 

@@ -71,6 +71,7 @@ class Twins:
         self.error_texts = {}
         self.monitor = None
         self.sessions = []
+        self.committed = False   # by the operation that is being applied
         self.log_position = server.log_size()
 
     # ---------------------------------------------------------------- set-up
@@ -87,6 +88,7 @@ class Twins:
 
     def _begin(self):
         self.end()
+        self.committed = False
         self.server.wait_ready()
         self.log_position = self.server.log_size()
         self.monitor = self.server.connect(self.database)
@@ -118,6 +120,9 @@ class Twins:
         except ConnectionLost as lost:
             raise Difference("crash", "%s\n%s" % (lost, "\n".join(self.server.crashes_since(self.log_position)[:20]))) from lost
         self._look_at_waiting()
+        if self.committed:
+            self.committed = False
+            self.check_contents()
 
     def _text(self, side, sql):
         return sql.replace("@S@", side).replace("@AM@", METHOD[side])
@@ -256,8 +261,9 @@ class Twins:
             self._after_commit(operation)
 
     def _after_commit(self, operation):
+        """Contents are compared when those that this commit has woken have ended: one side's may be ahead of the other's."""
         if operation[2].split(None, 1)[0].upper() not in ("SELECT", "SET", "RESET", "SHOW", "EXPLAIN", "DECLARE", "FETCH"):
-            self.check_contents()
+            self.committed = True
 
     def _do_c(self, session, sql, data, _operation):
         if session.waiting or session.state("c") not in (IDLE, IN_TRANSACTION):
